@@ -1,0 +1,1 @@
+"""Graphflow: TensorFlow 1.x's graph API over a small native compiler."""
