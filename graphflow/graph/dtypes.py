@@ -201,14 +201,14 @@ _REFS = {
 _BY_NAME = {t.name: t for t in (*ALL, *_REFS.values())} | {"half": float16, "double": float64}
 _BY_ENUM = {t.as_datatype_enum: t for t in (*ALL, *_REFS.values())}
 _BY_NUMPY = {np.dtype(t._numpy): t for t in ALL if t._numpy is not None and t is not resource}
-_BY_PYTHON = {float: float32, int: int32, bool: bool_, complex: complex128, str: string,
+_BY_PYTHON = {float: float32, bool: bool_, complex: complex128, str: string,
               bytes: string, object: string}  # fmt: skip
 
 
 def as_dtype(value: Any) -> DType:
     """Return the `DType` of a name, a TensorFlow enum, a NumPy dtype or scalar type, or a DType.
 
-    Python's ``float`` and ``int`` mean float32 and int32, as in TensorFlow.
+    Python's ``float`` means float32, as in TensorFlow; ``int`` is NumPy's default integer.
 
     Raises
     ------
