@@ -55,7 +55,7 @@ WORKER_STACK_BYTES = 8 << 20  # kernels may keep tiles on the stack
 
 
 def pool_module(target: Target) -> ir.Module:
-    """Build the module with ``graphflow_parallel_for``, ``..._pool_create`` and ``..._pool_reset``."""
+    """Build the module of ``graphflow_parallel_for`` and of a pool's creation and reset."""
     module = ir.Module("graphflow_pool")
     _PoolEmitter(module, target).emit()
     return module
@@ -166,7 +166,7 @@ class _PoolEmitter:
         return function
 
     def _emit_worker(self, claim: ir.Function) -> ir.Function:
-        """The body of a worker thread: work, spin, sleep; for ever."""
+        """``worker(pool)``, the body of a worker thread: work, spin, sleep; for ever."""
         function, builder = self._define("worker", POINTER, [POINTER])
         (pool,) = function.args
         spin = self._emit_spin()

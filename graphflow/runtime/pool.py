@@ -27,7 +27,7 @@ ObjectCache = Callable[[str, Callable[[], bytes]], bytes]
 
 
 def default_threads() -> int:
-    """Number of threads to use when nobody says: GRAPHFLOW_NUM_THREADS, or the usable processors.
+    """Return the number of threads when nobody says: GRAPHFLOW_NUM_THREADS, or all processors.
 
     Raises
     ------

@@ -37,7 +37,9 @@ def counting_kernel():
     builder.ret_void()
     target = host_target()
     code = load_object(compile_module(module, target), target)
-    yield code.address("count")
+    address = code.address("count")
+    code.keep_forever()
+    return address
 
 
 def run(pool: ThreadPool, kernel: int, n: int, chunks: int) -> tuple[np.ndarray, np.ndarray]:
