@@ -40,7 +40,7 @@ class Builder:
     A Python number among the operands takes the element type of the other operand.
     """
 
-    def make(self, name: str, *inputs: Node, **attrs: Any) -> Node:
+    def make(self, name: str, /, *inputs: Node, **attrs: Any) -> Node:
         """The node of primitive `name`, folded when all its operands are small constants."""
         prim = PRIMS[name]
         if inputs and prim.kind in ("pointwise", "view", "reduce", "contract"):
@@ -175,7 +175,7 @@ class Builder:
         shape = broadcast_shapes(*[n.shape for n in nodes])
         return [self.broadcast_to(n, shape) for n in nodes]
 
-    def pointwise(self, name: str, *operands: Operand, **attrs: Any) -> Node:
+    def pointwise(self, name: str, /, *operands: Operand, **attrs: Any) -> Node:
         """Apply a pointwise primitive to operands that broadcast.
 
         A function of repeated scalars is computed once and repeated: the broadcast moves out.
