@@ -56,9 +56,7 @@ def emit_pointwise(
     return _integer_function(builder, name, operand_dtype, *args)
 
 
-def _integer_function(
-    builder: ir.IRBuilder, name: str, dtype: DType, *args: ir.Value
-) -> ir.Value:
+def _integer_function(builder: ir.IRBuilder, name: str, dtype: DType, *args: ir.Value) -> ir.Value:
     unsigned = dtype.kind == "uint"
     if name in ("floordiv", "truncdiv", "floormod", "truncmod"):
         return mathlib.emit_integer(name, builder, *args, signed=not unsigned)
@@ -165,9 +163,7 @@ def _trunc_divide(
 def _trunc_mod(
     b: ir.IRBuilder, operand: DType, result: DType, x: ir.Value, y: ir.Value
 ) -> ir.Value:
-    return (
-        b.frem(x, y) if operand.is_floating else _integer_function(b, "truncmod", operand, x, y)
-    )
+    return b.frem(x, y) if operand.is_floating else _integer_function(b, "truncmod", operand, x, y)
 
 
 def _floor_mod(
@@ -230,7 +226,11 @@ def emit_cast(b: ir.IRBuilder, source: DType, target: DType, x: ir.Value) -> ir.
         return _round_narrow(b, target, x)
     if target.is_bool:
         zero = splat(x.type, 0)
-        return b.fcmp_unordered("!=", x, zero) if source.is_floating else b.icmp_unsigned("!=", x, zero)  # noqa: E501
+        return (
+            b.fcmp_unordered("!=", x, zero)
+            if source.is_floating
+            else b.icmp_unsigned("!=", x, zero)
+        )  # noqa: E501
     if source.is_floating and target.is_floating:
         narrow = to.element if hasattr(to, "element") else to
         return b.fptrunc(x, to) if narrow == F32 else b.fpext(x, to)
@@ -259,7 +259,11 @@ def _float_to_integer(b: ir.IRBuilder, target: DType, x: ir.Value, to: ir.Type) 
     least = splat(x.type, float(low))
     above = b.fcmp_ordered("<", x, splat(x.type, float(high + 1)))
     exact = float(low - 1) == low - 1 and low - 1 >= -(2**24)
-    below = b.fcmp_ordered(">", x, splat(x.type, float(low - 1))) if exact else b.fcmp_ordered(">=", x, least)  # noqa: E501
+    below = (
+        b.fcmp_ordered(">", x, splat(x.type, float(low - 1)))
+        if exact
+        else b.fcmp_ordered(">=", x, least)
+    )  # noqa: E501
     inside = b.and_(below, above)
     safe = b.select(inside, x, splat(x.type, 0.0))
     number = b.fptosi(safe, to) if target.kind == "int" else b.fptoui(safe, to)
@@ -284,4 +288,3 @@ _SPECIAL: dict[str, Any] = {
     "floormod": _floor_mod, "truncmod": _trunc_mod, "shl": _shift_left, "shr": _shift_right,
     "cast": _cast, "bitcast": _bitcast, "pow": _float_power,
 }  # fmt: skip
-

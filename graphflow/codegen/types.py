@@ -104,9 +104,26 @@ def _round_to_bfloat16(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
     return builder.trunc(builder.lshr(chosen, splat(word, 16)), with_element(value.type, I16))
 
 
-
 __all__ = [
-    "F32", "F64", "I1", "I16", "I32", "I64", "I8", "POINTER", "compute_type", "element_type",
-    "from_memory", "intrinsic", "lane_numbers", "lanes_of", "literal", "memory_type", "splat",
-    "splat_value", "to_memory", "widen", "with_element",
+    "F32",
+    "F64",
+    "I1",
+    "I8",
+    "I16",
+    "I32",
+    "I64",
+    "POINTER",
+    "compute_type",
+    "element_type",
+    "from_memory",
+    "intrinsic",
+    "lane_numbers",
+    "lanes_of",
+    "literal",
+    "memory_type",
+    "splat",
+    "splat_value",
+    "to_memory",
+    "widen",
+    "with_element",
 ]  # fmt: skip

@@ -104,8 +104,7 @@ class Tensor:
             return
         if len(known.extents) != len(added.extents):
             raise ValueError(
-                "Shapes must be equal rank, but are "
-                f"{len(known.extents)} and {len(added.extents)}"
+                f"Shapes must be equal rank, but are {len(known.extents)} and {len(added.extents)}"
             )
         merged = list(known.extents)
         for axis, (old, new) in enumerate(zip(known.extents, added.extents, strict=True)):

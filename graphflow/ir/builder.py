@@ -57,7 +57,7 @@ class Builder:
             return None
         arrays = [i["value"].array for i in inputs]
         reference = PRIMS[name].reference
-        if name == "broadcast" and result.size != 1 or reference is None:
+        if (name == "broadcast" and result.size != 1) or reference is None:
             return None
         if any(a.dtype == object for a in arrays):
             return self._fold_symbolic(name, result, attrs, arrays)
@@ -206,7 +206,11 @@ class Builder:
         """`x` where the condition holds, `y` elsewhere."""
         dtype = next(o.dtype for o in (x, y) if isinstance(o, Node))
         x, y = (o if isinstance(o, Node) else self.const(o, dtype) for o in (x, y))
-        return x if x is y and x.shape == condition.shape else self.pointwise("select", condition, x, y)  # noqa: E501
+        return (
+            x
+            if x is y and x.shape == condition.shape
+            else self.pointwise("select", condition, x, y)
+        )  # noqa: E501
 
     def square(self, x: Node) -> Node:
         """The product of `x` with itself."""
@@ -258,7 +262,11 @@ class Builder:
         return self.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
     def slice(
-        self, x: Node, start: Sequence[Dim], size: Sequence[Dim], stride: Sequence[int] | None = None
+        self,
+        x: Node,
+        start: Sequence[Dim],
+        size: Sequence[Dim],
+        stride: Sequence[int] | None = None,
     ) -> Node:
         """``size[k]`` elements along axis k from ``start[k]`` in steps of ``stride[k]``."""
         stride = tuple(stride) if stride is not None else (1,) * x.rank
@@ -277,7 +285,9 @@ class Builder:
         interior = tuple(interior) if interior is not None else (0,) * x.rank
         if not any(low) and not any(high) and not any(interior):
             return x
-        return self.make("pad", self.runtime(x), fill, low=tuple(low), high=tuple(high), interior=interior)  # noqa: E501
+        return self.make(
+            "pad", self.runtime(x), fill, low=tuple(low), high=tuple(high), interior=interior
+        )  # noqa: E501
 
     def concat(self, parts: Iterable[Node], axis: int) -> Node:
         """Join along `axis`."""

@@ -261,9 +261,7 @@ def delinearize(position: IndexExpr, shape: Shape) -> tuple[IndexExpr, ...]:
     return tuple(reversed(index))
 
 
-def reshape_index(
-    index: Sequence[IndexExpr], shape: Shape, source: Shape
-) -> tuple[IndexExpr, ...]:
+def reshape_index(index: Sequence[IndexExpr], shape: Shape, source: Shape) -> tuple[IndexExpr, ...]:
     """Where in an array of shape `source` the element `index` of its reshape to `shape` lies.
 
     Runs of dimensions with equal products are treated apart, so that a batch dimension that both

@@ -97,7 +97,9 @@ class _Lowering:
         if made is not None:
             return made
         if node.op == "const" and node.rank == 0:
-            return self.share(("const", node), lambda: constant(node["value"].array[()], node.dtype))
+            return self.share(
+                ("const", node), lambda: constant(node["value"].array[()], node.dtype)
+            )
         if node.op == "dim_value":
             return self.share(("dim", node), lambda: dim_expr(node["dim"], node.dtype))
         offset = linearize(at, node.shape)
@@ -126,9 +128,7 @@ class _Lowering:
                 self.value(o, a) for o, a in zip(node.inputs, at, strict=True) if a is not None
             )
             key = (node.op, node.dtype, args)
-            return self.share(
-                key, lambda: Expr(node.op, node.dtype, args, weight=node.prim.cost)
-            )
+            return self.share(key, lambda: Expr(node.op, node.dtype, args, weight=node.prim.cost))
         if kind == "reduce":
             return self.reduction(node, at[0])
         if node.op == "gather":
@@ -219,9 +219,7 @@ def _stage_of(expr: Expr, stages: dict[Local, int]) -> int:
     return max((stages[r] + 1 for r in expr.locals), default=0)
 
 
-def _staged_body(
-    lowered: LoweredGroup, inner: list[Axis]
-) -> tuple[list[Statement], list[Buffer]]:
+def _staged_body(lowered: LoweredGroup, inner: list[Axis]) -> tuple[list[Statement], list[Buffer]]:
     """The statements of one outer iteration: declarations, stage loops and stores between them."""
     stages = {local: stage for stage, local, _ in lowered.accumulators}
     inside: dict[int, list[Statement]] = {}

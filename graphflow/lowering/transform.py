@@ -6,7 +6,7 @@ order. Nothing here knows the target but its number of lanes is left to the emit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from graphflow.ir.dims import product
 from graphflow.ir.index import (
@@ -31,6 +31,7 @@ from graphflow.ir.loops import (
     Store,
     statements,
 )
+from graphflow.ir.walk import all_indices, expr_index, expressions, loaded_values
 
 FLATTEN_BELOW = 64  # an outermost loop shorter than this is joined with the next for parallelism
 
@@ -41,66 +42,6 @@ def optimize_loops(kernel: Kernel) -> Kernel:
     choose_vector_axis(kernel)
     choose_parallel_axis(kernel)
     return kernel
-
-
-# ---- expressions and indices of a kernel
-
-
-def roots_of(body: Sequence[Statement]) -> Iterator[Expr]:
-    """The expressions that the statements evaluate."""
-    for statement in statements(body):
-        if isinstance(statement, (Store, Accumulate)):
-            yield statement.value
-        elif isinstance(statement, Declare) and statement.value is not None:
-            yield statement.value
-
-
-def expressions(body: Sequence[Statement]) -> list[Expr]:
-    """Every expression under the statements, those inside indices too, each once."""
-    seen: dict[int, Expr] = {}
-    pending = list(roots_of(body))
-    for statement in statements(body):
-        if isinstance(statement, Store):
-            pending += loaded_values(statement.offset)
-    while pending:
-        expr = pending.pop()
-        if id(expr) in seen:
-            continue
-        seen[id(expr)] = expr
-        pending += expr.args
-        index = expr_index(expr)
-        if index is not None:
-            pending += loaded_values(index)
-    return list(seen.values())
-
-
-def expr_index(expr: Expr) -> IndexExpr | None:
-    """The index expression inside a load or an index value."""
-    if expr.name == "load":
-        return expr.payload[1]
-    return expr.payload if expr.name == "index" else None
-
-
-def loaded_values(index: IndexExpr) -> list[Expr]:
-    """The data-dependent parts of an index."""
-    found: list[Expr] = []
-    for atom in index.terms:
-        if isinstance(atom, Loaded):
-            found.append(atom.value)
-        elif isinstance(atom, (Quotient, Remainder)):
-            found += loaded_values(atom.inner)
-    return found
-
-
-def all_indices(body: Sequence[Statement]) -> list[IndexExpr]:
-    """Every index expression that occurs."""
-    found = [i for e in expressions(body) if (i := expr_index(e)) is not None]
-    for statement in statements(body):
-        if isinstance(statement, Store):
-            found.append(statement.offset)
-        elif isinstance(statement, Accumulate) and statement.position is not None:
-            found.append(statement.position)
-    return found
 
 
 def map_indices(body: Sequence[Statement], step: Callable[[IndexExpr], IndexExpr]) -> None:
@@ -249,7 +190,9 @@ def choose_vector_axis(kernel: Kernel) -> None:
     inner_loops = [s for s in statements(chain[-1].body if chain else kernel.body)
                    if isinstance(s, Loop)]  # fmt: skip
     innermost = {s.axis for s in inner_loops if not any(isinstance(b, Loop) for b in s.body)}
-    candidates = [loop.axis for loop in chain] + [a for a in _in_order(inner_loops) if a in innermost]
+    candidates = [loop.axis for loop in chain] + [
+        a for a in _in_order(inner_loops) if a in innermost
+    ]
     if not candidates:
         return
     indices = [(i, w) for i, w in _weighted_accesses(kernel.body)]

@@ -109,8 +109,7 @@ def operand_index(node: Node, index: Index, group: Group) -> list[Index | None]:
         reduced = reduced_axes(node)
         return [
             tuple(
-                axis_index(next(inner)) if k in reduced else next(outer)
-                for k in range(source.rank)
+                axis_index(next(inner)) if k in reduced else next(outer) for k in range(source.rank)
             )
         ]
     return [None] * len(node.inputs)
@@ -128,14 +127,18 @@ def storage(node: Node) -> Node:
     return node
 
 
-def group_program(program: Program) -> list[Group]:
-    """Group a Program; the result is in an order in which every value is made before it is read."""
-    return _Grouper(program).run()
+def group_program(program: Program, level: int = 1) -> list[Group]:
+    """Group a Program; in the result's order every value is made before it is read.
+
+    At level 0 nothing is fused: every node is a group of its own.
+    """
+    return _Grouper(program, level).run()
 
 
 class _Grouper:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, level: int) -> None:
         self.program = program
+        self.fuse = level > 0
         self.nodes = program.nodes()
         self.groups: list[Group] = []
         self.forced: set[Node] = set()
@@ -190,7 +193,7 @@ class _Grouper:
             self.single(node, consumers)
         elif node.op in ("concat", "pad"):
             self.visit_assembled(node, consumers)
-        elif not forced and self.may_inline(node, consumers):
+        elif not forced and self.fuse and self.may_inline(node, consumers):
             for group in consumers:
                 self.place(node, group)
         else:
@@ -304,7 +307,7 @@ class _Grouper:
 
     def visit_product(self, node: Node, consumers: list[Group], forced: bool) -> None:
         epilogue = None
-        if len(consumers) == 1 and not forced:
+        if len(consumers) == 1 and not forced and self.fuse:
             (candidate,) = consumers
             if self.may_be_epilogue(candidate, node):
                 epilogue = candidate
@@ -377,6 +380,8 @@ class _Grouper:
         """Whether the group can compute the value once for each of its elements."""
         if group.kind not in ("loops", "gemm") or len(group.reach.get(node, ())) != 1:
             return False
+        if not self.fuse:
+            return False
         if node in group.whole:
             return False
         (index,) = group.reach[node]
@@ -414,9 +419,7 @@ class _Grouper:
         if missing:
             group.inner = missing
             return
-        group.inner = [
-            Axis(f"r{k}", node.inputs[0].shape[k]) for k in reduced_axes(node)
-        ]
+        group.inner = [Axis(f"r{k}", node.inputs[0].shape[k]) for k in reduced_axes(node)]
         group.axes = [*group.axes, *group.inner]
 
     def merge(self, host: Group, group: Group, node: Node) -> bool:

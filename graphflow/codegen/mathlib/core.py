@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
+
 def element_type(type_: ir.Type) -> ir.Type:
     """Type of one lane."""
     return type_.element if isinstance(type_, ir.VectorType) else type_

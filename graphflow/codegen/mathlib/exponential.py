@@ -88,7 +88,7 @@ def _clamp(x: Lanes, low: float, high: float) -> Lanes:
 
 
 def _reduce(x: Lanes) -> tuple[Lanes, Lanes, Lanes, Lanes]:
-    """x = n ln 2 + r: n as float and integer, ``x - n * high`` (exact), and r."""
+    """X = n ln 2 + r: n as float and integer, ``x - n * high`` (exact), and r."""
     n, integer = nearest_integer(x, LOG2_E)
     high, low = LN2[x.format]
     remainder = fma(n, -high, x)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from graphflow.graph import dtypes
 from graphflow.ir import philox
 from graphflow.ir.prims.registry import define, require

@@ -74,7 +74,9 @@ def _sign(x: Array) -> Array:
 
 def _sigmoid(x: Array) -> Array:
     positive = 1.0 / (1.0 + np.exp(-np.abs(x)))
-    return np.where(np.isnan(x), x, np.where(x >= 0, positive, np.exp(-np.abs(x)) * positive)).astype(x.dtype)  # noqa: E501
+    return np.where(
+        np.isnan(x), x, np.where(x >= 0, positive, np.exp(-np.abs(x)) * positive)
+    ).astype(x.dtype)  # noqa: E501
 
 
 def _softplus(x: Array) -> Array:
@@ -106,7 +108,10 @@ def digamma(x: float) -> float:
         shift -= 1 / x
         x += 1
     y = 1 / (x * x)
-    series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12))))))  # noqa: E501
+    series = y * (
+        1 / 12
+        - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12)))))
+    )  # noqa: E501
     return shift + np.log(x) - 0.5 / x - series
 
 
@@ -199,7 +204,7 @@ define("select", "pointwise", _infer_select, lambda attrs, c, x, y: np.where(c, 
 def cast_array(value: Array, target: DType) -> Array:
     """Convert as generated code does: floats to integers truncate, out of range and nan give the
     smallest value of signed types (what x86 does, and TensorFlow there), integers wrap.
-    """  # noqa: D205, D209
+    """  # noqa: D205
     source = value.dtype
     if target.kind == "bool":
         return value != 0
