@@ -294,7 +294,7 @@ def power(x: Lanes, y: Lanes) -> Lanes:
     one_to_infinity = magnitude.equals(1.0) & absolute(y).equals(_INF)
     high = select(one_to_infinity, 0.0, select(product.high.is_nan() & ordinary,
                                                logarithm.high * y, high))
-    low = select(ordinary & (absolute(high) < _INF), product.low, 0.0)
+    low = select(ordinary & (absolute(product.high) < _INF), product.low, 0.0)
     result = exp_of_pair(Pair(high, low))
     return _power_signs(x, y, result)
 
