@@ -281,24 +281,23 @@ def at_most(x: Lanes, high: float) -> Lanes:
 
 
 def polynomial(x: Lanes, coefficients: Sequence[float]) -> Lanes:
-    """``c[0] + c[1] x + c[2] x² + ...``: pairs first, then Horner in x² (half of Estrin's scheme).
+    """``c[0] + x (c[1] + x (c[2] + c[3] x + ...))``, the innermost sum in pairs, Horner in x².
 
-    The dependency chain is half as long as Horner's at the cost of one product, and the terms of
-    low order still come last, which keeps the rounding error near Horner's.
+    The dependency chain is half as long as Horner's at the cost of one product (half of Estrin's
+    scheme); the leading coefficients come last and alone, so the rounding error is Horner's.
     """
-    if len(coefficients) <= 2:
+    if len(coefficients) <= 4:
         return horner(x, coefficients)
     square = x * x
+    inner = coefficients[2:]
     pairs = [
-        fma(x, coefficients[k + 1], coefficients[k])
-        if k + 1 < len(coefficients)
-        else x.constant(coefficients[k])
-        for k in range(0, len(coefficients), 2)
+        fma(x, inner[k + 1], inner[k]) if k + 1 < len(inner) else x.constant(inner[k])
+        for k in range(0, len(inner), 2)
     ]
     total = pairs[-1]
     for pair in reversed(pairs[:-1]):
         total = fma(square, total, pair)
-    return total
+    return fma(x, fma(x, total, coefficients[1]), coefficients[0])
 
 
 def horner(x: Lanes, coefficients: Sequence[float]) -> Lanes:

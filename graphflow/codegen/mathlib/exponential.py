@@ -105,10 +105,9 @@ def exp(x: Lanes) -> Lanes:
 
 def _expm1_parts(x: Lanes, low: Lanes | None = None) -> tuple[Lanes, Lanes, Lanes]:
     """(r, small, n) with ``exp(x + low) = (1 + r + small) * 2**n`` to far below one ulp."""
-    n_float, n, remainder, r = _reduce(x)
-    r_low = fma(n_float, -LN2[x.format][1], remainder - r)
-    if low is not None:
-        r_low = r_low + low
+    n_float, n, remainder, _ = _reduce(x)
+    rest = fma(n_float, -LN2[x.format][1], 0.0 if low is None else low)
+    r, r_low = quick_two_sum(remainder, rest)
     return r, fma(r * r, polynomial(r, _EXPM1[x.format]), r_low), n
 
 

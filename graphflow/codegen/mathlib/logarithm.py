@@ -78,7 +78,7 @@ def _sqrt_half_bits(format_: str) -> int:
 
 
 def split(x: Lanes) -> tuple[Lanes, Lanes]:
-    """X = m * 2**e: (m - 1, e as a float), for positive finite x, subnormals included."""
+    """x = m * 2**e: (m - 1, e as a float), for positive finite x, subnormals included."""
     form = FORMATS[x.format]
     lift = form.mantissa + 1
     small = x < form.least_normal
@@ -224,7 +224,9 @@ def _log_of_sum(x: Lanes, root: Pair) -> Lanes:
     huge = x > _HUGE[x.format]
     total = two_sum(root.high, x)
     argument = quick_two_sum(total.high, total.low + root.low)
-    argument = Pair(select(huge, x * 0.5, argument.high), select(huge, 0.0, argument.low))
+    argument = Pair(
+        select(huge, x * 0.5, argument.high), select(huge, 0.0, argument.low)
+    )
     logarithm = log_of_pair(argument, select(huge, x.constant(2.0), 0.0))
     return logarithm.high + logarithm.low
 
@@ -252,7 +254,7 @@ def atanh(x: Lanes) -> Lanes:
 
 
 def _precise_log(x: Lanes) -> Pair:
-    """Log x as a pair, for positive finite x: about 1.5 times the format's precision.
+    """log x as a pair, for positive finite x: about 1.5 times the format's precision.
 
     s = f / (2 + f) as a pair; the terms of 2 atanh(s) beyond 2s + 2/3 s³ weigh less than 2**-12 and
     are evaluated in the plain format.
@@ -290,10 +292,9 @@ def power(x: Lanes, y: Lanes) -> Lanes:
     high = select(ordinary, product.high, edge)
     # Once the product overflows its error term is nan; an infinite y times log(1) is nan too.
     one_to_infinity = magnitude.equals(1.0) & absolute(y).equals(_INF)
-    high = select(
-        one_to_infinity, 0.0, select(product.high.is_nan() & ordinary, logarithm.high * y, high)
-    )
-    low = select(ordinary & (absolute(high) < _INF), product.low, 0.0)
+    high = select(one_to_infinity, 0.0, select(product.high.is_nan() & ordinary,
+                                               logarithm.high * y, high))
+    low = select(ordinary & (absolute(product.high) < _INF), product.low, 0.0)
     result = exp_of_pair(Pair(high, low))
     return _power_signs(x, y, result)
 

@@ -61,9 +61,11 @@ def reduce_moderate(x: Lanes) -> Reduced:
     first, second, third = HALF_PI[x.format]
     n, quadrant = nearest_integer(x, _TWO_OVER_PI)
     exact = fma(n, -first, x)
-    r = fma(n, -second, exact)
-    low = fma(n, -third, fma(n, -second, exact - r))
-    total = quick_two_sum(r, low)
+    # exact and the product may cancel to almost nothing, which is why its error is kept too.
+    product = two_product(n, -second)
+    difference = quick_two_sum(exact, product.high)
+    low = difference.low + fma(n, -third, product.low)
+    total = quick_two_sum(difference.high, low)
     return Reduced(total.high, total.low, quadrant)
 
 

@@ -8,7 +8,7 @@ the square root and of the quotient enter through their residues.
 Coefficients: weighted minimax polynomials by Remez's exchange, 160-bit arithmetic, leading
 coefficients rounded to the format before the rest was fitted again. Errors as a fraction of the
 result (f32, f64): sin 2^-28.0, 2^-63.3; cos 2^-33.1, 2^-69.0; tan 2^-29.2, 2^-56.0 on |r| <= 0.786;
-asin on [0, 1/2] 2^-27.6, 2^-55.9; atan on [0, 1] 2^-27.3, 2^-55.9.
+asin on [0, 1/2] 2^-27.6, 2^-55.9; atan on [0, 1] 2^-28.0, 2^-55.9.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ _ASIN = {
 }  # fmt: skip
 _ATAN = {
     "f32": (
-        -0.333333015, 0.199986264, -0.142650917, 0.109566577, -0.0841645747,
-        0.0581779703, -0.031394314, 0.0110288598, -0.00181868393,
+        -0.333333284, 0.199997216, -0.142804682, 0.110622577, -0.0882584229,
+        0.0677453205, -0.0451463051, 0.0229228567, -0.00749621959, 0.00114910246,
     ),
     "f64": (
         -0.33333333333333093, 0.19999999999955462, -0.14285714282803472, 0.11111111013682236,
@@ -112,7 +112,8 @@ def tan(x: Lanes) -> Lanes:
     """Tangent; nan for infinities. May split the builder's block."""
     r, r_low, quadrant = reduce(x)
     square = r * r
-    rest = fma(r * square, polynomial(square, _TAN[x.format]), fma(r_low, square, r_low))
+    slope = fma(square, square, square)  # tan² r, near enough for the rounding error r_low
+    rest = fma(square * polynomial(square, _TAN[x.format]), r, fma(r_low, slope, r_low))
     tangent = quick_two_sum(r, rest)
     reciprocal = -1.0 / tangent.high
     error = fma(reciprocal, tangent.high, 1.0) + reciprocal * tangent.low
@@ -177,13 +178,13 @@ def atan(x: Lanes) -> Lanes:
 
 def _atan_sum(y: Lanes, y_low: Lanes, subtract: Lanes, base: Lanes, base_low: Lanes) -> Lanes:
     """``base ± atan(y + y_low)`` for y in [0, 1], minus where `subtract`."""
+    signed = select(subtract, -y, y)
     square = y * y
     # The derivative of atan, 1 / (1 + y²), is 1 - y²/2 near enough for a rounding error.
-    correction = fma(y_low, square * -0.5, y_low)
-    tail = fma(y * square, polynomial(square, _ATAN[y.format]), correction)
-    signed = select(subtract, -y, y)
+    correction = fma(select(subtract, -y_low, y_low), fma(square, -0.5, 1.0), base_low)
     total = quick_two_sum(base, signed)
-    return total.high + (total.low + (base_low + select(subtract, -tail, tail)))
+    tail = fma(signed * square, polynomial(square, _ATAN[y.format]), total.low + correction)
+    return total.high + tail
 
 
 def atan2(y: Lanes, x: Lanes) -> Lanes:
