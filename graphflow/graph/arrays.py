@@ -171,7 +171,9 @@ def _as_bytes_objects(array: np.ndarray[Any, Any], values: Any) -> np.ndarray[An
         dtypes.as_dtype(array.dtype)  # TypeError for a type that tensors cannot have
         return array
     from_python = not isinstance(values, (np.ndarray, np.generic))
-    elements = list(_flatten(values)) if from_python and array.size else list(array.ravel())
+    # NumPy turns a number among strings into a string, so that the lists themselves are asked.
+    nested = isinstance(values, (list, tuple)) and array.size
+    elements = list(_flatten(values)) if nested else list(array.ravel())
     result = np.empty(array.shape, dtype=object)
     flat = result.reshape(-1)
     for i, element in enumerate(elements):

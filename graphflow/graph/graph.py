@@ -83,14 +83,15 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
         wanted = op_type if name is None else name
         with self._lock:
             exact = wanted[-1:] == "/"
-            unique = name_from_scope_name(wanted) if exact else self.unique_name(wanted)
+            unique = name_from_scope_name(wanted) if exact else self._checked_name(wanted)
+            if unique in self._operation_by_name:
+                raise ValueError(f"Duplicate node name in graph: '{unique}'")
             control_inputs = self._control_inputs_for({tensor.op for tensor in tensors})
             location = user_location()
             op = Operation(
                 self, definition, unique, tensors, dict(attrs or ()), control_inputs, location
             )
             try:
-                self._check_name(unique)
                 outputs = list(definition.infer(op))
                 _check_types(outputs, output_types)
             except (TypeError, ValueError) as error:
@@ -120,11 +121,20 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
         if self._container and op.definition.stateful and not op.attrs.get("container", "?"):
             op.attrs["container"] = self._container
 
-    def _check_name(self, name: str) -> None:
-        if not VALID_OP_NAME.match(name):
-            raise ValueError(f"'{name}' is not a valid node name")
-        if name in self._operation_by_name:
-            raise ValueError(f"Duplicate node name in graph: '{name}'")
+    def _skip_ids(self, count: int) -> None:
+        """Count operations that TensorFlow would have made here and graphflow does not need.
+
+        Seeds of random operations come from the count, so that leaving it behind would change
+        what a program draws.
+        """
+        self._last_id += count
+
+    def _checked_name(self, wanted: str) -> str:
+        unique = self.unique_name(wanted)
+        if not VALID_OP_NAME.match(unique):
+            self._release_name(unique, wanted)
+            raise ValueError(f"'{unique}' is not a valid node name")
+        return unique
 
     def _own_input(self, index: int, tensor: Any) -> Tensor:
         """Return `tensor` as a tensor of this graph; graphs of functions capture it here."""

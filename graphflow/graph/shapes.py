@@ -259,6 +259,30 @@ def _merge(first: Extents, second: Extents) -> Extents | None:
     return tuple(merged)
 
 
+def merge_in_op(first: TensorShape, second: TensorShape) -> TensorShape:
+    """Return the shape that both agree on, as `TensorShape.merge_with` does.
+
+    Raises
+    ------
+    ValueError : there is none; in the words of an operation's rule.
+    """
+    if first.extents is None or second.extents is None:
+        return second if first.extents is None else first
+    if len(first.extents) != len(second.extents):
+        raise ValueError(
+            f"Shapes must be equal rank, but are {len(first.extents)} and {len(second.extents)}"
+        )
+    merged = list(first.extents)
+    for axis, (old, new) in enumerate(zip(first.extents, second.extents, strict=True)):
+        if old is not None and new is not None and old != new:
+            raise ValueError(
+                f"Dimension {axis} in both shapes must be equal, but are {old} and {new}. "
+                f"Shapes are {debug_string(first)} and {debug_string(second)}."
+            )
+        merged[axis] = new if old is None else old
+    return shape_from_tuple(tuple(merged))
+
+
 def debug_string(shape: TensorShape) -> str:
     """Return a shape as TensorFlow's shape errors print it: ``[2,?]``, ``?``."""
     if shape.extents is None:

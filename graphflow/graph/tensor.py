@@ -15,7 +15,7 @@ import numpy as np
 from graphflow.errors import OperatorNotAllowedInGraphError
 from graphflow.graph import session_stack
 from graphflow.graph.dtypes import DType
-from graphflow.graph.shapes import TensorShape, as_shape, debug_string, shape_from_tuple
+from graphflow.graph.shapes import TensorShape, as_shape, merge_in_op
 
 if TYPE_CHECKING:  # an Operation makes Tensors, so its module imports this one
     from graphflow.graph.graph import Graph
@@ -95,26 +95,7 @@ class Tensor:
 
     def set_shape(self, shape: Any) -> None:
         """Add what is known of the shape; ValueError when it contradicts what was known."""
-        added = as_shape(shape)
-        if added.extents is None:
-            return
-        known = self._shape
-        if known.extents is None:
-            self._shape = added
-            return
-        if len(known.extents) != len(added.extents):
-            raise ValueError(
-                f"Shapes must be equal rank, but are {len(known.extents)} and {len(added.extents)}"
-            )
-        merged = list(known.extents)
-        for axis, (old, new) in enumerate(zip(known.extents, added.extents, strict=True)):
-            if old is not None and new is not None and old != new:
-                raise ValueError(
-                    f"Dimension {axis} in both shapes must be equal, but are {old} and {new}. "
-                    f"Shapes are {debug_string(known)} and {debug_string(added)}."
-                )
-            merged[axis] = new if old is None else old
-        self._shape = shape_from_tuple(tuple(merged))
+        self._shape = merge_in_op(self._shape, as_shape(shape))
 
     def consumers(self) -> list[Operation]:
         """Return the operations that take this tensor, in the order of their making."""
