@@ -14,6 +14,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from graphflow.codegen import mathlib
 from graphflow.codegen.pointwise import emit_pointwise
 from graphflow.codegen.types import (
     I64,
@@ -89,14 +90,26 @@ class ExprEmitter:
         return 0
 
     @contextmanager
-    def at_level(self, number: int) -> Iterator[None]:
-        """Append to an outer level: just before the branch into the next deeper loop."""
-        block = self.levels[number].block
-        if block is None:
+    def at_level(self, number: int, splits: bool = False) -> Iterator[None]:
+        """Append to an outer level: just before the branch into the next deeper loop.
+
+        `splits` says that the code may end in another block than it began in; the branch then
+        moves there.
+        """
+        level = self.levels[number]
+        if level.block is None:
             yield
-            return
-        with self.appending_to(block):
+        elif not splits:
+            with self.appending_to(level.block):
+                yield
+        else:
+            current = self.builder.block
+            branch = _take_terminator(level.block)
+            self.builder.position_at_end(level.block)
             yield
+            _move_terminator(branch, level.block, self.builder.block)
+            level.block = self.builder.block
+            self.position(current)
 
     @contextmanager
     def appending_to(self, block: ir.Block) -> Iterator[None]:
@@ -125,7 +138,7 @@ class ExprEmitter:
             if missing:
                 stack.extend(missing)
                 continue
-            with self.at_level(level):
+            with self.at_level(level, splits=expr.name in mathlib.SPLITTING):
                 self.levels[level].values[id(expr)] = self.compute(expr)
             stack.pop()
         made = self.known(root)
@@ -354,6 +367,25 @@ class ExprEmitter:
             place = ir.Constant(ir.IntType(32), lane)
             address = self.address(store.buffer, builder.extract_element(offsets, place))
             builder.store(builder.extract_element(raw, place), address, align=size)
+
+
+def _take_terminator(block: ir.Block) -> ir.Instruction:
+    branch = block.terminator
+    block.instructions.remove(branch)
+    block.terminator = None
+    return branch
+
+
+def _move_terminator(branch: ir.Instruction, old: ir.Block, new: ir.Block) -> None:
+    """Let `new` end with the branch that `old` ended with; its targets' phis follow."""
+    new.instructions.append(branch)
+    new.terminator = branch
+    branch.parent = new
+    for target in branch.operands:
+        if isinstance(target, ir.Block):
+            for phi in target.instructions:
+                if isinstance(phi, ir.PhiInstr):
+                    phi.incomings = [(v, new if b is old else b) for v, b in phi.incomings]
 
 
 def atom_locals(atom: Atom) -> frozenset[Local]:

@@ -29,6 +29,12 @@ Emit = Callable[..., ir.Value]
 _FLOAT_COMPARE = {"eq": "==", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _INT_COMPARE = {**_FLOAT_COMPARE, "ne": "!="}
 _FLOAT_OPS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+_INTEGER_DIVISIONS = {
+    ("floordiv", "int"): "floor_div", ("floormod", "int"): "floor_mod",
+    ("truncdiv", "int"): "truncate_div", ("truncmod", "int"): "truncate_mod",
+    ("floordiv", "uint"): "divide_unsigned", ("truncdiv", "uint"): "divide_unsigned",
+    ("floormod", "uint"): "modulo_unsigned", ("truncmod", "uint"): "modulo_unsigned",
+}  # fmt: skip
 _INT_OPS = {"add": "add", "sub": "sub", "mul": "mul", "and": "and_", "or": "or_", "xor": "xor"}
 
 
@@ -57,9 +63,9 @@ def emit_pointwise(
 
 
 def _integer_function(builder: ir.IRBuilder, name: str, dtype: DType, *args: ir.Value) -> ir.Value:
-    unsigned = dtype.kind == "uint"
-    if name in ("floordiv", "truncdiv", "floormod", "truncmod"):
-        return mathlib.emit_integer(name, builder, *args, signed=not unsigned)
+    function = _INTEGER_DIVISIONS.get((name, dtype.kind))
+    if function is not None:
+        return mathlib.emit(function, builder, *args)
     if name == "pow":
         return _integer_power(builder, dtype, *args)
     raise KeyError(f"no integer code for {name!r}")

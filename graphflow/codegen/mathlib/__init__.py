@@ -74,6 +74,7 @@ _INTEGER_FUNCTIONS: dict[str, tuple[int, Callable[..., Lanes]]] = {
 FLOAT_FUNCTIONS = frozenset(_FLOAT_FUNCTIONS)
 INTEGER_FUNCTIONS = frozenset(_INTEGER_FUNCTIONS)
 MATH_FUNCTIONS = FLOAT_FUNCTIONS | INTEGER_FUNCTIONS
+SPLITTING = frozenset({"sin", "cos", "tan"})  # these may split the builder's block
 ARITY = MappingProxyType({
     name: arity for name, (arity, _) in (_FLOAT_FUNCTIONS | _INTEGER_FUNCTIONS).items()
 })
