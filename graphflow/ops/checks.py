@@ -42,12 +42,13 @@ def _lower_assert(b: Any, op: Operation, condition: Any, *data: Any) -> Any:
 
 
 def _lower_check_numerics(b: Any, op: Operation, x: Any) -> Any:
-    has_nan, has_inf = b.reduce_any(b.is_nan(x)), b.reduce_any(b.is_inf(x))
+    axes = range(x.rank)
+    has_nan, has_inf = (b.reduce("or", found, axes) for found in (b.is_nan(x), b.is_inf(x)))
     head = f"{op.attrs['message']} : Tensor had"
-    both = b.logical_not(b.logical_and(has_nan, has_inf))
+    both = b.not_(b.and_(has_nan, has_inf))
     b.check(both, "InvalidArgumentError", f"{head} Inf and NaN values", ())
-    b.check(b.logical_not(has_nan), "InvalidArgumentError", f"{head} NaN values", ())
-    b.check(b.logical_not(has_inf), "InvalidArgumentError", f"{head} Inf values", ())
+    b.check(b.not_(has_nan), "InvalidArgumentError", f"{head} NaN values", ())
+    b.check(b.not_(has_inf), "InvalidArgumentError", f"{head} Inf values", ())
     return b.identity(x)
 
 
@@ -73,7 +74,7 @@ def _printer(op: Operation) -> Callable[..., None]:
 
 
 def _lower_print(b: Any, op: Operation, x: Any, *data: Any) -> Any:
-    b.host_call(_printer(op), data, (), stateful=True)
+    b.call_python(_printer(op), data, (), stateful=True)
     return b.identity(x)
 
 
@@ -96,7 +97,7 @@ def _writer(op: Operation) -> Callable[[Arrays], None]:
 
 
 def _lower_print_v2(b: Any, op: Operation, text: Any) -> Any:
-    b.host_call(_writer(op), (text,), (), stateful=True)
+    b.call_python(_writer(op), (text,), (), stateful=True)
     return ()
 
 
@@ -144,7 +145,7 @@ define_op(
 define_op(
     name="StringFormat",
     infer=lambda op: [(dtypes.string, SCALAR)],
-    lower=lambda b, op, *xs: b.host_call(
+    lower=lambda b, op, *xs: b.call_python(
         _formatter(op), xs, ((dtypes.string, ()),), stateful=False
     ),
     no_gradient="string output",
