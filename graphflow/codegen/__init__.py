@@ -1,0 +1,1 @@
+"""Emission: loop IR to LLVM IR, and LLVM IR to machine code."""

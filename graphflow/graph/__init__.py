@@ -1,0 +1,1 @@
+"""The user's graph: operations, tensors, names, scopes."""

@@ -151,9 +151,7 @@ def _dense_array(values: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
 
 
 def _not_dense(values: Any, got: list[int], wanted: list[int]) -> str:
-    return (
-        f"Argument must be a dense tensor: {values} - got shape {got}, but wanted {wanted}."
-    )
+    return f"Argument must be a dense tensor: {values} - got shape {got}, but wanted {wanted}."
 
 
 def _dense_shape(values: Any) -> list[int]:

@@ -22,7 +22,10 @@ _evaluators: list[StaticEvaluator] = []
 
 
 def constant(
-    value: Any, dtype: Any = None, shape: Any = None, name: str = "Const",
+    value: Any,
+    dtype: Any = None,
+    shape: Any = None,
+    name: str = "Const",
     verify_shape: bool = False,
 ) -> Tensor:
     """Return a tensor that always has this value.

@@ -149,7 +149,7 @@ def _graph_element(item: Any) -> Any:
     return item if isinstance(getattr(item, "graph", None), Graph) else None
 
 
-class name_scope:  # noqa: N801  # TensorFlow's name
+class name_scope:  # TensorFlow's name
     """Context manager for a name scope that also finds the graph of its inputs.
 
     Parameters
@@ -219,9 +219,7 @@ class name_scope:  # noqa: N801  # TensorFlow's name
 
 
 @contextlib.contextmanager
-def op_scope(
-    values: Iterable[Any], name: Any, default_name: str | None = None
-) -> Iterator[str]:
+def op_scope(values: Iterable[Any], name: Any, default_name: str | None = None) -> Iterator[str]:
     """Enter a `name_scope`: the order of arguments before TensorFlow 1.0."""
     with name_scope(name, default_name, values) as scope:
         yield scope

@@ -22,7 +22,13 @@ class DType:
     __slots__ = ("_numpy", "_ref_of", "as_datatype_enum", "kind", "name", "short", "size")
 
     def __init__(
-        self, name: str, short: str, kind: str, size: int, enum: int, numpy_type: Any,
+        self,
+        name: str,
+        short: str,
+        kind: str,
+        size: int,
+        enum: int,
+        numpy_type: Any,
         ref_of: DType | None = None,
     ) -> None:
         self.name = name

@@ -14,9 +14,9 @@ from typing import Any
 from graphflow.errors import CompilerError
 from graphflow.graph.collections import Collections
 from graphflow.graph.control import ControlScopes
-from graphflow.graph.graph_stack import entered
 from graphflow.graph.devices import DeviceScopes
 from graphflow.graph.failure import add_context
+from graphflow.graph.graph_stack import entered
 from graphflow.graph.names import VALID_OP_NAME, Names, name_from_scope_name
 from graphflow.graph.opdef import get_opdef
 from graphflow.graph.operation import Operation
@@ -227,9 +227,7 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
     def get_operation_by_name(self, name: str) -> Operation:
         """Return the operation of that name; errors as in `as_graph_element`."""
         if not isinstance(name, str):
-            raise TypeError(
-                f"Operation names are strings (or similar), not {type(name).__name__}."
-            )
+            raise TypeError(f"Operation names are strings (or similar), not {type(name).__name__}.")
         return self.as_graph_element(name, allow_tensor=False)
 
     def get_tensor_by_name(self, name: str) -> Tensor:
@@ -359,5 +357,3 @@ def _check_types(outputs: list[Any], expected: Sequence[Any] | None) -> None:
     got = [dtype for dtype, _ in outputs]
     if got != list(expected):
         raise CompilerError(f"expected outputs of types {list(expected)}, the op gives {got}")
-
-

@@ -26,7 +26,5 @@ def entered(graph: Any) -> Iterator[Any]:
     finally:
         if graph_stack.entered:
             if graph_stack.entered[-1] is not graph:
-                raise AssertionError(
-                    f"Nesting violated for default stack of {type(graph)} objects"
-                )
+                raise AssertionError(f"Nesting violated for default stack of {type(graph)} objects")
             graph_stack.entered.pop()

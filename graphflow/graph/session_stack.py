@@ -40,9 +40,7 @@ def pop_session(session: Any, enforce_nesting: bool = True) -> None:
     if not enforce_nesting:
         _stack.sessions.remove(session)
     elif _stack.sessions[-1] is not session:
-        raise AssertionError(
-            f"Nesting violated for default stack of {type(session)} objects"
-        )
+        raise AssertionError(f"Nesting violated for default stack of {type(session)} objects")
     else:
         _stack.sessions.pop()
 

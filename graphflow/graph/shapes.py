@@ -334,6 +334,4 @@ def broadcast_shape(first: TensorShape, second: TensorShape) -> TensorShape:
     try:
         return broadcast(first, second)
     except ValueError:
-        raise ValueError(
-            f"Incompatible shapes for broadcasting: {first} and {second}"
-        ) from None
+        raise ValueError(f"Incompatible shapes for broadcasting: {first} and {second}") from None

@@ -1,0 +1,1 @@
+"""The Program and the loop IR: data, printers, verifiers, interpreters."""

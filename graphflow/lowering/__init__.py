@@ -1,0 +1,1 @@
+"""Lowering: groups of nodes to loop nests."""

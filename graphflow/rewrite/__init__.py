@@ -1,0 +1,1 @@
+"""Rewriting: Program to Program, with the same value."""

@@ -1,0 +1,1 @@
+"""Scheduling: groups, their order, and the memory plan."""

@@ -1,0 +1,1 @@
+"""Tracing: a pruned graph with its feeds becomes a Program."""

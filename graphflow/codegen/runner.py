@@ -1,0 +1,126 @@
+"""The native function that runs a plan: one loop over the plan's steps.
+
+``i32 graphflow_run(ptr table)`` reads ``table[0]``, the address of the program of steps, and
+``table[1]``, memory for the arguments of one step. A program is an i64 count followed by records of
+eight words:
+
+    kind, function, argument count, address of argument slots (i64 each), n, chunks, code, extra
+
+Kinds: 0 calls ``function(args, 0, n)``; 1 does the same over the pool in ``chunks`` pieces, with the
+pool's address in ``extra``; 2 copies n bytes from the second slot to the first; 3 is a check: where
+the byte in the first slot is zero, the run ends with status ``code``. The function is compiled once
+per machine; a plan is data to it.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+
+from graphflow.codegen.control import indirect_call
+from graphflow.codegen.types import I8, I32, I64, POINTER
+
+RECORD_WORDS = 8
+CALL, PARALLEL, COPY, CHECK = range(4)
+NAME = "graphflow_run"
+
+
+def build_runner() -> ir.Module:
+    """The module with the runner."""
+    module = ir.Module("graphflow_runner")
+    function = ir.Function(module, ir.FunctionType(I32, [POINTER]), NAME)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    emitter = _Runner(module, function, builder)
+    emitter.emit()
+    return module
+
+
+class _Runner:
+    def __init__(self, module: ir.Module, function: ir.Function, builder: ir.IRBuilder) -> None:
+        self.module, self.function, self.builder = module, function, builder
+        self.table = function.args[0]
+
+    def word(self, base: ir.Value, index: ir.Value | int, typ: ir.Type = I64) -> ir.Value:
+        position = ir.Constant(I64, index) if isinstance(index, int) else index
+        address = self.builder.gep(base, [position], source_etype=I64)
+        return self.builder.load(address, typ=typ)
+
+    def emit(self) -> None:
+        builder = self.builder
+        program, arguments = self.word(self.table, 0, POINTER), self.word(self.table, 1, POINTER)
+        count = self.word(program, 0)
+        head, step, done = (builder.append_basic_block(n) for n in ("head", "step", "done"))
+        following = builder.append_basic_block("next")
+        entry = builder.block
+        builder.branch(head)
+        builder.position_at_end(head)
+        number = builder.phi(I64, "number")
+        number.add_incoming(ir.Constant(I64, 0), entry)
+        builder.cbranch(builder.icmp_signed("<", number, count), step, done)
+        builder.position_at_end(done)
+        builder.ret(ir.Constant(I32, 0))
+        builder.position_at_end(following)
+        number.add_incoming(builder.add(number, ir.Constant(I64, 1)), following)
+        builder.branch(head)
+        builder.position_at_end(step)
+        offset = builder.add(
+            builder.mul(number, ir.Constant(I64, RECORD_WORDS)), ir.Constant(I64, 1)
+        )
+        record = builder.gep(program, [offset], source_etype=I64)
+        self.gather_arguments(record, arguments)
+        self.dispatch(record, arguments, following)
+
+    def gather_arguments(self, record: ir.Value, arguments: ir.Value) -> None:
+        """``arguments[k] = table[slots[k]]`` for every argument of the step."""
+        builder = self.builder
+        count, slots = self.word(record, 2), self.word(record, 3, POINTER)
+        loop, leave = builder.append_basic_block("argument"), builder.append_basic_block("ready")
+        before = builder.block
+        builder.cbranch(builder.icmp_signed(">", count, ir.Constant(I64, 0)), loop, leave)
+        builder.position_at_end(loop)
+        k = builder.phi(I64, "k")
+        k.add_incoming(ir.Constant(I64, 0), before)
+        value = self.word(self.table, self.word(slots, k))
+        builder.store(value, builder.gep(arguments, [k], source_etype=I64))
+        following = builder.add(k, ir.Constant(I64, 1))
+        k.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", following, count), loop, leave)
+        builder.position_at_end(leave)
+
+    def dispatch(self, record: ir.Value, arguments: ir.Value, following: ir.Block) -> None:
+        builder = self.builder
+        blocks = [builder.append_basic_block(n) for n in ("call", "parallel", "copy", "check")]
+        wrong = builder.append_basic_block("wrong")
+        switch = builder.switch(self.word(record, 0), wrong)
+        for kind, block in enumerate(blocks):
+            switch.add_case(ir.Constant(I64, kind), block)
+        builder.position_at_end(wrong)
+        builder.ret(ir.Constant(I32, -1))
+        zero = ir.Constant(I64, 0)
+
+        builder.position_at_end(blocks[CALL])
+        kernel = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64])
+        arguments_of_call = [arguments, zero, self.word(record, 4)]
+        indirect_call(builder, self.word(record, 1, POINTER), kernel, arguments_of_call)
+        builder.branch(following)
+
+        builder.position_at_end(blocks[PARALLEL])
+        pool = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, I64, I64])
+        job = [self.word(record, 7, POINTER), self.word(record, 1, POINTER), arguments]
+        job += [self.word(record, 4), self.word(record, 5)]
+        indirect_call(builder, self.word(record, 6, POINTER), pool, job)
+        builder.branch(following)
+
+        builder.position_at_end(blocks[COPY])
+        signature = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64, ir.IntType(1)])
+        move = ir.Function(self.module, signature, "llvm.memmove.p0.p0.i64")
+        target, source = self.word(arguments, 0, POINTER), self.word(arguments, 1, POINTER)
+        builder.call(move, [target, source, self.word(record, 4), ir.Constant(ir.IntType(1), 0)])
+        builder.branch(following)
+
+        builder.position_at_end(blocks[CHECK])
+        flag = builder.load(self.word(arguments, 0, POINTER), typ=I8)
+        failed = builder.append_basic_block("failed")
+        good = builder.icmp_unsigned("!=", flag, ir.Constant(I8, 0))
+        builder.cbranch(good, following, failed)
+        builder.position_at_end(failed)
+        builder.ret(builder.trunc(self.word(record, 6), I32))

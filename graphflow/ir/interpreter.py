@@ -1,0 +1,89 @@
+"""Runs a Program node by node through the primitives' NumPy references.
+
+Slow and obvious: it is the meaning of a Program. Generated code must agree with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphflow import errors
+from graphflow.ir.dims import SymDim, evaluate
+from graphflow.ir.node import Node, Program
+
+Array = np.ndarray[Any, Any]
+
+
+def run_program(
+    program: Program, inputs: Sequence[Any], symbols: Mapping[str, int] | None = None
+) -> tuple[list[Array], dict[str, Array]]:
+    """Evaluate a Program.
+
+    Parameters
+    ----------
+    program : the Program.
+    inputs : one array for each of its inputs.
+    symbols : values of the symbolic dimensions; taken from the inputs' shapes when None.
+
+    Returns
+    -------
+    The outputs, and the new values of the updated variables by name.
+
+    Raises
+    ------
+    errors.OpError : a check of the Program failed.
+    """
+    symbols = dict(symbols or bind_symbols(program, inputs))
+    values: dict[Node, Any] = {}
+    for node, array in zip(program.inputs, inputs, strict=True):
+        values[node] = np.asarray(array, dtype=node.dtype.numpy)
+    for node in program.nodes():
+        if node not in values:
+            values[node] = evaluate_node(node, [values[i] for i in node.inputs], symbols)
+    outputs = [values[n] for n in program.outputs]
+    return outputs, {u.variable: values[u.value] for u in program.updates}
+
+
+def bind_symbols(program: Program, inputs: Sequence[Any]) -> dict[str, int]:
+    """The values of the size symbols, read off the inputs' shapes."""
+    symbols: dict[str, int] = {}
+    for node, array in zip(program.inputs, inputs, strict=True):
+        for dim, size in zip(node.shape, np.shape(array), strict=True):
+            if isinstance(dim, SymDim) and len(dim.symbols()) == 1:
+                (name,) = dim.symbols()
+                if dim == SymDim.symbol(name):
+                    symbols[name] = size
+    return symbols
+
+
+def evaluate_node(node: Node, operands: list[Any], symbols: Mapping[str, int]) -> Any:
+    """One node's value from its operands' values."""
+    if node.op in ("host_call", "effect_call"):
+        return [np.asarray(v) for v in node["function"].function(*operands)]
+    if node.op == "result":
+        return operands[0][node["index"]]
+    if node.op == "dim_value":
+        return np.asarray(evaluate(node["dim"], symbols), dtype=node.dtype.numpy)
+    if node.op == "check":
+        if not operands[0]:
+            raise getattr(errors, node["error"])(None, None, node["describe"](*operands[1:]))
+        return None
+    attrs = {k: _concrete(v, symbols) for k, v in node.attrs.items()}
+    reference = node.prim.reference
+    if reference is None:
+        raise errors.CompilerError(f"{node.op} has no reference to interpret it by")
+    if node.op == "const" and attrs["value"].array.dtype == object and node.dtype.is_integer:
+        flat = [_concrete(v, symbols) for v in attrs["value"].array.flat]
+        return np.array(flat, dtype=node.dtype.numpy).reshape(node.shape)
+    return np.asarray(reference(attrs, *operands))
+
+
+def _concrete(value: Any, symbols: Mapping[str, int]) -> Any:
+    if isinstance(value, SymDim):
+        return value.evaluate(symbols)
+    if isinstance(value, tuple):
+        return tuple(_concrete(v, symbols) for v in value)
+    return value

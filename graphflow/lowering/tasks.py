@@ -1,0 +1,159 @@
+"""From groups to the steps of a plan: each group is lowered to what runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphflow.graph.dtypes import bool_
+from graphflow.ir.dims import Dim, SymDim, product
+from graphflow.ir.index import Axis, IndexExpr, Loaded, axis_index
+from graphflow.ir.loops import (
+    Buffer,
+    Expr,
+    Kernel,
+    Loop,
+    Statement,
+    Store,
+    constant,
+    load,
+    statements,
+)
+from graphflow.ir.node import Node, Program
+from graphflow.ir.walk import all_indices, expressions
+from graphflow.lowering.nest import lower_epilogue, lower_group
+from graphflow.lowering.transform import optimize_loops
+from graphflow.schedule.group import Group, product_operand, storage
+from graphflow.schedule.plan import Task
+
+
+def lower_tasks(program: Program, groups: Sequence[Group]) -> list[Task]:
+    """Lower every group, in order."""
+    return [_lower(group, number) for number, group in enumerate(groups)]
+
+
+def task_name(group: Group, number: int) -> str:
+    """``k3_sub_exp``: the number and the main operations, most costly first."""
+    nodes = sorted(group.members, key=lambda n: (-n.prim.cost, n.serial))
+    words = list(dict.fromkeys(n.op for n in nodes if n.prim.kind != "view"))[:3]
+    return "_".join([f"k{number}", *(words or [group.kind])])
+
+
+def _lower(group: Group, number: int) -> Task:
+    name = task_name(group, number)
+    if group.kind == "loops":
+        return _lower_loops(group, name)
+    if group.kind == "gemm":
+        return _lower_product(group, name)
+    node = group.node
+    assert node is not None
+    if group.kind == "scatter":
+        return _lower_scatter(group, node, name)
+    reads = list(dict.fromkeys(storage(i) for i in node.inputs if i.prim.kind != "host" or i.op == "result"))  # noqa: E501
+    reads = [r for r in reads if r.prim.kind != "check"]
+    writes = [n for n in group.whole if n.op == "result"]
+    if group.kind == "random":
+        writes = [node]
+    return Task(group, group.kind, name, reads, writes)
+
+
+def _finish(task: Task, kernel: Kernel) -> Task:
+    task.kernel = kernel
+    task.stores = [s for s in statements(kernel.body) if isinstance(s, Store)]
+    kernel.symbols = symbols_of(kernel)
+    return task
+
+
+def _lower_loops(group: Group, name: str) -> Task:
+    kernel, lowered = lower_group(group, name)
+    optimize_loops(kernel)
+    reads, writes = _by_role(lowered.buffers)
+    return _finish(Task(group, "loops", name, reads, writes, lowered.buffers), kernel)
+
+
+def _by_role(buffers: dict[Node, Buffer]) -> tuple[list[Node], list[Node]]:
+    reads = [n for n, b in buffers.items() if b.role in ("in", "inout")]
+    writes = [n for n, b in buffers.items() if b.role in ("out", "inout")]
+    return reads, writes
+
+
+def _lower_product(group: Group, name: str) -> Task:
+    lowered = lower_epilogue(group)
+    node = group.node
+    assert node is not None
+    kernel = Kernel(name, list(lowered.buffers.values()), list(lowered.stores))
+    reads, writes = _by_role(lowered.buffers)
+    operands = [storage(product_operand(i)) for i in node.inputs]
+    reads = list(dict.fromkeys([*operands, *reads]))
+    return _finish(Task(group, "gemm", name, reads, writes, lowered.buffers), kernel)
+
+
+def _lower_scatter(group: Group, node: Node, name: str) -> Task:
+    """``for each index, in order: rows of the result combine with rows of the updates``.
+
+    The operand is copied to the result beforehand, unless they share memory. Indices out of range
+    leave everything as it is.
+    """
+    target, indices, updates = (storage(i) for i in node.inputs)
+    out = Buffer("out", node.type, "inout")
+    at = Buffer("at", indices.type)
+    new = Buffer("new", updates.type) if updates is not indices else at
+    row_size: Dim = product(node.shape[1:])
+    row = Axis("row", product(node.inputs[1].shape))
+    column = Axis("column", row_size)
+    place = load(at, axis_index(row))
+    inside = IndexExpr({Loaded(place, node.shape[0], place.axes): 1})
+    offset = inside * row_size + axis_index(column)
+    value = load(new, axis_index(row) * row_size + axis_index(column))
+    old = load(out, offset)
+    value = _combined(node["mode"], old, value)
+    limit = constant(0, place.dtype)
+    low = Expr("ge", bool_, (place, limit))
+    extent = node.shape[0]
+    high: Expr | None = None
+    if isinstance(extent, int) and extent <= int(place.dtype.max):
+        high = Expr("lt", bool_, (place, constant(extent, place.dtype)))
+    valid = low if high is None else Expr("and", bool_, (low, high))
+    body: list[Statement] = [Store(out, offset, Expr("select", node.dtype, (valid, value, old)))]
+    if row_size != 1:
+        body = [Loop(column, "vector", body)]
+    if row.extent != 1:
+        body = [Loop(row, "serial", body)]
+    buffers = {node: out, indices: at, updates: new}
+    kernel = Kernel(name, list(dict.fromkeys(buffers.values())), body)
+    count = row.extent if isinstance(row.extent, int) else 1000
+    kernel.work = 4.0 * count * (row_size if isinstance(row_size, int) else 1000)
+    reads = list(dict.fromkeys([target, indices, updates]))
+    return _finish(Task(group, "scatter", name, reads, [node], buffers), kernel)
+
+
+def _combined(mode: str, old: Expr, new: Expr) -> Expr:
+    return new if mode == "set" else Expr(mode, old.dtype, (old, new))
+
+
+def symbols_of(kernel: Kernel) -> list[str]:
+    """The size symbols that a kernel's loops and indices use."""
+    found: set[str] = set()
+
+    def add(dim: object) -> None:
+        if isinstance(dim, SymDim):
+            found.update(dim.symbols())
+
+    def add_index(index: IndexExpr) -> None:
+        add(index.constant)
+        for atom, coefficient in index.terms.items():
+            add(coefficient)
+            if hasattr(atom, "extent"):
+                add(atom.extent)
+            if hasattr(atom, "size"):
+                add(atom.size)
+                add_index(atom.inner)
+
+    for statement in statements(kernel.body):
+        if isinstance(statement, Loop):
+            add(statement.axis.extent)
+    for index in all_indices(kernel.body):
+        add_index(index)
+    for expr in expressions(kernel.body):
+        if expr.name == "index":
+            add_index(expr.payload)
+    return sorted(found)

@@ -1,0 +1,336 @@
+"""Executables: a compiled Program bound to memory, ready to be called.
+
+`Executable` holds what does not depend on sizes or on memory; an `Instance` is one table of
+pointers over one arena, with the variables' memory of one session, for one set of sizes. A plan
+without host calls is one native run, and its instance is a native callable; with host calls it is
+a sequence of native segments with Python between them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphflow import errors
+from graphflow.codegen import runner
+from graphflow.codegen.jit import compile_module, load_object
+from graphflow.codegen.object_cache import cached_object
+from graphflow.codegen.target import host_target
+from graphflow.compiler import CompiledProgram
+from graphflow.ir.dims import evaluate
+from graphflow.ir.node import Node
+from graphflow.runtime.call import Binding, Call, PythonCall
+from graphflow.runtime.fastcall import make_callable
+from graphflow.runtime.memory import allocate
+from graphflow.runtime.pool import ThreadPool, get_pool
+from graphflow.runtime.variables import VariableStore
+from graphflow.schedule.plan import Slot, Task, assign_offsets
+
+Array = np.ndarray[Any, Any]
+
+PARALLEL_CYCLES = 60_000  # a kernel below this (some 20 us) is not worth waking a thread for
+GIL_CYCLES = 100_000  # a plan below this keeps the GIL
+CHUNKS_PER_THREAD = 4
+FIRST_SLOT = 2  # the table begins with the steps' address and the arguments' memory
+
+_runner: list[Any] = []
+
+
+def runner_address() -> int:
+    """The address of the native function that runs plans."""
+    if not _runner:
+        target = host_target()
+        code = load_object(
+            cached_object("runner", lambda: compile_module(runner.build_runner(), target)), target
+        )
+        _runner.append(code)
+        code_address = code.address(runner.NAME)
+        _runner.append(code_address)
+    return int(_runner[1])
+
+
+@dataclass(eq=False)
+class Segment:
+    """Native steps, then a host call (or none at the end)."""
+
+    tasks: list[Task] = field(default_factory=list)
+    host: Task | None = None
+
+
+def segments_of(tasks: Sequence[Task]) -> list[Segment]:
+    """Cut the steps at host calls."""
+    segments = [Segment()]
+    for task in tasks:
+        if task.kind == "host":
+            segments[-1].host = task
+            segments.append(Segment())
+        else:
+            segments[-1].tasks.append(task)
+    return segments
+
+
+class Instance:
+    """One arena, one table, one set of sizes. Not reentrant: the caller holds a lock."""
+
+    def __init__(
+        self, compiled: CompiledProgram, store: VariableStore, symbols: Mapping[str, int]
+    ) -> None:
+        self.compiled, self.store, self.symbols = compiled, store, dict(symbols)
+        memory = compiled.memory
+        self.pool: ThreadPool = get_pool(compiled.options.threads, cached_object)
+        self.offsets, self.arena_bytes = assign_offsets(memory, symbols)
+        self.arena = allocate(self.arena_bytes)
+        count = FIRST_SLOT + len(memory.slots) + len(compiled.symbols)
+        self.table = np.zeros(count, np.int64)
+        self.keep: list[Any] = [self.arena, compiled]
+        self.cycles = 0.0
+        self.checks: list[Task] = []
+        self.fill_table()
+        self.segments = segments_of(compiled.tasks)
+        self.records = [self.encode(s, s is self.segments[-1]) for s in self.segments]
+        widest = max((int(r[1 + 8 * k + 2]) for r in self.records for k in range(int(r[0]))),
+                     default=1)  # fmt: skip
+        self.arguments = np.zeros(max(widest, 1), np.int64)
+        self.table[0] = self.records[0].ctypes.data
+        self.table[1] = self.arguments.ctypes.data
+
+    # ---- the table
+
+    def fill_table(self) -> None:
+        """Addresses of everything but feeds and outputs, and the sizes."""
+        base = self.arena.ctypes.data
+        variables: dict[int, Any] = {}
+        for slot in self.compiled.memory.slots:
+            home = slot.home()
+            position = FIRST_SLOT + slot.number
+            if home.kind == "arena":
+                self.table[position] = base + self.offsets[home]
+            elif home.kind == "variable":
+                array = self.variable_memory(home)
+                variables[home.number] = array
+                self.table[position] = array.ctypes.data
+            elif home.kind == "constant":
+                assert home.node is not None
+                array = constant_array(home.node)
+                self.keep.append(array)
+                self.table[position] = array.ctypes.data
+        self.keep.append(variables)
+        for number, name in enumerate(self.compiled.symbols):
+            self.table[FIRST_SLOT + len(self.compiled.memory.slots) + number] = self.symbols[name]
+
+    def variable_memory(self, slot: Slot) -> Array:
+        type_ = slot.type.concrete(self.symbols)
+        shape = tuple(int(d) for d in type_.shape)  # type: ignore[call-overload]
+        return self.store.memory(slot.name, type_.dtype, shape)
+
+    def position(self, slot: Slot) -> int:
+        """A slot's position in the table."""
+        return FIRST_SLOT + slot.number
+
+    # ---- the steps
+
+    def encode(self, segment: Segment, is_last: bool) -> Array:
+        """The records of a segment's steps; see `codegen.runner`."""
+        records: list[list[int]] = []
+        for task in segment.tasks:
+            records += self.encode_task(task)
+        if is_last:
+            records += [self.copy_record(t, s) for t, s in self.compiled.memory.copies]
+        flat = [len(records)] + [word for record in records for word in record]
+        return np.array(flat, np.int64)
+
+    def slots_array(self, positions: list[int]) -> int:
+        array = np.array(positions or [0], np.int64)
+        self.keep.append(array)
+        return int(array.ctypes.data)
+
+    def copy_record(self, target: Slot, source: Slot) -> list[int]:
+        nbytes = evaluate(source.type.nbytes, self.symbols)
+        positions = [self.position(target), self.position(source)]
+        self.cycles += nbytes / 8
+        return [runner.COPY, 0, 2, self.slots_array(positions), nbytes, 0, 0, 0]
+
+    def encode_task(self, task: Task) -> list[list[int]]:
+        memory = self.compiled.memory
+        if task.kind == "check":
+            assert task.node is not None
+            self.checks.append(task)
+            positions = [self.position(memory.by_node[task.reads[0]])]
+            code = len(self.checks)
+            return [[runner.CHECK, 0, 1, self.slots_array(positions), 0, 0, code, 0]]
+        records = []
+        if task.kind == "scatter":
+            target, source = memory.by_node[task.writes[0]], memory.by_node[task.reads[0]]
+            if target.home() is not source.home():
+                records.append(self.copy_record(target, source))
+        code_ = self.compiled.code[task]
+        slots = self.slots_array(self.argument_positions(task))
+        count = len(self.argument_positions(task))
+        for phase, address in code_.phases:
+            extent = evaluate(phase.extent, self.symbols)
+            if extent <= 0:
+                continue
+            cycles = extent * phase.unit_work
+            self.cycles += cycles
+            threads = self.pool.threads
+            if threads > 1 and cycles >= PARALLEL_CYCLES and extent > 1:
+                chunks = min(extent, threads * CHUNKS_PER_THREAD)
+                records.append([
+                    runner.PARALLEL, address, count, slots, extent, chunks,
+                    self.pool.parallel_for_address, self.pool.context_address,
+                ])  # fmt: skip
+            else:
+                records.append([runner.CALL, address, count, slots, extent, 0, 0, 0])
+        return records
+
+    def argument_positions(self, task: Task) -> list[int]:
+        """Table positions of a kernel's arguments."""
+        memory, kernel = self.compiled.memory, task.kernel
+        assert kernel is not None
+        nodes = {buffer: node for node, buffer in task.buffers.items()}
+        positions = [self.position(memory.by_node[nodes[b]]) for b in kernel.buffers]
+        first = FIRST_SLOT + len(memory.slots)
+        positions += [first + self.compiled.symbols.index(s) for s in kernel.symbols]
+        if task.kind == "gemm":
+            workspace = self.position(task.workspace) if task.workspace else 0
+            operands = [self.position(memory.by_node[n]) for n in self.operands(task)]
+            positions = [*operands, workspace, *positions]
+        return positions
+
+    def operands(self, task: Task) -> list[Node]:
+        from graphflow.schedule.group import product_operand, storage
+
+        assert task.node is not None
+        return [storage(product_operand(i)) for i in task.node.inputs]
+
+    # ---- errors
+
+    def raise_failure(self, status: int) -> None:
+        """Raise the error of a failed check, with the message made from its data."""
+        if not 0 < status <= len(self.checks):
+            raise errors.InternalError(None, None, f"the run ended with status {status}")
+        task = self.checks[status - 1]
+        node = task.node
+        assert node is not None
+        data = [self.read(i) for i in node.inputs[1:]]
+        raise getattr(errors, node["error"])(None, node["op"], node["describe"](*data))
+
+    def read(self, node: Node) -> Array:
+        """A copy of a stored value as it now lies in memory."""
+        from graphflow.schedule.group import storage
+
+        slot = self.compiled.memory.by_node[storage(node)]
+        type_ = node.type.concrete(self.symbols)
+        shape = tuple(int(d) for d in type_.shape)  # type: ignore[call-overload]
+        nbytes = int(evaluate(node.type.nbytes, self.symbols))
+        address = int(self.table[self.position(slot)])
+        if nbytes == 0:
+            return np.zeros(shape, node.dtype.numpy)
+        raw = ctypes.string_at(address, nbytes)
+        return np.frombuffer(raw, node.dtype.numpy).reshape(shape).copy()
+
+    def write(self, node: Node, value: Any) -> None:
+        """Put a host call's result where the plan expects it.
+
+        Raises
+        ------
+        errors.InvalidArgumentError : its type or shape is another than the plan was compiled for.
+        """
+        array = np.ascontiguousarray(value, dtype=node.dtype.numpy)
+        expected = tuple(evaluate(d, self.symbols) for d in node.shape)
+        if array.shape != expected:
+            raise errors.InvalidArgumentError(
+                None, None, f"a call returned shape {array.shape}, expected {expected}"
+            )
+        slot = self.compiled.memory.by_node[node]
+        ctypes.memmove(int(self.table[self.position(slot)]), array.ctypes.data, array.nbytes)
+
+    # ---- calls
+
+    def callable(
+        self, feeds: Sequence[Slot], feed_shapes: Sequence[tuple[int, ...]],
+        items: Sequence[int | None], form: str, fallback: Callable[..., Any] | None,
+        after: Callable[[], None] | None = None,
+    ) -> Callable[..., Any]:  # fmt: skip
+        """A function of the fed arrays that runs the plan and returns the fetches.
+
+        Parameters
+        ----------
+        feeds, feed_shapes : slots and shapes of the arguments, in order.
+        items, form : what to return; see `Call`.
+        fallback : called with the arguments when they are not what the plan was compiled for.
+        after : called after a successful run.
+        """
+        outputs = []
+        for slot, node in zip(self.compiled.memory.outputs, self.compiled.program.outputs, strict=True):  # noqa: E501
+            shape = tuple(evaluate(d, self.symbols) for d in node.shape)
+            outputs.append(Binding(self.position(slot), node.dtype.numpy, shape))
+        inputs = [
+            Binding(self.position(s), s.type.dtype.numpy, shape)
+            for s, shape in zip(feeds, feed_shapes, strict=True)
+        ]
+        call = Call(
+            runner_address(), self.table, inputs, outputs, items, form, self.raise_failure,
+            self.cycles >= GIL_CYCLES, keep=self,
+        )  # fmt: skip
+        if len(self.segments) == 1:
+            python_call = PythonCall(call)
+            if after is None and fallback is not None:
+                native = make_callable(python_call, fallback, cached_object)
+                if native is not None:
+                    return native
+            return _with_after(python_call, after)
+        return _with_after(SegmentedCall(call, self), after)
+
+
+def _with_after(function: Callable[..., Any], after: Callable[[], None] | None) -> Callable[..., Any]:
+    if after is None:
+        return function
+
+    def run(*arguments: Any) -> Any:
+        result = function(*arguments)
+        after()
+        return result
+
+    return run
+
+
+class SegmentedCall(PythonCall):
+    """Runs a plan whose native segments have host calls between them."""
+
+    def __init__(self, call: Call, instance: Instance) -> None:
+        super().__init__(call)
+        self.instance = instance
+
+    def _run_locked(self, arrays: list[Any], results: list[Any]) -> int:
+        instance, table = self.instance, self.call.table
+        with instance.store.lock_for(self):
+            for binding, array in zip(self.call.inputs, arrays, strict=True):
+                table[binding.slot] = array.ctypes.data
+            for binding, array in zip(self.call.outputs, results, strict=True):
+                table[binding.slot] = array.ctypes.data
+            for segment, record in zip(instance.segments, instance.records, strict=True):
+                table[0] = record.ctypes.data
+                status = int(self._run(table.ctypes.data))
+                if status != 0:
+                    return status
+                if segment.host is not None:
+                    self.call_host(segment.host)
+            return 0
+
+    def call_host(self, task: Task) -> None:
+        node = task.node
+        assert node is not None
+        operands = [self.instance.read(i) for i in node.inputs if i.type.dtype.kind != "resource"]
+        results = node["function"].function(*operands)
+        for result in task.writes:
+            self.instance.write(result, results[result["index"]])
+
+
+def constant_array(node: Node) -> Array:
+    """The memory of a constant."""
+    return np.ascontiguousarray(node["value"].array)

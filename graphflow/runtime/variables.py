@@ -1,0 +1,78 @@
+"""A session's variables: name to memory, and which have a value."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from graphflow.graph.dtypes import DType
+from graphflow.runtime.memory import allocate_array
+
+Array = np.ndarray[Any, Any]
+
+
+class VariableStore:
+    """Values of variables by name.
+
+    `layout` changes when a variable gets memory or another shape, `initialized` when one gets its
+    first value: what was compiled against the old state asks again.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, Array] = {}
+        self._initialized: set[str] = set()
+        self._lock = threading.RLock()
+        self.layout = 0
+
+    def lock_for(self, user: Any) -> Any:
+        """The lock that guards runs which cannot lock natively."""
+        return self._lock
+
+    def memory(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Array:
+        """The variable's array; a new one when it has none of this type and shape."""
+        known = self._arrays.get(name)
+        if known is not None and known.shape == shape and known.dtype == dtype.numpy:
+            return known
+        fresh = allocate_array(dtype.numpy, shape, f"variable {name}")
+        self._arrays[name] = fresh
+        self._initialized.discard(name)
+        self.layout += 1
+        return fresh
+
+    def is_initialized(self, name: str) -> bool:
+        """Whether the variable has a value."""
+        return name in self._initialized
+
+    def mark_initialized(self, names: Iterable[str]) -> None:
+        """Note that variables have values now."""
+        before = len(self._initialized)
+        self._initialized.update(names)
+        if len(self._initialized) != before:
+            self.layout += 1
+
+    def type_of(self, name: str) -> tuple[np.dtype[Any], tuple[int, ...]] | None:
+        """Element type and shape of a variable that has a value."""
+        if name not in self._initialized:
+            return None
+        array = self._arrays[name]
+        return array.dtype, array.shape
+
+    def get(self, name: str) -> Array:
+        """A copy of the variable's value; KeyError when it has none."""
+        if name not in self._initialized:
+            raise KeyError(name)
+        return self._arrays[name].copy()
+
+    def set(self, name: str, value: Array, dtype: DType) -> None:
+        """Give the variable a value."""
+        self.memory(name, dtype, value.shape)[...] = value
+        self.mark_initialized([name])
+
+    def close(self) -> None:
+        """Drop all values."""
+        self._arrays.clear()
+        self._initialized.clear()
+        self.layout += 1

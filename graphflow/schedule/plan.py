@@ -1,0 +1,348 @@
+"""The memory plan: which buffer every stored value lies in, and what may share bytes.
+
+Slots are the entries of a plan's table of pointers. A stored value's slot is the caller's array (a
+feed or an output), a variable's memory, a constant, or a piece of the arena. A value may take over
+the place of an operand that dies with it (in-place reuse) when its kernel reads that operand only
+at the element that it writes. A variable's new value is written over the old one under the same
+condition, if nothing later reads the old one and nothing that can fail comes later; otherwise it is
+written aside and copied when the run is sure to succeed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphflow.errors import CompilerError
+from graphflow.graph.dtypes import uint8
+from graphflow.ir.dims import evaluate
+from graphflow.ir.loops import Buffer, Kernel, Store
+from graphflow.ir.node import Node, Program
+from graphflow.ir.types import TensorType
+from graphflow.ir.walk import expressions
+from graphflow.schedule.group import Group, order_groups, storage
+
+ALIGNMENT = 64
+
+
+@dataclass(eq=False)
+class Task:
+    """One step of a plan: a group after lowering.
+
+    Attributes
+    ----------
+    kind : loops, gemm, scatter, random, check, host.
+    reads, writes : stored values, by their storage node.
+    buffers : the kernel's parameter for each of them, where a kernel reads them element by element.
+    stores : the kernel's stores, for the question whether memory may be reused in place.
+    private : bytes that the step needs for itself.
+    """
+
+    group: Group
+    kind: str
+    name: str
+    reads: list[Node]
+    writes: list[Node]
+    buffers: dict[Node, Buffer] = field(default_factory=dict)
+    stores: list[Store] = field(default_factory=list)
+    kernel: Kernel | None = None
+    private: int = 0
+    workspace: Slot | None = None
+
+    @property
+    def node(self) -> Node | None:
+        """The product, scatter, call or check that the step is, if it is one."""
+        return self.group.node
+
+
+@dataclass(eq=False)
+class Slot:
+    """An entry of the table.
+
+    Attributes
+    ----------
+    number : its position in the table.
+    kind : feed, variable, output, constant, arena.
+    type : what lies there.
+    node : the stored value; None for workspaces.
+    name : the variable's key, for a variable.
+    first, last : positions of the first step that writes it and the last that reads it.
+    shares : the slot whose memory this one takes over.
+    """
+
+    number: int
+    kind: str
+    type: TensorType
+    node: Node | None = None
+    name: str = ""
+    first: int = 0
+    last: int = 0
+    shares: Slot | None = None
+
+    def home(self) -> Slot:
+        """The slot that owns the memory."""
+        slot = self
+        while slot.shares is not None:
+            slot = slot.shares
+        return slot
+
+
+@dataclass(eq=False)
+class MemoryPlan:
+    """Slots, and the copies that commit variables or make outputs at the end."""
+
+    slots: list[Slot] = field(default_factory=list)
+    by_node: dict[Node, Slot] = field(default_factory=dict)
+    copies: list[tuple[Slot, Slot]] = field(default_factory=list)  # (to, from), at the end
+    outputs: list[Slot] = field(default_factory=list)  # one for each output of the Program
+    updated: list[tuple[str, TensorType]] = field(default_factory=list)
+    in_place: set[str] = field(default_factory=set)  # variables written over directly
+
+    def new(self, kind: str, type: TensorType, node: Node | None = None, name: str = "") -> Slot:
+        """Add a slot."""
+        slot = Slot(len(self.slots), kind, type, node, name)
+        self.slots.append(slot)
+        return slot
+
+    def __str__(self) -> str:
+        lines = []
+        for slot in self.slots:
+            shares = f" over slot {slot.shares.number}" if slot.shares else ""
+            name = f" {slot.name}" if slot.name else ""
+            lines.append(
+                f"  slot {slot.number}: {slot.kind}{name} {slot.type}"
+                f" live {slot.first}..{slot.last}{shares}"
+            )
+        lines += [f"  copy slot {t.number} from slot {s.number}" for t, s in self.copies]
+        return "\n".join(lines) + "\n"
+
+
+def order_for_updates(program: Program, groups: list[Group]) -> tuple[list[Group], set[str]]:
+    """Order the groups so that variables are read before they are overwritten, where possible.
+
+    Returns the order and the variables whose group may write over them as far as order goes.
+    """
+    homes = {root.target: g for g in groups for root in g.roots}
+    homes.update({g.node: g for g in groups if g.node is not None and g.node.op == "scatter"})
+    readers: dict[Node, list[Group]] = {}
+    for group in groups:
+        for node in group.loads:
+            if storage(node).op == "input":
+                readers.setdefault(storage(node), []).append(group)
+    overwritten: set[str] = set()
+    inputs = {i["name"]: i for i in program.inputs if i["source"] == "variable"}
+    outputs = {storage(n) for n in program.outputs}
+    failing = [g for g in groups if g.kind in ("check", "host")]
+    taken: set[Node] = set()
+    for update in program.updates:
+        value = storage(update.value)
+        home = homes.get(value)
+        old = inputs.get(update.variable)
+        if (
+            home is None
+            or value in outputs
+            or value in taken
+            or (old is not None and old in outputs)
+        ):
+            continue
+        before = [g for g in (*readers.get(old, ()), *failing) if g is not home] if old else failing
+        later = _dependents(groups, home)
+        if any(g in later for g in before):
+            continue
+        home.after.update(before)
+        taken.add(value)
+        overwritten.add(update.variable)
+    return order_groups(groups), overwritten
+
+
+def _dependents(groups: Sequence[Group], start: Group) -> set[Group]:
+    """The groups that run after `start` because they need it, directly or not."""
+    users: dict[Group, list[Group]] = {}
+    for group in groups:
+        for before in group.after:
+            users.setdefault(before, []).append(group)
+    seen: set[Group] = set()
+    pending = [start]
+    while pending:
+        for user in users.get(pending.pop(), ()):
+            if user not in seen:
+                seen.add(user)
+                pending.append(user)
+    return seen
+
+
+def reuse_is_safe(reads: Buffer, writes: Buffer, stores: Sequence[Store]) -> bool:
+    """Whether writing `writes` over the memory of `reads` leaves every read as it was.
+
+    True when the kernel reads the one only at the offset at which it then writes the other.
+    """
+    mine = [s for s in stores if s.buffer is writes]
+    if len(mine) != 1 or reads.type.dtype.size != writes.type.dtype.size:
+        return False
+    offset = mine[0].offset
+    body = list(stores)
+    for expr in expressions(body):
+        if expr.name == "load" and expr.payload[0] is reads and expr.payload[1] != offset:
+            return False
+    return True
+
+
+def plan_memory(program: Program, tasks: Sequence[Task], overwritten: set[str]) -> MemoryPlan:
+    """Give every stored value a slot; see the module's text.
+
+    Parameters
+    ----------
+    program : the Program.
+    tasks : its steps in order.
+    overwritten : variables that order allows to be written over (see `order_for_updates`).
+    """
+    plan = MemoryPlan()
+    for node in program.inputs:
+        kind = "feed" if node["source"] == "feed" else "variable"
+        plan.by_node[node] = plan.new(kind, node.type, node, node["name"])
+    variables = {s.name: s for s in plan.slots if s.kind == "variable"}
+    targets = {storage(u.value): u.variable for u in program.updates if u.variable in overwritten}
+    outputs = {storage(n) for n in program.outputs}
+    for position, task in enumerate(tasks):
+        for node in task.reads:
+            _slot_of(plan, node).last = position
+        for node in task.writes:
+            slot = plan.by_node.get(node)
+            if slot is None:
+                kind = "output" if node in outputs else "arena"
+                slot = plan.by_node[node] = plan.new(kind, node.type, node)
+                slot.first = position
+            slot.last = max(slot.last, position)
+        if task.private:
+            task.workspace = plan.new("arena", TensorType(uint8, (task.private,)))
+            task.workspace.first = task.workspace.last = position
+    _extend_lives(plan, program, len(tasks))
+    for position, task in enumerate(tasks):
+        _reuse_in_place(plan, task, position, targets, variables)
+    _commit(plan, program, variables)
+    _collect_outputs(plan, program)
+    return plan
+
+
+def _slot_of(plan: MemoryPlan, node: Node) -> Slot:
+    slot = plan.by_node.get(node)
+    if slot is None:
+        if node.op != "const":
+            raise CompilerError(f"{node!r} is read before any step writes it")
+        slot = plan.by_node[node] = plan.new("constant", node.type, node)
+    return slot
+
+
+def _extend_lives(plan: MemoryPlan, program: Program, end: int) -> None:
+    """What outputs and updates need lives until the copies at the end."""
+    for node in (*program.outputs, *(u.value for u in program.updates)):
+        _slot_of(plan, storage(node)).last = end
+
+
+def _reuse_in_place(
+    plan: MemoryPlan, task: Task, position: int, targets: dict[Node, str],
+    variables: dict[str, Slot],
+) -> None:  # fmt: skip
+    """Let the task's results take over variables, or operands that die here."""
+    taken: set[Slot] = set()
+    for node in task.writes:
+        slot = plan.by_node[node]
+        if slot.kind != "arena" or slot.first != position:
+            continue
+        variable = variables.get(targets.get(node, ""))
+        candidates = [variable] if variable is not None else []
+        if node not in targets:
+            candidates += [
+                plan.by_node[n] for n in task.reads
+                if plan.by_node[n].kind == "arena" and plan.by_node[n].home().last == position
+            ]  # fmt: skip
+        for candidate in candidates:
+            if candidate.home() not in taken and _may_take_over(task, slot, candidate):
+                slot.shares = candidate
+                candidate.home().last = max(candidate.home().last, slot.last)
+                taken.add(candidate.home())
+                if variable is not None:
+                    plan.in_place.add(variable.name)
+                break
+
+
+def _may_take_over(task: Task, slot: Slot, candidate: Slot) -> bool:
+    assert slot.node is not None
+    if candidate.type.nbytes != slot.type.nbytes:
+        return False
+    if task.kind == "scatter":
+        assert task.node is not None
+        return candidate.node is storage(task.node.inputs[0])
+    if candidate.node is None or candidate.node not in task.reads:
+        return True  # a variable that the step does not read
+    if task.kind not in ("loops", "gemm") or candidate.node not in task.buffers:
+        return False
+    if task.kind == "gemm" and task.node is not None:
+        if candidate.node in [storage(i) for i in task.node.inputs]:
+            return False
+    return reuse_is_safe(task.buffers[candidate.node], task.buffers[slot.node], task.stores)
+
+
+def _commit(plan: MemoryPlan, program: Program, variables: dict[str, Slot]) -> None:
+    """Copies that give variables their new values, those that are still read elsewhere first."""
+    commits: list[tuple[Slot, Slot]] = []
+    for update in program.updates:
+        plan.updated.append((update.variable, update.value.type))
+        value = _slot_of(plan, storage(update.value))
+        variable = variables.get(update.variable)
+        if variable is not None and value.home() is variable:
+            continue
+        if variable is None or variable.type.nbytes != update.value.type.nbytes:
+            variable = plan.new("variable", update.value.type, None, update.variable)
+        if value.home().kind == "variable":  # it may be overwritten by another commit
+            temporary = plan.new("arena", value.type)
+            temporary.first = temporary.last = value.last
+            plan.copies.append((temporary, value))
+            value = temporary
+        commits.append((variable, value))
+    plan.copies += commits
+
+
+def _collect_outputs(plan: MemoryPlan, program: Program) -> None:
+    """A slot of its own for every output; copies come before variables are committed."""
+    used: set[Slot] = set()
+    copies = []
+    for node in program.outputs:
+        slot = _slot_of(plan, storage(node))
+        if slot.kind != "output" or slot in used:
+            source, slot = slot, plan.new("output", node.type, None)
+            copies.append((slot, source))
+        used.add(slot)
+        plan.outputs.append(slot)
+    plan.copies[:0] = copies
+
+
+def assign_offsets(plan: MemoryPlan, symbols: Mapping[str, int]) -> tuple[dict[Slot, int], int]:
+    """Place the arena's slots: largest first, each at the lowest offset that is free for its life.
+
+    Returns the offsets by owning slot, and the arena's size in bytes. Two slots overlap in memory
+    only if their lives do not overlap in time.
+    """
+    owners: dict[Slot, tuple[int, int, int]] = {}
+    for slot in plan.slots:
+        home = slot.home()
+        if home.kind != "arena":
+            continue
+        first, last, size = owners.get(home, (slot.first, slot.last, 0))
+        nbytes = evaluate(slot.type.nbytes, symbols)
+        owners[home] = (min(first, slot.first), max(last, slot.last), max(size, nbytes))
+    offsets: dict[Slot, int] = {}
+    total = 0
+    placed: list[tuple[int, int, int, int]] = []
+    for slot, (first, last, size) in sorted(owners.items(), key=lambda o: (-o[1][2], o[0].number)):
+        size = -(-max(size, 1) // ALIGNMENT) * ALIGNMENT
+        busy = sorted((o, o + s) for o, s, a, b in placed if a <= last and first <= b)
+        offset = 0
+        for start, stop in busy:
+            if offset + size <= start:
+                break
+            offset = max(offset, stop)
+        offsets[slot] = offset
+        placed.append((offset, size, first, last))
+        total = max(total, offset + size)
+    return offsets, total

@@ -1,0 +1,250 @@
+"""Matrix products against NumPy in float64."""
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from llvmlite import ir
+
+from graphflow.codegen.gemm import GemmCode, GemmSpec, emit_gemm, load_slot, store_epilogue
+from graphflow.codegen.gemm_micro import even_heights
+from graphflow.codegen.gemm_pack import element_at
+from graphflow.codegen.jit import LoadedCode, assembly_text, compile_module, load_object
+from graphflow.codegen.target import Target, host_target
+
+KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+TYPES = {"f32": np.float32, "f64": np.float64}
+
+
+@dataclass
+class Product:
+    code: GemmCode
+    loaded: LoadedCode
+
+    def __call__(self, *slots, m=None, pieces=1):
+        """Run the phases, each in `pieces` calls; arrays become addresses, integers stay."""
+        workspace = np.full(self.code.workspace_bytes + 64, 0xFF, np.uint8)
+        start = workspace.ctypes.data + -workspace.ctypes.data % 64
+        words = [s.ctypes.data if isinstance(s, np.ndarray) else s for s in slots]
+        args = np.array([*words[:2], start, *words[2:]], np.int64)
+        for phase in self.code.phases:
+            kernel = KERNEL(self.loaded.address(phase.function.name))
+            extent = phase.extent(m)
+            for piece in range(pieces):
+                begin, end = extent * piece // pieces, extent * (piece + 1) // pieces
+                if begin < end:
+                    kernel(args.ctypes.data, begin, end)
+
+
+def compile_product(spec, threads=1, epilogue=None):
+    module = ir.Module()
+    target = host_target()
+    code = emit_gemm(module, "product", spec, target, threads, epilogue)
+    return Product(code, load_object(compile_module(module, target), target))
+
+
+def operands(spec, m=None):
+    rng = np.random.default_rng(0)
+    m = spec.m if m is None else m
+    a = rng.standard_normal((spec.batch if spec.a_stride != 0 else 1, m, spec.k))
+    b = rng.standard_normal((spec.batch if spec.b_stride != 0 else 1, spec.k, spec.n))
+    a, b = a.astype(TYPES[spec.dtype]), b.astype(TYPES[spec.dtype])
+    expected = np.broadcast_to(a.astype(np.float64) @ b.astype(np.float64), (spec.batch, m, spec.n))
+    if spec.trans_a:
+        a = np.ascontiguousarray(a.swapaxes(1, 2))
+    if spec.trans_b:
+        b = np.ascontiguousarray(b.swapaxes(1, 2))
+    return a, b, expected
+
+
+def check(spec, threads=1, m=None, pieces=(1,)):
+    product = compile_product(spec, threads)
+    a, b, expected = operands(spec, m)
+    tolerance = 4e-7 if spec.dtype == "f32" else 1e-15
+    first = None
+    for count in pieces:
+        # One element more, to see that nothing is written behind the end.
+        out = np.full(expected.size + 1, 77, TYPES[spec.dtype])
+        product(a, b, out, *(() if m is None else (m,)), m=m, pieces=count)
+        scale = tolerance * (spec.k + 8)  # errors of a running sum grow with k for random terms
+        np.testing.assert_allclose(
+            out[:-1].reshape(expected.shape), expected, rtol=0, atol=scale, err_msg=str(spec)
+        )
+        assert out[-1] == 77
+        if first is None:
+            first = out
+        np.testing.assert_array_equal(out, first)
+
+
+SHAPES = [
+    (1, 1, 1), (1, 10, 7), (10, 1, 7), (1, 200, 33), (3, 5, 2), (6, 16, 4), (7, 17, 9),
+    (13, 24, 31), (32, 32, 32), (64, 64, 64), (33, 65, 129), (128, 10, 64), (40, 512, 10),
+    (12, 8, 600), (100, 130, 1100), (61, 300, 1030), (300, 40, 1025),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("trans_a", [False, True])
+@pytest.mark.parametrize("trans_b", [False, True])
+def test_shapes_and_transposes(shape, dtype, trans_a, trans_b):
+    spec = GemmSpec(dtype, *shape, trans_a=trans_a, trans_b=trans_b)
+    check(spec, threads=3, pieces=(1, 3))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    m=st.integers(0, 70), n=st.integers(0, 70), k=st.integers(0, 70), batch=st.integers(0, 3),
+    a_same=st.booleans(), b_same=st.booleans(), trans_a=st.booleans(), trans_b=st.booleans(),
+    threads=st.integers(1, 16), dtype=st.sampled_from(["f32", "f64"]),
+)  # fmt: skip
+def test_any_product(m, n, k, batch, a_same, b_same, trans_a, trans_b, threads, dtype):
+    spec = GemmSpec(
+        dtype, m, n, k, batch, 0 if a_same else None, 0 if b_same else None, trans_a, trans_b
+    )
+    check(spec, threads, pieces=(1, 2, 5))
+
+
+@pytest.mark.parametrize(("a_stride", "b_stride"), [(None, None), (0, None), (None, 0)])
+@pytest.mark.parametrize("trans_b", [False, True])
+@pytest.mark.parametrize("shape", [(64, 64, 64), (9, 40, 300), (5, 7, 3)])
+def test_batches(a_stride, b_stride, trans_b, shape):
+    spec = GemmSpec("f32", *shape, 6, a_stride, b_stride, trans_b=trans_b)
+    check(spec, threads=4, pieces=(1, 4))
+
+
+@pytest.mark.parametrize("trans_a", [False, True])
+@pytest.mark.parametrize("trans_b", [False, True])
+@pytest.mark.parametrize(("n", "k"), [(64, 64), (10, 33), (100, 1200)])
+def test_rows_known_at_run_time(trans_a, trans_b, n, k):
+    spec = GemmSpec("f32", None, n, k, trans_a=trans_a, trans_b=trans_b, m_slot=4)
+    for m in (0, 1, 5, 6, 13, 128, 301):
+        check(spec, threads=2, m=m, pieces=(1, 2))
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0, 3), (0, 0, 0)])
+def test_nothing_to_compute(shape):
+    product = compile_product(GemmSpec("f32", *shape))
+    assert product.code.phases[-1].extent() == 0
+    check(GemmSpec("f32", *shape))
+
+
+def test_an_empty_sum_is_zero_through_the_epilogue():
+    check(GemmSpec("f32", 5, 19, 0))
+    check(GemmSpec("f64", 5, 19, 0, batch=2, trans_a=True, trans_b=True))
+
+
+@pytest.mark.parametrize("shape", [(37, 43, 20), (64, 48, 1500)])
+def test_an_epilogue_sees_each_final_sum_once(shape):
+    """``C = max(A @ B + bias, 0) + C``: a second visit of an element would show."""
+    spec = GemmSpec("f32", *shape)
+
+    def epilogue(builder, args, batch, row, column, value):
+        element = ir.FloatType()
+        bias = load_slot(builder, args, 4)
+        bias = builder.load(element_at(builder, bias, column, element), typ=value.type, align=4)
+        total = builder.fadd(value, bias)
+        zero = ir.Constant(value.type, None)
+        if isinstance(value.type, ir.FloatType):
+            zero = ir.Constant(value.type, 0.0)
+        positive = builder.select(builder.fcmp_ordered(">", total, zero), total, zero)
+        out = load_slot(builder, args, 3)
+        place = builder.add(builder.mul(row, ir.IntType(64)(spec.n)), column)
+        place = element_at(builder, out, place, element)
+        builder.store(
+            builder.fadd(positive, builder.load(place, typ=value.type, align=4)), place, align=4
+        )
+
+    product = compile_product(spec, 2, epilogue)
+    a, b, expected = operands(spec)
+    bias = np.arange(spec.n, dtype=np.float32) / 10
+    out = np.ones((spec.m, spec.n), np.float32)
+    product(a, b, out, bias, pieces=2)
+    np.testing.assert_allclose(out, np.maximum(expected[0] + bias, 0) + 1, atol=2e-4)
+
+
+def test_special_values_do_not_leak_into_other_elements():
+    spec = GemmSpec("f32", 20, 21, 30, trans_b=True)
+    product = compile_product(spec)
+    a, b, _ = operands(spec)
+    a[0, 3, 5], b[0, 20, 7] = np.nan, np.inf
+    out = np.zeros((20, 21), np.float32)
+    product(a, b, out)
+    finite = np.isfinite(out)
+    assert not finite[3].any()
+    assert not finite[:, 20].any()
+    assert np.delete(finite[:, :20], 3, axis=0).all()
+
+
+def test_the_result_does_not_depend_on_the_number_of_threads():
+    outs = []
+    for threads in (1, 2, 16):
+        spec = GemmSpec("f32", 200, 300, 700)
+        a, b, _ = operands(spec)
+        out = np.zeros((200, 300), np.float32)
+        compile_product(spec, threads)(a, b, out, pieces=threads)
+        outs.append(out)
+    np.testing.assert_array_equal(outs[0], outs[1])
+    np.testing.assert_array_equal(outs[0], outs[2])
+
+
+def test_even_heights():
+    assert even_heights(32, 6) == (6, 5, 2)
+    assert even_heights(0, 6) == (0, 0, 0)
+    for m in range(1, 60):
+        tiles, height, taller = even_heights(m, 6)
+        assert tiles * height + taller == m
+        assert height + (taller > 0) <= 6
+
+
+@pytest.mark.parametrize("threads", [2, 4, 16])
+@pytest.mark.parametrize("shape", [(512, 512, 512), (2048, 2048, 2048), (64, 512, 784)])
+def test_units_are_enough_to_balance(shape, threads):
+    module = ir.Module()
+    code = emit_gemm(module, "product", GemmSpec("f32", *shape), host_target(), threads)
+    assert code.phases[-1].extent() >= 2 * threads
+
+
+@pytest.mark.parametrize(
+    ("target", "register", "tile"),
+    [
+        (Target("x86_64-unknown-linux-gnu", "haswell", "+avx,+avx2,+fma"), "ymm", (6, 16)),
+        (
+            Target(
+                "x86_64-unknown-linux-gnu", "skylake-avx512",
+                "+avx2,+fma,+avx512f,+avx512vl,+avx512dq,+avx512bw,-prefer-256-bit",
+            ),
+            "zmm", (14, 32),
+        ),
+    ],
+)  # fmt: skip
+def test_tiles_fill_the_registers_without_spilling(target, register, tile):
+    module = ir.Module()
+    m = 8 * tile[0]
+    code = emit_gemm(module, "product", GemmSpec("f32", m, 512, 512), target)
+    assert (code.plan.tile.rows, code.plan.tile.columns) == tile
+    text = assembly_text(module, target)
+    micro = text[text.index(f"product_micro{tile[0]}:") :]
+    micro = micro[: micro.index(".cfi_endproc")]
+    multiply_adds = [line for line in micro.splitlines() if "fmadd" in line]
+    assert len(multiply_adds) >= 4 * tile[0] * tile[1] // 16 // 2
+    assert all(register in line for line in multiply_adds)
+    spills = [line for line in micro.splitlines() if register in line and "rsp" in line]
+    assert spills == []
+
+
+def test_wrong_specifications_are_refused():
+    with pytest.raises(ValueError, match="expected dtype f32 or f64, got 'f16'"):
+        GemmSpec("f16", 1, 1, 1)
+    with pytest.raises(ValueError, match="a slot for m and batch 1, got slot None"):
+        GemmSpec("f32", None, 1, 1)
+    with pytest.raises(ValueError, match="extents of 0 or more"):
+        GemmSpec("f32", 1, -1, 1)
+    module = ir.Module()
+    spec = GemmSpec("f32", None, 8, 8, m_slot=4)
+    code = emit_gemm(module, "p", spec, host_target(), 1, store_epilogue(spec))
+    with pytest.raises(ValueError, match="expected the number of rows"):
+        code.phases[-1].extent()
