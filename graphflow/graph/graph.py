@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphflow.errors import CompilerError
@@ -47,6 +47,7 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
         self._container = ""
         self._gradient_overrides: dict[str, str] = {}
         self._default_original_op: Operation | None = None
+        self._variable_creators: list[Callable[..., Any]] = []
         self._unfeedable: set[Tensor] = set()
         self._unfetchable: set[Operation] = set()
         self.seed: int | None = None
@@ -321,6 +322,16 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
             yield
         finally:
             self._default_original_op = outer
+
+    @contextlib.contextmanager
+    def _variable_creator_scope(self, creator: Callable[..., Any]) -> Iterator[None]:
+        """Let ``creator(make, **arguments)`` make the variables that are asked for inside."""
+        outer = self._variable_creators
+        self._variable_creators = [*outer, creator]
+        try:
+            yield
+        finally:
+            self._variable_creators = outer
 
     def prevent_feeding(self, tensor: Tensor) -> None:
         """Forbid to feed `tensor`."""

@@ -38,6 +38,9 @@ class OpDef:
         everywhere and the sweep stops here. Empty, with `gradient` None: asking is an error.
     stateful : the op has an effect or a state, so it is never merged, folded, or dropped when it
         is reached.
+    takes_reference : the first input is the reference of a variable, not its value. The trace must
+        not read the variable for it, and gives `lower` None in its place. Everywhere else, a
+        reference stands for the value at the moment when the op runs.
     """
 
     name: str
@@ -46,6 +49,7 @@ class OpDef:
     gradient: Callable[..., Any] | None = None
     no_gradient: str = ""
     stateful: bool = False
+    takes_reference: bool = False
 
 
 _definitions: dict[str, OpDef] = {}
@@ -59,11 +63,12 @@ def define_op(
     gradient: Callable[..., Any] | None = None,
     no_gradient: str = "",
     stateful: bool = False,
+    takes_reference: bool = False,
 ) -> OpDef:
     """Register an op type and return its definition; ValueError when the name is taken."""
     if name in _definitions:
         raise ValueError(f"define_op: an op named {name!r} is defined already")
-    definition = OpDef(name, infer, lower, gradient, no_gradient, stateful)
+    definition = OpDef(name, infer, lower, gradient, no_gradient, stateful, takes_reference)
     _definitions[name] = definition
     return definition
 

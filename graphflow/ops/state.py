@@ -7,16 +7,19 @@ Identity of the reference. The trace turns all this into values: `Program`s have
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.graph.dtypes import NUMERIC, as_dtype
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
-from graphflow.graph.shapes import SCALAR, as_shape, merge_in_op
+from graphflow.graph.shapes import SCALAR, TensorShape, as_shape, merge_in_op
 from graphflow.graph.tensor import Tensor
-from graphflow.ops.identity import Types
+from graphflow.ops.identity import Types, no_outputs
 
 
 def variable_of(reference: Tensor) -> Operation:
@@ -29,6 +32,20 @@ def variable_of(reference: Tensor) -> Operation:
 
 def _target(op: Operation) -> Operation:
     return variable_of(op.inputs[0])
+
+
+def _names_without_value(names: Sequence[bytes]) -> Callable[..., Any]:
+    def select(*has_value: Any) -> Any:
+        missing = [name for name, known in zip(names, has_value, strict=True) if not known]
+        return np.array(missing, dtype=object)
+
+    return select
+
+
+def _lower_assert_initialized(b: Any, op: Operation, _: Any) -> Any:
+    message = f"Attempting to use uninitialized value {_target(op).name}"
+    b.check(b.is_initialized(_target(op)), "FailedPreconditionError", message, ())
+    return ()
 
 
 def _infer_assign(op: Operation) -> Types:
@@ -53,43 +70,65 @@ define_op(
 define_op(
     name="Assign",
     infer=_infer_assign,
-    lower=lambda b, op, old, value: b.write_variable(_target(op), value),
+    lower=lambda b, op, _, value: b.write_variable(_target(op), value),
     no_gradient="an assignment",
     stateful=True,
+    takes_reference=True,
 )
 define_op(
     name="AssignAdd",
     infer=_infer_update,
-    lower=lambda b, op, old, value: b.write_variable(
+    lower=lambda b, op, _, value: b.write_variable(
         _target(op), b.add(b.read_variable(_target(op)), value)
     ),
     no_gradient="an assignment",
     stateful=True,
+    takes_reference=True,
 )
 define_op(
     name="AssignSub",
     infer=_infer_update,
-    lower=lambda b, op, old, value: b.write_variable(
+    lower=lambda b, op, _, value: b.write_variable(
         _target(op), b.sub(b.read_variable(_target(op)), value)
     ),
     no_gradient="an assignment",
     stateful=True,
+    takes_reference=True,
 )
 define_op(
     name="IsVariableInitialized",
     infer=lambda op: [(dtypes.bool_, SCALAR)],
-    lower=lambda b, op, old: b.is_initialized(_target(op)),
+    lower=lambda b, op, _: b.is_initialized(_target(op)),
     no_gradient="boolean output",
     stateful=True,
+    takes_reference=True,
 )
 # TensorFlow builds a `cond` for this; here it is one op, because the trace knows which variables
 # have a value and takes one of the two inputs without a branch.
 define_op(
     name="InitializedValue",
     infer=lambda op: [(op.inputs[1].dtype, op.inputs[1].shape)],
-    lower=lambda b, op, old, initial: b.read_variable_or(_target(op), initial),
+    lower=lambda b, op, _, initial: b.read_variable_or(_target(op), initial),
     gradient=lambda op, gradient: [gradient, None],
     stateful=True,
+    takes_reference=True,
+)
+
+define_op(
+    name="AssertInitialized",
+    infer=no_outputs,
+    lower=_lower_assert_initialized,
+    no_gradient="it has no outputs",
+    stateful=True,
+    takes_reference=True,
+)
+define_op(
+    name="UninitializedNames",
+    infer=lambda op: [(dtypes.string, TensorShape([None]))],
+    lower=lambda b, op, *has_value: b.host_call(
+        _names_without_value(op.attrs["names"]), has_value, ((dtypes.string, None),)
+    ),
+    no_gradient="string output",
 )
 
 _VARIABLE = Signature("VariableV2")
@@ -98,6 +137,8 @@ _ASSIGN_ADD = Signature("AssignAdd", "ref: Ref(T)", "value: T", T=NUMERIC)
 _ASSIGN_SUB = Signature("AssignSub", "ref: Ref(T)", "value: T", T=NUMERIC)
 _IS_INITIALIZED = Signature("IsVariableInitialized", "ref: Ref(dtype)")
 _INITIALIZED_VALUE = Signature("InitializedValue", "ref: Ref(T)", "value: T")
+_ASSERT_INITIALIZED = Signature("AssertInitialized", "ref: Ref(T)")
+_UNINITIALIZED_NAMES = Signature("UninitializedNames", "has_value: N * bool")
 
 
 def variable_op_v2(
@@ -173,3 +214,15 @@ def initialized_value(ref: Any, initial_value: Tensor) -> Tensor:
         # the seeds of random operations made later depend on the count.
         graph._skip_ids(7)
         return _INITIALIZED_VALUE(ref, initial_value, name=f"{scope}Merge/").outputs[0]
+
+
+def assert_initialized(ref: Any) -> Operation:
+    """Return an operation that fails with FailedPreconditionError while `ref` has no value."""
+    return _ASSERT_INITIALIZED(ref)
+
+
+def uninitialized_names(references: Sequence[Any], names: Sequence[str]) -> Tensor:
+    """Return the names, a vector of text, of the variables that have no value."""
+    has_value = [is_variable_initialized(reference) for reference in references]
+    encoded = [name.encode() for name in names]
+    return _UNINITIALIZED_NAMES(has_value, names=encoded, name="names").outputs[0]
