@@ -209,7 +209,7 @@ class Instance:
         return positions
 
     def operands(self, task: Task) -> list[Node]:
-            assert task.node is not None
+        assert task.node is not None
         return [storage(product_operand(i)) for i in task.node.inputs]
 
     # ---- errors

@@ -13,7 +13,7 @@ from typing import Any
 from graphflow import errors
 from graphflow.compiler import Options
 from graphflow.graph.graph import Graph
-from graphflow.graph.graph_stack import get_default_graph
+from graphflow.graph.default import get_default_graph
 from graphflow.graph.session_stack import as_default_session, pop_session, push_session
 from graphflow.graph.tensor import Tensor
 from graphflow.runtime.engine import Engine, Prepared, Request
