@@ -8,7 +8,7 @@ widened by the caller. sin, cos and tan alone may split the block that the build
 Rounding errors, in ulp of the result, with all special values (nan, infinities, signed zeros,
 subnormal inputs and outputs) as in C99:
 
-@@TABLE@@
+(table)
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ _INTEGER_FUNCTIONS: dict[str, tuple[int, Callable[..., Lanes]]] = {
 FLOAT_FUNCTIONS = frozenset(_FLOAT_FUNCTIONS)
 INTEGER_FUNCTIONS = frozenset(_INTEGER_FUNCTIONS)
 MATH_FUNCTIONS = FLOAT_FUNCTIONS | INTEGER_FUNCTIONS
-ARITY = MappingProxyType({
-    name: arity for name, (arity, _) in (_FLOAT_FUNCTIONS | _INTEGER_FUNCTIONS).items()
-})
+ARITY = MappingProxyType(
+    {name: arity for name, (arity, _) in (_FLOAT_FUNCTIONS | _INTEGER_FUNCTIONS).items()}
+)
 
 
 def emit(name: str, builder: ir.IRBuilder, *args: ir.Value) -> ir.Value:
