@@ -178,7 +178,7 @@ def _normal_blocks(words: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def normal(n: int, dtype: Any, key: int, counter: int) -> np.ndarray:
-    """Return n elements of ``RandomStandardNormal``. The 16-bit floats are float32's numbers, rounded."""
+    """Return n elements of ``RandomStandardNormal``. 16-bit floats are float32's, rounded."""
     dtype = np.dtype(dtype)
     per_block = 2 if dtype.itemsize == 8 else 4
     steps = np.arange(-(-n // per_block), dtype=np.uint64)

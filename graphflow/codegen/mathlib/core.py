@@ -216,11 +216,6 @@ class Lanes:
         element = ir.DoubleType() if self.element.width == 64 else ir.FloatType()
         return self.new(self.builder.bitcast(self.value, with_element(self.type, element)))
 
-    def to_float(self) -> Lanes:
-        """Return the float of the same width nearest to this signed integer."""
-        element = ir.DoubleType() if self.element.width == 64 else ir.FloatType()
-        return self.new(self.builder.sitofp(self.value, with_element(self.type, element)))
-
     def sign_bit(self) -> Lanes:
         """Return the sign bit alone, as an integer."""
         return self.bits() & (1 << (self.bits_width - 1))
@@ -372,7 +367,7 @@ def scale_by_power(x: Lanes, n: Lanes) -> Lanes:
 
 
 def nearest_integer(x: Lanes, factor: float) -> tuple[Lanes, Lanes]:
-    """Return the integer nearest to ``x * factor`` as float and integer, if below 2**(mantissa - 1).
+    """Return the integer nearest to ``x * factor``, below 2**(mantissa - 1), as float and integer.
 
     Adding 1.5 * 2**mantissa leaves the integer in the sum's low bits, which costs one fma and two
     additions and serves f64 on machines that cannot convert vectors of doubles to 64-bit integers.

@@ -1,8 +1,8 @@
 """exp and its relatives: exp2, expm1, sigmoid, tanh, sinh, cosh.
 
 exp reduces x = n ln 2 + r, |r| <= ln(2)/2, with ln 2 in two parts (Cody & Waite, Software Manual
-for the Elementary Functions, 1980) and evaluates exp(r) = 1 + r + r² P(r). The functions that build on
-it use the unrounded sum (`exp_pair`), so that their own rounding is nearly the only one.
+for the Elementary Functions, 1980) and evaluates exp(r) = 1 + r + r² P(r). Functions that build
+on it use the unrounded sum (`exp_pair`), so that their own rounding is nearly the only one.
 
 Coefficients: weighted minimax polynomials by Remez's exchange in 160-bit arithmetic, each with its
 leading coefficients rounded to the format before the rest was fitted again. Weighted errors, as a

@@ -17,6 +17,7 @@ from graphflow.codegen.mathlib.core import (
     Lanes,
     Pair,
     absolute,
+    at_least,
     exponent_scale,
     fma,
     intrinsic,
@@ -187,18 +188,13 @@ def log_of_pair(x: Pair, extra_exponent: Lanes | None = None) -> Pair:
 
 def softplus(x: Lanes) -> Lanes:
     """log(1 + exp(x)) as ``max(x, 0) + log1p(exp(-|x|))``; exp(x) far below zero."""
-    head, n = exp_pair(_at_least_exp(-absolute(x)))
+    head, n = exp_pair(at_least(-absolute(x), EXP_RANGE[x.format][0]))
     total = quick_two_sum(x.constant(1.0), scale_by_power(head.high, n))
     logarithm = log_of_pair(Pair(total.high, total.low + scale_by_power(head.low, n)))
     base = select(x > 0.0, x, 0.0)
     total = two_sum(base, logarithm.high)
     result = total.high + (total.low + logarithm.low)
     return select(x < _INF, result, x)
-
-
-def _at_least_exp(x: Lanes) -> Lanes:
-    bottom = EXP_RANGE[x.format][0]
-    return select(x < bottom, bottom, x)
 
 
 def log_sigmoid(x: Lanes) -> Lanes:

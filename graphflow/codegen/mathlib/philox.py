@@ -1,7 +1,7 @@
 """Emitters of the random numbers that `graphflow.ir.philox` defines in NumPy.
 
 All work on scalars and on vectors (one block of four words per lane), but the truncated normal,
-whose rejection loop runs once per group in a function out of line. Box-Muller for f32 evaluates log,
+whose rejection loop runs once per group, out of line. Box-Muller for f32 evaluates log,
 sin and cos in f64 and rounds: exactly the reference's numbers in nearly all cases (where the f64
 functions' own error does not cross a rounding boundary of f32).
 """
@@ -147,7 +147,7 @@ def box_muller_f64(builder: ir.IRBuilder, words: Sequence[ir.Value]) -> tuple[ir
 def normal_block(
     builder: ir.IRBuilder, words: Sequence[ir.Value], element: ir.Type
 ) -> list[ir.Value]:
-    """Return a block of four words to its four floats or two doubles, in the order of the output."""
+    """Return a block's four floats or two doubles from its four words, in output order."""
     if isinstance(element, ir.DoubleType):
         return list(box_muller_f64(builder, words))
     return [

@@ -212,7 +212,7 @@ def _product_with_two_over_pi(x: Lanes) -> tuple[Lanes, Lanes]:
 
 
 def _fraction_to_radians(fraction: Lanes) -> tuple[Lanes, Lanes]:
-    """Return a signed 128-bit fraction of a quarter turn (in units of 2**-128) to radians, as a pair."""
+    """Return the radians, as a pair, of a signed fraction of a quarter turn in units of 2**-128."""
     builder = fraction.builder
     negative = builder.icmp_signed("<", fraction.value, _I128(0))
     magnitude = builder.select(negative, builder.neg(fraction.value), fraction.value)

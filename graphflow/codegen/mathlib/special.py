@@ -101,10 +101,12 @@ def erf(x: Lanes) -> Lanes:
         slope = polynomial(bounded, _ERF_LARGE[1:])
         exponent = fma(-bounded, slope, -_ERF_LARGE[0])
         head, n = exp_pair(exponent, fma(-bounded, slope, -_ERF_LARGE[0] - exponent))
-        large = 1.0 - head.high * exponent_scale(n)
+        scale = exponent_scale(n)
+        total = quick_two_sum(x.constant(1.0), -(head.high * scale))
+        large = total.high + fma(-head.low, scale, total.low)
     else:
         large = 1.0 - _erfc_tail(at_most(magnitude, 6.0))
-    return select(magnitude < 0.96, small, large).with_sign_of(x)
+    return select(magnitude < 0.98, small, large).with_sign_of(x)
 
 
 def _erfc_tail(x: Lanes) -> Lanes:
