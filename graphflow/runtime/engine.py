@@ -21,6 +21,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.types import TensorType
 from graphflow.runtime.executable import Instance
+from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.variables import VariableStore
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Feed, Split, Traced, trace
@@ -31,12 +32,21 @@ VALUE_LIMIT = 1024  # elements; a larger value that decides a shape is an error 
 
 @dataclass(frozen=True)
 class Request:
-    """What a run asks for. `statics` are fed tensors whose values shapes depend on."""
+    """What a run asks for.
+
+    Attributes
+    ----------
+    tensors, operations : what to compute and what to run.
+    fed : tensors whose values are given.
+    done : operations that ran in an earlier part of the run.
+    givens : tensors to be read in place of others: (original, replacement).
+    """
 
     tensors: tuple[Tensor, ...]
     operations: tuple[Operation, ...]
     fed: tuple[Tensor, ...]
     done: frozenset[Operation] = frozenset()
+    givens: tuple[tuple[Tensor, Tensor], ...] = ()
 
 
 @dataclass(eq=False)
@@ -50,6 +60,15 @@ class Prepared:
     initializes: list[str]
     layout: int = 0
 
+    def bound(self, fetch_plan: FetchPlan, fallback: Callable[..., Any]) -> Callable[..., Any]:
+        """A native callable that gives the fetches in their simple form."""
+        assert fetch_plan.form is not None
+        compiled = self.instance.compiled
+        inputs = [n for n in compiled.program.inputs if n["source"] == "feed"]
+        slots = [compiled.memory.by_node[n] for n in inputs]
+        shapes = [self.instance.shape_of(n) for n in inputs]
+        return self.instance.callable(slots, shapes, fetch_plan.items, fetch_plan.form, fallback)
+
 
 @dataclass(eq=False)
 class Plan:
@@ -57,6 +76,7 @@ class Plan:
 
     statics: set[Tensor] = field(default_factory=set)
     prepared: dict[Any, Prepared] = field(default_factory=dict)
+    latest: Prepared | None = None
     split: Split | None = None
 
 
@@ -113,11 +133,10 @@ class Engine:
         key = self.signature(request, plan, values)
         with self.lock:
             known = plan.prepared.get(key)
-            if known is not None and self.still_holds(known):
-                return known
-            made = self.compile(request, plan, values)
-            plan.prepared[key] = made
-            return made
+            if known is None or not self.still_holds(known):
+                known = plan.prepared[key] = self.compile(request, plan, values)
+            plan.latest = known
+            return known
 
     def still_holds(self, prepared: Prepared) -> bool:
         """Whether what was assumed about the variables is so: which have values, and where."""
@@ -137,7 +156,8 @@ class Engine:
             known = array if tensor in plan.statics or tensor.dtype.kind == "string" else None
             feeds[tensor] = Feed(TensorType(tensor.dtype.base_dtype, array.shape), known)
         return trace(
-            request.tensors, request.operations, feeds, set(request.done), self.store.type_of
+            request.tensors, request.operations, feeds, set(request.done), self.store.type_of,
+            dict(request.givens),
         )
 
     def compile(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
@@ -167,6 +187,27 @@ class Engine:
             self.listener(compiled, prepared)
         return prepared
 
+    def native(
+        self, request: Request, fetch_plan: FetchPlan, fallback: Callable[..., Any]
+    ) -> Callable[..., Any] | None:
+        """The newest compilation of a request as a native callable of its feeds.
+
+        None when the request cannot be called directly: its result has a nested structure, it is
+        cut in parts, or depends on values, or has just initialised variables.
+        """
+        known = self.plans.get(request)
+        if fetch_plan.form is None or known is None or known.split is not None or known.statics:
+            return None
+        if not known.prepared:
+            return None
+        prepared = known.latest
+        assert prepared is not None
+        if prepared.initializes or prepared.layout != self.store.layout:
+            return None
+        if prepared.arguments != list(range(len(request.fed))):
+            return None
+        return prepared.bound(fetch_plan, fallback)
+
     # ---- runs that are cut
 
     def run_first_part(
@@ -182,17 +223,18 @@ class Engine:
         targets = [t.op for t in wanted if t not in fed]
         if in_python:
             targets += operation._control_inputs
-        first = needed_operations(targets, fed, request.done)
+        givens = dict(request.givens)
+        first = needed_operations(targets, fed, request.done, givens)
         rest_done = request.done | first | ({operation} if in_python else set())
         roots = [*request.operations, *(t.op for t in request.tensors if t not in fed)]
-        rest = needed_operations(roots, fed, rest_done)
+        rest = needed_operations(roots, fed, rest_done, givens)
         crossing = [t for op in rest for t in op.inputs if t.op in first and t not in fed]
         crossing += [t for t in request.tensors if t.op in first and t not in fed]
         crossing = [t for t in dict.fromkeys(crossing) if not _is_reference(t)]
         ask = list(dict.fromkeys([*(t for t in wanted if t not in fed), *crossing]))
         operations = tuple(sorted(first, key=lambda op: op._id)) if in_python else ()
         effects = tuple(op for op in operations or first if op.definition.stateful)
-        part = Request(tuple(ask), effects, request.fed, request.done)
+        part = Request(tuple(ask), effects, request.fed, request.done, request.givens)
         results = dict(zip(ask, self.run(part, values), strict=True))
         results.update(zip(request.fed, values, strict=True))
         more = {t: np.asarray(results[t]) for t in ask}
@@ -205,7 +247,7 @@ class Engine:
             )
         joined = {**dict(zip(request.fed, values, strict=True)), **more}
         following = Request(
-            request.tensors, request.operations, tuple(joined), frozenset(rest_done)
+            request.tensors, request.operations, tuple(joined), frozenset(rest_done), request.givens
         )
         with self.lock:
             plan = self.plans.setdefault(following, Plan())

@@ -130,9 +130,12 @@ class Instance:
         return all(self.variable_memory(slots[k]) is a for k, a in self.variables.items())
 
     def variable_memory(self, slot: Slot) -> Array:
-        type_ = slot.type.concrete(self.symbols)
-        shape = tuple(int(d) for d in type_.shape)  # type: ignore[call-overload]
-        return self.store.memory(slot.name, type_.dtype, shape)
+        shape = tuple(evaluate(d, self.symbols) for d in slot.type.shape)
+        return self.store.memory(slot.name, slot.type.dtype, shape)
+
+    def shape_of(self, node: Node) -> tuple[int, ...]:
+        """A node's shape for this instance's sizes."""
+        return tuple(evaluate(d, self.symbols) for d in node.shape)
 
     def position(self, slot: Slot) -> int:
         """A slot's position in the table."""
@@ -227,8 +230,7 @@ class Instance:
     def read(self, node: Node) -> Array:
         """A copy of a stored value as it now lies in memory."""
         slot = self.compiled.memory.by_node[storage(node)]
-        type_ = node.type.concrete(self.symbols)
-        shape = tuple(int(d) for d in type_.shape)  # type: ignore[call-overload]
+        shape = self.shape_of(node)
         nbytes = int(evaluate(node.type.nbytes, self.symbols))
         address = int(self.table[self.position(slot)])
         if nbytes == 0:
@@ -244,7 +246,7 @@ class Instance:
         errors.InvalidArgumentError : its type or shape is another than the plan was compiled for.
         """
         array = np.ascontiguousarray(value, dtype=node.dtype.numpy)
-        expected = tuple(evaluate(d, self.symbols) for d in node.shape)
+        expected = self.shape_of(node)
         if array.shape != expected:
             raise errors.InvalidArgumentError(
                 None, None, f"a call returned shape {array.shape}, expected {expected}"
@@ -270,8 +272,8 @@ class Instance:
         """
         outputs = []
         for slot, node in zip(self.compiled.memory.outputs, self.compiled.program.outputs, strict=True):  # noqa: E501
-            shape = tuple(evaluate(d, self.symbols) for d in node.shape)
-            outputs.append(Binding(self.position(slot), node.dtype.numpy, shape))
+            binding = Binding(self.position(slot), node.dtype.numpy, self.shape_of(node))
+            outputs.append(binding)
         inputs = [
             Binding(self.position(s), s.type.dtype.numpy, shape)
             for s, shape in zip(feeds, feed_shapes, strict=True)

@@ -16,7 +16,8 @@ from graphflow.graph.graph import Graph
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.session_stack import as_default_session, pop_session, push_session
 from graphflow.graph.tensor import Tensor
-from graphflow.runtime.engine import Engine, Prepared, Request
+from graphflow.runtime.bound import BoundRun
+from graphflow.runtime.engine import Engine, Request
 from graphflow.runtime.feeds import resolve_feeds
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.pool import default_threads
@@ -149,9 +150,6 @@ class BaseSession:
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None, plan: FetchPlan, request: Request
     ) -> None:
         """Keep a native callable for the next run of the same fetches and fed tensors."""
-        prepared = self._fast_candidate(plan, request)
-        if prepared is None:
-            return
         try:
             key = (_key(fetches), tuple(feed_dict or ()))
             hash(key)
@@ -165,31 +163,9 @@ class BaseSession:
         def fallback(*values: Any) -> Any:
             return self._run_slow(fetches, dict(zip(names, values, strict=True)))
 
-        self._fast[key] = self._bind(plan, request, prepared, fallback)
-
-    def _fast_candidate(self, plan: FetchPlan, request: Request) -> Prepared | None:
-        if plan.form is None:
-            return None
-        known = self._engine.plans.get(request)
-        if known is None or known.split is not None or known.statics or not known.prepared:
-            return None
-        prepared = next(reversed(known.prepared.values()))
-        if prepared.initializes or prepared.layout != self._engine.store.layout:
-            return None
-        if prepared.arguments != list(range(len(request.fed))):
-            return None
-        return prepared
-
-    def _bind(
-        self, plan: FetchPlan, request: Request, prepared: Prepared, fallback: Callable[..., Any]
-    ) -> Callable[..., Any]:
-        assert plan.form is not None
-        compiled = prepared.instance.compiled
-        inputs = [n for n in compiled.program.inputs if n["source"] == "feed"]
-        slots = [compiled.memory.by_node[n] for n in inputs]
-        return prepared.instance.callable(
-            slots, [n.shape for n in inputs], plan.items, plan.form, fallback
-        )
+        native = self._engine.native(request, plan, fallback)
+        if native is not None:
+            self._fast[key] = native
 
     def make_callable(
         self, fetches: Any, feed_list: Sequence[Any] | None = None, accept_options: bool = False
@@ -204,8 +180,14 @@ class BaseSession:
             raise TypeError("`feed_list` must be a list or tuple.")
         self._check_open()
         tensors = [self._graph.as_graph_element(f, True, False) for f in feed_list or ()]
-        FetchPlan(self._graph, fetches)  # errors now rather than at the first call
-        return _Callable(self, fetches, tensors).start(accept_options)
+        bound = BoundRun(self._engine, FetchPlan(self._graph, fetches), tensors)
+        if not accept_options:
+            return bound
+
+        def call(*values: Any, options: Any = None, run_metadata: Any = None) -> Any:
+            return bound(*values)
+
+        return call
 
     def partial_run_setup(self, fetches: Any, feeds: Any = None) -> Any:
         """Partial runs are not offered."""
@@ -230,23 +212,6 @@ class BaseSession:
     def __del__(self) -> None:
         if getattr(self, "_closed", True) is False:
             self.close()
-
-
-class _Callable:
-    """What `make_callable` gives: the native callable once there is one."""
-
-    def __init__(self, session: BaseSession, fetches: Any, tensors: list[Any]) -> None:
-        self.session, self.fetches, self.tensors = session, fetches, tensors
-
-    def start(self, accept_options: bool) -> Callable[..., Any]:
-        def call(*values: Any, options: Any = None, run_metadata: Any = None) -> Any:
-            if len(values) != len(self.tensors):
-                raise ValueError(
-                    f"Callable expected {len(self.tensors)} arguments, got {len(values)}"
-                )
-            return self.session.run(self.fetches, dict(zip(self.tensors, values, strict=True)))
-
-        return call
 
 
 def _options(config: ConfigProto | None) -> Options:

@@ -9,16 +9,24 @@ computed from the variables before their update.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 
+_NONE: Mapping[Tensor, Tensor] = {}
+
 
 def needed_operations(
-    targets: Iterable[Operation], fed: Collection[Tensor], done: Collection[Operation] = ()
+    targets: Iterable[Operation],
+    fed: Collection[Tensor],
+    done: Collection[Operation] = (),
+    givens: Mapping[Tensor, Tensor] = _NONE,
 ) -> set[Operation]:
-    """The operations reachable from `targets`, without going beyond fed tensors or done ones."""
+    """The operations reachable from `targets`, without going beyond fed tensors or done ones.
+
+    `givens` are tensors to be read in place of others.
+    """
     seen: set[Operation] = set()
     pending = [op for op in targets if op not in done]
     while pending:
@@ -26,7 +34,8 @@ def needed_operations(
         if op in seen:
             continue
         seen.add(op)
-        before = [t.op for t in op.inputs if t not in fed] + op._control_inputs
+        read = [givens.get(t, t) for t in op.inputs] if givens else op.inputs
+        before = [t.op for t in read if t not in fed] + op._control_inputs
         pending += [other for other in before if other not in seen and other not in done]
     return seen
 
@@ -38,12 +47,15 @@ def writes_variable(op: Operation) -> bool:
     return op.inputs[0].dtype._is_ref_dtype and bool(op.outputs) and op.outputs[0].dtype._is_ref_dtype
 
 
-def execution_order(needed: set[Operation], fed: Collection[Tensor]) -> list[Operation]:
+def execution_order(
+    needed: set[Operation], fed: Collection[Tensor], givens: Mapping[Tensor, Tensor] = _NONE
+) -> list[Operation]:
     """The operations in the order of the trace; see the module's text."""
     waiting: dict[Operation, int] = {}
     users: dict[Operation, list[Operation]] = {op: [] for op in needed}
     for op in needed:
-        before = {t.op for t in op.inputs if t not in fed and t.op in needed}
+        read = [givens.get(t, t) for t in op.inputs]
+        before = {t.op for t in read if t not in fed and t.op in needed}
         before.update(c for c in op._control_inputs if c in needed)
         waiting[op] = len(before)
         for other in before:

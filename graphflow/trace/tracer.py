@@ -75,9 +75,13 @@ class Tracer(Builder):
     """The builder that operations are lowered with: pure nodes, state and effects."""
 
     def __init__(
-        self, feeds: Mapping[Tensor, Feed], variable_type: Callable[[str], Any]
+        self,
+        feeds: Mapping[Tensor, Feed],
+        variable_type: Callable[[str], Any],
+        givens: Mapping[Tensor, Tensor],
     ) -> None:
         self.feeds = feeds
+        self.givens = givens
         self.variable_type = variable_type  # element type and shape of a variable with a value
         self.values: dict[Tensor, Node] = {}
         self.feed_inputs: dict[Tensor, Node] = {}
@@ -210,6 +214,7 @@ class Tracer(Builder):
 
     def value_of(self, tensor: Tensor, op: Operation | None = None) -> Node | None:
         """The node of an operation's input; None for a reference that is not read but written."""
+        tensor = self.givens.get(tensor, tensor)
         if tensor in self.feeds:
             return self.feed(tensor)
         source = tensor.op
@@ -301,6 +306,7 @@ def trace(
     feeds: Mapping[Tensor, Feed],
     done: set[Operation],
     variable_type: Callable[[str], Any],
+    givens: Mapping[Tensor, Tensor],
 ) -> Traced:
     """Trace the operations that the fetches and targets need.
 
@@ -311,16 +317,18 @@ def trace(
     feeds : fed tensors.
     done : operations that ran before, in an earlier part of the run.
     variable_type : element type and shape of a variable that has a value, else None.
+    givens : tensors to be read in place of others.
 
     Raises
     ------
     Split : something must be run first.
     errors.OpError : a placeholder is not fed, a variable has no value, shapes do not fit.
     """
-    wanted = [*targets, *(t.op for t in fetches if t not in feeds)]
-    needed = needed_operations(wanted, feeds, done)
-    tracer = Tracer(feeds, variable_type)
-    for op in execution_order(needed, feeds):
+    read = [givens.get(t, t) for t in fetches]
+    wanted = [*targets, *(t.op for t in read if t not in feeds)]
+    needed = needed_operations(wanted, feeds, done, givens)
+    tracer = Tracer(feeds, variable_type, givens)
+    for op in execution_order(needed, feeds, givens):
         if not _is_reference_only(op):
             tracer.lower(op)
     outputs = [tracer.runtime(_fetched(tracer, t)) for t in fetches]
