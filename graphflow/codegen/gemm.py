@@ -32,10 +32,11 @@ from graphflow.codegen.control import (
     minimum,
 )
 from graphflow.codegen.gemm_micro import (
+    RowCut,
     TileShape,
     choose_tile,
+    cut_rows,
     emit_micro_kernel,
-    even_heights,
     tile_cycles,
 )
 from graphflow.codegen.gemm_pack import (
@@ -183,7 +184,7 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
     tile = choose_tile(target, lanes, spec.m, spec.n)
     panels = -(-spec.n // tile.columns)
     m = 1024 if spec.m is None else spec.m
-    tiles = even_heights(m, tile.rows)[0]
+    tiles = cut_rows(m, tile.rows).tiles
     b_bytes = spec.n * spec.k * spec.item_size
     b_in_place = not spec.trans_b and spec.n % tile.columns == 0
     pack_b = not (b_in_place and (b_bytes <= DIRECT_B_BYTES or tiles <= 2))
@@ -357,13 +358,11 @@ class _GemmEmitter:
             self.m: Any = load_slot(builder, args, slot, INDEX)
             rows = constant(tile.rows)
             tiles: Any = builder.sdiv(builder.add(self.m, constant(tile.rows - 1)), rows)
-            self.taller, heights = 0, [tile.rows]
+            self.cut = RowCut(0, tile.rows)
         else:
             self.m = constant(spec.m)
-            tile_count, height, self.taller = even_heights(spec.m, tile.rows)
-            tiles = constant(tile_count)
-            heights = [height, height + 1] if self.taller else [height]
-        self.heights = heights
+            self.cut = cut_rows(spec.m, tile.rows)
+            tiles = constant(self.cut.tiles)
         self.micro = {
             height: emit_micro_kernel(
                 self.module,
@@ -372,7 +371,7 @@ class _GemmEmitter:
                 self.element,
                 clamped=spec.m is None,
             )
-            for height in heights
+            for height in self.cut.heights
             if height
         }
         unit_tiles, unit_panels = constant(plan.unit_tiles), constant(plan.unit_panels)
@@ -398,7 +397,7 @@ class _GemmEmitter:
         cost = plan.unit_tiles * plan.unit_panels * (tile_cycles(tile) * spec.k + 20)
         if spec.m is None:
             return Phase(function, column_units, cost, plan.unit_tiles * tile.rows)
-        static_rows = -(-even_heights(spec.m, tile.rows)[0] // plan.unit_tiles)
+        static_rows = -(-self.cut.tiles // plan.unit_tiles)
         return Phase(function, spec.batch * static_rows * column_units, cost)
 
     def _reserve_stack(self, builder: ir.IRBuilder) -> None:
@@ -433,15 +432,19 @@ class _GemmEmitter:
             steps = minimum(builder, rest, plan.k_block)
             self._emit_block(builder, batch, (a, b), tiles, panels, (block.index, steps))
 
-    def _tile_place(self, builder: ir.IRBuilder, tile: Any) -> tuple[Any, Any]:
-        """First row of a tile, and how many rows of C it has."""
+    def _tile_place(self, builder: ir.IRBuilder, tile: Any) -> tuple[Any, Any, Any]:
+        """First row of a tile, how many rows of C it has, and how many were consumed before."""
+        cut, none = self.cut, constant(0)
         if self.spec.m is None:
             row = builder.mul(tile, constant(self.plan.tile.rows))
-            return row, minimum(builder, builder.sub(self.m, row), self.plan.tile.rows)
-        height = self.heights[0]
-        row = builder.add(builder.mul(tile, constant(height)), minimum(builder, tile, self.taller))
-        is_taller = builder.icmp_signed("<", tile, constant(self.taller))
-        return row, builder.add(constant(height), builder.zext(is_taller, INDEX))
+            return row, minimum(builder, builder.sub(self.m, row), self.plan.tile.rows), none
+        start = builder.mul(tile, constant(cut.height))
+        if cut.overlaps:
+            row = minimum(builder, start, self.spec.m - cut.height)
+            return row, constant(cut.height), builder.sub(start, row)
+        row = builder.add(start, minimum(builder, tile, cut.taller))
+        is_taller = builder.icmp_signed("<", tile, constant(cut.taller))
+        return row, builder.add(constant(cut.height), builder.zext(is_taller, INDEX)), none
 
     def _a_strides(self) -> tuple[Any, Any]:
         """Strides of A as the user has it: of a row, and of a step of k."""
@@ -474,7 +477,7 @@ class _GemmEmitter:
             counted_loop(builder, *panels, name="panel") as panel,
             counted_loop(builder, *tiles, name="tile") as tile,
         ):
-            row, rows = self._tile_place(builder, tile.index)
+            row, rows, consumed = self._tile_place(builder, tile.index)
             column = builder.mul(panel.index, constant(columns))
             local_tile = builder.sub(tile.index, tiles[0])
             if plan.pack_a:
@@ -507,20 +510,20 @@ class _GemmEmitter:
             self._call_micro(builder, rows, arguments)
             place = (batch, row, column)
             if plan.k_block >= spec.k:
-                self._emit_epilogue(builder, place, rows, sums)
+                self._emit_epilogue(builder, place, (consumed, rows), sums)
             else:
                 done = builder.add(k_start, k_count)
                 is_last = builder.icmp_signed("==", done, constant(spec.k))
                 with builder.if_then(is_last):
-                    self._emit_epilogue(builder, place, rows, sums)
+                    self._emit_epilogue(builder, place, (consumed, rows), sums)
 
     def _call_micro(self, builder: ir.IRBuilder, rows: Any, arguments: list[Any]) -> None:
         """Call the micro-kernel of the tile's height."""
         if len(self.micro) == 1:
             builder.call(next(iter(self.micro.values())), arguments)
             return
-        short, tall = (self.micro[height] for height in self.heights)
-        is_tall = builder.icmp_signed("==", rows, constant(self.heights[1]))
+        short, tall = (self.micro[height] for height in self.cut.heights)
+        is_tall = builder.icmp_signed("==", rows, constant(self.cut.heights[1]))
         with builder.if_else(is_tall) as (then, otherwise):
             with then:
                 builder.call(tall, arguments)
@@ -534,7 +537,7 @@ class _GemmEmitter:
         packed = self._packed_a_strides()
         copy_stride = packed[1] if self.spec.trans_a else packed[0]
         with counted_loop(builder, *tiles, name="pack_a") as tile:
-            row, rows = self._tile_place(builder, tile.index)
+            row, rows, _ = self._tile_place(builder, tile.index)
             offset = builder.add(builder.mul(row, row_stride), builder.mul(steps[0], k_stride))
             place = builder.mul(builder.sub(tile.index, tiles[0]), constant(self.a_tile_elements))
             emit_pack_a_tile(
@@ -548,7 +551,7 @@ class _GemmEmitter:
             )
 
     def _emit_epilogue(
-        self, builder: ir.IRBuilder, place: tuple[Any, Any, Any], rows: Any, sums: Any
+        self, builder: ir.IRBuilder, place: tuple[Any, Any, Any], rows: tuple[Any, Any], sums: Any
     ) -> None:
         """Hand a finished tile to the epilogue: whole vectors, then single columns."""
         spec, tile = self.spec, self.plan.tile
@@ -565,7 +568,7 @@ class _GemmEmitter:
             self.epilogue(builder, self.args, batch, at_row, at_column, value)
 
         ragged = spec.n % tile.columns
-        with counted_loop(builder, 0, rows, name="row") as line:
+        with counted_loop(builder, *rows, name="row") as line:
             if not ragged:
                 for lane in range(tile.vectors):
                     consume(line.index, lane * tile.lanes, vector, align)
