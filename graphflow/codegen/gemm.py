@@ -54,15 +54,18 @@ KERNEL_TYPE = ir.FunctionType(ir.VoidType(), [POINTER, INDEX, INDEX])
 
 A_SLOT, B_SLOT, WORKSPACE_SLOT, EPILOGUE_SLOT = range(4)
 
-# Steps of k for which a panel of B stays in L1 (16 KiB with 16 floats a step).
-PANEL_BYTES = 16 << 10
+# A panel of B up to this size is one block of k: it streams from L2 without loss, and its sums go
+# straight to the epilogue. Longer ones are cut into blocks of about half the size.
+PANEL_BYTES = 64 << 10
+BLOCK_BYTES = 32 << 10
 # A unit's block of A and its partial sums, on the stack and in L2.
-A_BLOCK_BYTES = 128 << 10
-PARTIAL_BYTES = 192 << 10
+A_BLOCK_BYTES = 192 << 10
+PARTIAL_BYTES = 384 << 10
 # B is read in place up to this size: it stays in L1 from one row of tiles to the next.
 DIRECT_B_BYTES = 16 << 10
 # Below this many bytes between rows of A its rows do not fight for the sets of the caches.
 DIRECT_A_STRIDE = 4096
+PAD_ELEMENTS = 16
 UNITS_PER_THREAD = 4
 MIN_UNIT_CYCLES = 20_000  # of the order of what handing out a unit to a thread costs
 
@@ -188,9 +191,7 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
     b_bytes = spec.n * spec.k * spec.item_size
     b_in_place = not spec.trans_b and spec.n % tile.columns == 0
     pack_b = not (b_in_place and (b_bytes <= DIRECT_B_BYTES or tiles <= 2))
-    k_block = max(PANEL_BYTES // (tile.columns * spec.item_size), 64)
-    if spec.k <= 2 * k_block:
-        k_block = max(spec.k, 1)  # one block: its tile goes straight to the epilogue
+    k_block = _k_block(spec.k, tile.columns * spec.item_size)
     a_row_bytes = (m if spec.trans_a else spec.k) * spec.item_size
     pack_a = panels >= 4 and tiles >= 2 and a_row_bytes >= DIRECT_A_STRIDE
     unit_tiles, unit_panels = max(tiles, 1), max(panels, 1)
@@ -204,6 +205,14 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
         unit_panels = min(unit_panels, limit)
     plan = GemmPlan(tile, k_block, pack_a, pack_b, unit_tiles, unit_panels, panels)
     return _divide_units(plan, spec, tiles, threads)
+
+
+def _k_block(k: int, row_bytes: int) -> int:
+    """Return the steps of k of a block: all of them, or nearly equal parts in whole vectors."""
+    if k * row_bytes <= PANEL_BYTES:
+        return max(k, 1)
+    blocks = -(-k * row_bytes // BLOCK_BYTES)
+    return -(-(-(-k // blocks)) // 16) * 16
 
 
 def _at_least_one(budget: int, elements: int, spec: GemmSpec) -> int:
@@ -405,7 +414,7 @@ class _GemmEmitter:
         spec, plan = self.spec, self.plan
         tiles = 1 if plan.k_block >= spec.k else plan.unit_tiles * plan.unit_panels
         self.sums = self._stack(builder, tiles * plan.tile.elements)
-        self.a_tile_elements = plan.tile.rows * plan.k_block
+        self.a_tile_elements = plan.tile.rows * (plan.k_block + PAD_ELEMENTS)
         if plan.pack_a:
             self.a_block = self._stack(builder, plan.unit_tiles * self.a_tile_elements)
 
@@ -455,7 +464,8 @@ class _GemmEmitter:
     def _packed_a_strides(self) -> tuple[int, int]:
         if self.spec.trans_a:
             return 1, self.plan.tile.rows
-        return self.plan.k_block, 1
+        # A cache line more: rows a power of two apart would share few sets of L1.
+        return self.plan.k_block + PAD_ELEMENTS, 1
 
     def _emit_block(
         self,
