@@ -16,8 +16,7 @@ element of C is summed over k in one fixed order, so no result depends on which 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from llvmlite import ir
@@ -31,237 +30,38 @@ from graphflow.codegen.control import (
     maximum,
     minimum,
 )
+from graphflow.codegen.gemm_dot import emit_dot_product, is_dot_product
 from graphflow.codegen.gemm_micro import (
     RowCut,
-    TileShape,
-    choose_tile,
     cut_rows,
     emit_micro_kernel,
+    intrinsic,
     tile_cycles,
 )
 from graphflow.codegen.gemm_pack import (
-    element_at,
     emit_pack_a_tile,
     emit_pack_columns,
     emit_pack_rows,
 )
+from graphflow.codegen.gemm_plan import GemmPlan, plan_gemm
+from graphflow.codegen.gemm_spec import (
+    A_SLOT,
+    B_SLOT,
+    KERNEL_TYPE,
+    WORKSPACE_SLOT,
+    Epilogue,
+    GemmCode,
+    GemmSpec,
+    Phase,
+    element_at,
+    element_type,
+    load_slot,
+    store_epilogue,
+)
 from graphflow.codegen.target import Target
 
-Epilogue = Callable[[ir.IRBuilder, Any, Any, Any, Any, Any], None]
-"""``epilogue(builder, args, batch, row, column, value)`` consumes a vector (or scalar) of C."""
-
-KERNEL_TYPE = ir.FunctionType(ir.VoidType(), [POINTER, INDEX, INDEX])
-
-A_SLOT, B_SLOT, WORKSPACE_SLOT, EPILOGUE_SLOT = range(4)
-
-# A panel of B up to this size is one block of k: it streams from L2 without loss, and its sums go
-# straight to the epilogue. Longer ones are cut into blocks of about half the size.
-PANEL_BYTES = 64 << 10
-BLOCK_BYTES = 32 << 10
-# A unit's block of A and its partial sums, on the stack and in L2.
-A_BLOCK_BYTES = 192 << 10
-PARTIAL_BYTES = 384 << 10
-# B is read in place up to this size: it stays in L1 from one row of tiles to the next.
-DIRECT_B_BYTES = 16 << 10
-# Below this many bytes between rows of A its rows do not fight for the sets of the caches.
-DIRECT_A_STRIDE = 4096
 PAD_ELEMENTS = 16
-UNITS_PER_THREAD = 4
-MIN_UNIT_CYCLES = 20_000  # of the order of what handing out a unit to a thread costs
-
-
-@dataclass(frozen=True)
-class GemmSpec:
-    """A matrix product.
-
-    Parameters
-    ----------
-    dtype : ``f32`` or ``f64``.
-    m, n, k : extents of ``C[m, n]`` and of the sum. `m` None is read at run time from `m_slot`.
-    batch : number of products; `a_stride` and `b_stride` are the elements from one to the next,
-        0 to use the same operand for all. They default to whole matrices.
-    trans_a, trans_b : A is given as ``[k, m]``, B as ``[n, k]``. All are contiguous.
-    m_slot : the args slot with m, an i64 and not a pointer, when m is None.
-    """
-
-    dtype: str
-    m: int | None
-    n: int
-    k: int
-    batch: int = 1
-    a_stride: int | None = None
-    b_stride: int | None = None
-    trans_a: bool = False
-    trans_b: bool = False
-    m_slot: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.dtype not in ("f32", "f64"):
-            raise ValueError(f"a matrix product expected dtype f32 or f64, got {self.dtype!r}")
-        if self.m is None and (self.m_slot is None or self.batch != 1):
-            raise ValueError(
-                "a matrix product with m unknown expected a slot for m and batch 1, got "
-                f"slot {self.m_slot} and batch {self.batch}"
-            )
-        if min(self.m or 0, self.n, self.k, self.batch) < 0:
-            raise ValueError(f"a matrix product expected extents of 0 or more, got {self}")
-
-    @property
-    def item_size(self) -> int:
-        """Bytes of an element."""
-        return 4 if self.dtype == "f32" else 8
-
-    @property
-    def a_batch_stride(self) -> int:
-        """Elements from one A to the next."""
-        return (self.m or 0) * self.k if self.a_stride is None else self.a_stride
-
-    @property
-    def b_batch_stride(self) -> int:
-        """Elements from one B to the next."""
-        return self.n * self.k if self.b_stride is None else self.b_stride
-
-
-@dataclass(frozen=True)
-class GemmPlan:
-    """How a product is cut up: everything the emitter does not decide."""
-
-    tile: TileShape
-    k_block: int
-    pack_a: bool
-    pack_b: bool
-    unit_tiles: int
-    unit_panels: int
-    panels: int
-
-    def __str__(self) -> str:
-        packs = "+".join(name for name, on in (("A", self.pack_a), ("B", self.pack_b)) if on)
-        return (
-            f"tile {self.tile.rows}x{self.tile.columns}, k by {self.k_block}, "
-            f"packs {packs or 'nothing'}, unit {self.unit_tiles}x{self.unit_panels} tiles"
-        )
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A kernel to run over its whole extent before the next phase begins.
-
-    Attributes
-    ----------
-    function : the kernel, defined in the module.
-    units : the extent per row unit: all of it, unless m is read at run time.
-    rows_per_unit : 0, or with m read at run time, the rows of a unit; see `extent`.
-    unit_cycles : estimated cycles of one step of the extent on one thread.
-    """
-
-    function: ir.Function
-    units: int
-    unit_cycles: float
-    rows_per_unit: int = 0
-
-    def extent(self, m: int | None = None) -> int:
-        """Return the parallel extent, for `m` rows when m is read at run time."""
-        if not self.rows_per_unit:
-            return self.units
-        if m is None:
-            raise ValueError("expected the number of rows, which this product reads at run time")
-        return self.units * -(-m // self.rows_per_unit)
-
-
-@dataclass(frozen=True)
-class GemmCode:
-    """The kernels of a product, run in order, and the workspace that they need.
-
-    Each gets ``args = [A, B, workspace, epilogue's slots...]``; the workspace is aligned to 64
-    bytes and its contents need not survive, but from one phase to the next.
-    """
-
-    phases: list[Phase]
-    workspace_bytes: int
-    plan: GemmPlan
-
-
-def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
-    """Decide tiles, blocks, packing and units of a product."""
-    lanes = target.vector_lanes(8 * spec.item_size)
-    tile = choose_tile(target, lanes, spec.m, spec.n)
-    panels = -(-spec.n // tile.columns)
-    m = 1024 if spec.m is None else spec.m
-    tiles = cut_rows(m, tile.rows).tiles
-    b_bytes = spec.n * spec.k * spec.item_size
-    b_in_place = not spec.trans_b and spec.n % tile.columns == 0
-    pack_b = not (b_in_place and (b_bytes <= DIRECT_B_BYTES or tiles <= 2))
-    k_block = _k_block(spec.k, tile.columns * spec.item_size)
-    a_row_bytes = (m if spec.trans_a else spec.k) * spec.item_size
-    pack_a = panels >= 4 and tiles >= 2 and a_row_bytes >= DIRECT_A_STRIDE
-    unit_tiles, unit_panels = max(tiles, 1), max(panels, 1)
-    if pack_a:
-        unit_tiles = min(unit_tiles, _at_least_one(A_BLOCK_BYTES, tile.rows * k_block, spec))
-    if k_block < spec.k:
-        limit = _at_least_one(PARTIAL_BYTES, unit_tiles * tile.elements, spec)
-        if limit < 4:  # rather fewer rows than columns so few that A is packed for little
-            limit = 4
-            unit_tiles = min(unit_tiles, _at_least_one(PARTIAL_BYTES, 4 * tile.elements, spec))
-        unit_panels = min(unit_panels, limit)
-    plan = GemmPlan(tile, k_block, pack_a, pack_b, unit_tiles, unit_panels, panels)
-    return _divide_units(plan, spec, tiles, threads)
-
-
-def _k_block(k: int, row_bytes: int) -> int:
-    """Return the steps of k of a block: all of them, or nearly equal parts in whole vectors."""
-    if k * row_bytes <= PANEL_BYTES:
-        return max(k, 1)
-    blocks = -(-k * row_bytes // BLOCK_BYTES)
-    return -(-(-(-k // blocks)) // 16) * 16
-
-
-def _at_least_one(budget: int, elements: int, spec: GemmSpec) -> int:
-    return max(budget // (elements * spec.item_size), 1)
-
-
-def _divide_units(plan: GemmPlan, spec: GemmSpec, tiles: int, threads: int) -> GemmPlan:
-    """Make units small enough that every thread gets several, but worth handing out."""
-    unit_tiles, unit_panels = plan.unit_tiles, plan.unit_panels
-
-    def count() -> int:
-        return spec.batch * -(-tiles // unit_tiles) * -(-plan.panels // unit_panels)
-
-    def cycles() -> float:
-        return unit_tiles * unit_panels * tile_cycles(plan.tile) * spec.k
-
-    while threads > 1 and count() < UNITS_PER_THREAD * threads and cycles() > 2 * MIN_UNIT_CYCLES:
-        # Rows first: units in a row of units share the block of A, and may each pack it.
-        if unit_tiles >= 4 or (unit_tiles > 1 and unit_panels == 1):
-            unit_tiles = -(-unit_tiles // 2)
-        elif unit_panels > 1:
-            unit_panels = -(-unit_panels // 2)
-        else:
-            break
-    # Even out: 86 tiles in units of 22 are 4 units, not 3 and a fraction.
-    unit_tiles = -(-tiles // -(-tiles // unit_tiles)) if tiles else 1
-    unit_panels = -(-plan.panels // -(-plan.panels // unit_panels)) if plan.panels else 1
-    return replace(plan, unit_tiles=unit_tiles, unit_panels=unit_panels)
-
-
-def store_epilogue(spec: GemmSpec, slot: int = EPILOGUE_SLOT) -> Epilogue:
-    """Return the epilogue that stores C, row-major, to the buffer in `slot`."""
-
-    def store(
-        builder: ir.IRBuilder, args: Any, batch: Any, row: Any, column: Any, value: Any
-    ) -> None:
-        element = _element_type(spec)
-        out = load_slot(builder, args, slot)
-        if spec.m is not None:
-            row = builder.add(builder.mul(batch, constant(spec.m)), row)
-        offset = builder.add(builder.mul(row, constant(spec.n)), column)
-        builder.store(value, element_at(builder, out, offset, element), align=spec.item_size)
-
-    return store
-
-
-def load_slot(builder: ir.IRBuilder, args: Any, slot: int, typ: Any = POINTER) -> Any:
-    """Load a slot of a kernel's args."""
-    return builder.load(element_at(builder, args, slot, INDEX), typ=typ)
+CACHE_LINE = 64
 
 
 def emit_gemm(
@@ -282,6 +82,10 @@ def emit_gemm(
         builder, the args pointer, batch index, row, column, and a vector of consecutive columns, or
         a scalar in the last columns. `store_epilogue` when None.
     """
+    if is_dot_product(spec):
+        return emit_dot_product(
+            module, name, spec, target, threads, epilogue or store_epilogue(spec)
+        )
     plan = plan_gemm(spec, target, threads)
     emitter = _GemmEmitter(module, name, spec, plan, epilogue or store_epilogue(spec))
     phases = []
@@ -291,10 +95,6 @@ def emit_gemm(
         phases.append(emitter.emit_packing())
     phases.append(emitter.emit_multiplication())
     return GemmCode(phases, workspace, plan)
-
-
-def _element_type(spec: GemmSpec) -> Any:
-    return ir.FloatType() if spec.dtype == "f32" else ir.DoubleType()
 
 
 class _GemmEmitter:
@@ -308,7 +108,7 @@ class _GemmEmitter:
         self.spec = spec
         self.plan = plan
         self.epilogue = epilogue
-        self.element = _element_type(spec)
+        self.element = element_type(spec)
         self.b_copies = spec.batch if spec.b_batch_stride else min(spec.batch, 1)
         # A multiple of 64 bytes, for panels of one narrow vector too.
         elements = plan.panels * spec.k * plan.tile.columns
@@ -517,6 +317,9 @@ class _GemmEmitter:
                 a_here, self._offset(builder, b, b_offset), sums, k_count, rows, *a_strides,
                 constant(b_stride), keep,
             ]  # fmt: skip
+            if plan.pack_b and plan.unit_tiles > 1:
+                following = builder.add(b_offset, constant(columns * spec.k))
+                self._emit_prefetch(builder, self._offset(builder, b, following), local_tile)
             self._call_micro(builder, rows, arguments)
             place = (batch, row, column)
             if plan.k_block >= spec.k:
@@ -526,6 +329,23 @@ class _GemmEmitter:
                 is_last = builder.icmp_signed("==", done, constant(spec.k))
                 with builder.if_then(is_last):
                     self._emit_epilogue(builder, place, (consumed, rows), sums)
+
+    def _emit_prefetch(self, builder: ir.IRBuilder, panel: Any, local_tile: Any) -> None:
+        """Fetch this tile's share of the next panel into L2.
+
+        A panel is read once per unit from L3 and would arrive while the first tile waits for it.
+        """
+        plan = self.plan
+        panel_bytes = plan.k_block * plan.tile.columns * self.spec.item_size
+        share = -(-panel_bytes // (plan.unit_tiles * CACHE_LINE)) * CACHE_LINE
+        start = builder.mul(local_tile, constant(share))
+        prefetch = intrinsic(
+            self.module, "llvm.prefetch.p0", ir.VoidType(), [POINTER, *[ir.IntType(32)] * 3]
+        )
+        read, keep_in_l2, data = (ir.IntType(32)(value) for value in (0, 2, 1))
+        with counted_loop(builder, 0, share, CACHE_LINE, name="prefetch") as line:
+            place = element_at(builder, panel, builder.add(start, line.index), ir.IntType(8))
+            builder.call(prefetch, [place, read, keep_in_l2, data])
 
     def _call_micro(self, builder: ir.IRBuilder, rows: Any, arguments: list[Any]) -> None:
         """Call the micro-kernel of the tile's height."""

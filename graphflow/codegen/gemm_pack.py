@@ -15,14 +15,9 @@ from llvmlite import ir
 
 from graphflow.codegen.control import INDEX, POINTER, constant, counted_loop, minimum
 from graphflow.codegen.gemm_micro import TileShape, intrinsic, intrinsic_suffix
+from graphflow.codegen.gemm_spec import element_at
 
 PANELS_AT_ONCE = 4  # whole cache lines of a row of B, and few enough streams to write
-
-
-def element_at(builder: ir.IRBuilder, base: Any, offset: Any, element: Any) -> Any:
-    """Address of an element."""
-    place = constant(offset) if isinstance(offset, int) else offset
-    return builder.gep(base, [place], inbounds=True, source_etype=element)
 
 
 def emit_pack_rows(

@@ -9,9 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llvmlite import ir
 
-from graphflow.codegen.gemm import GemmCode, GemmSpec, emit_gemm, load_slot, store_epilogue
+from graphflow.codegen.gemm import emit_gemm
 from graphflow.codegen.gemm_micro import RowCut, cut_rows
-from graphflow.codegen.gemm_pack import element_at
+from graphflow.codegen.gemm_spec import (
+    GemmCode,
+    GemmSpec,
+    element_at,
+    load_slot,
+    store_epilogue,
+)
 from graphflow.codegen.jit import LoadedCode, assembly_text, compile_module, load_object
 from graphflow.codegen.target import Target, host_target
 
@@ -83,6 +89,7 @@ SHAPES = [
     (1, 1, 1), (1, 10, 7), (10, 1, 7), (1, 200, 33), (3, 5, 2), (6, 16, 4), (7, 17, 9),
     (13, 24, 31), (32, 32, 32), (64, 64, 64), (33, 65, 129), (128, 10, 64), (40, 512, 10),
     (12, 8, 600), (100, 130, 1100), (61, 300, 1030), (300, 40, 1025),
+    (1, 37, 203), (41, 1, 77), (1, 64, 64), (2, 1, 1500),
 ]  # fmt: skip
 
 
@@ -234,7 +241,7 @@ def test_tiles_fill_the_registers_without_spilling(target, register, tile):
     micro = text[text.index(f"product_micro{tile[0]}:") :]
     micro = micro[: micro.index(".cfi_endproc")]
     multiply_adds = [line for line in micro.splitlines() if "fmadd" in line]
-    assert len(multiply_adds) >= 2 * tile[0] * 2
+    assert len(multiply_adds) >= tile[0] * 2
     assert all(register in line for line in multiply_adds)
     spills = [line for line in micro.splitlines() if register in line and "rsp" in line]
     assert spills == []

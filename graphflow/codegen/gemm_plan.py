@@ -1,0 +1,111 @@
+"""How a matrix product is cut up: tile, blocks, packing, and units of work for the threads.
+
+The numbers here were measured on a Zen 3 with 32 KiB of L1 and 512 KiB of L2; they are about the
+same for its contemporaries, and none changes what is computed but the blocks of k, which group the
+terms of a sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from graphflow.codegen.gemm_micro import TileShape, choose_tile, cut_rows, tile_cycles
+from graphflow.codegen.gemm_spec import GemmSpec
+from graphflow.codegen.target import Target
+
+# A panel of B up to this size is one block of k: it streams from L2 without loss, and its sums go
+# straight to the epilogue. Longer ones are cut into blocks of about half the size.
+PANEL_BYTES = 64 << 10
+BLOCK_BYTES = 32 << 10
+# A unit's block of A and its partial sums, on the stack and in L2.
+A_BLOCK_BYTES = 192 << 10
+PARTIAL_BYTES = 384 << 10
+# B is read in place up to this size: it stays in L1 from one row of tiles to the next.
+DIRECT_B_BYTES = 16 << 10
+# Below this many bytes between rows of A its rows do not fight for the sets of the caches.
+DIRECT_A_STRIDE = 4096
+UNITS_PER_THREAD = 4
+MIN_UNIT_CYCLES = 20_000  # of the order of what handing out a unit to a thread costs
+
+
+@dataclass(frozen=True)
+class GemmPlan:
+    """How a product is cut up: everything the emitter does not decide."""
+
+    tile: TileShape
+    k_block: int
+    pack_a: bool
+    pack_b: bool
+    unit_tiles: int
+    unit_panels: int
+    panels: int
+
+    def __str__(self) -> str:
+        packs = "+".join(name for name, on in (("A", self.pack_a), ("B", self.pack_b)) if on)
+        return (
+            f"tile {self.tile.rows}x{self.tile.columns}, k by {self.k_block}, "
+            f"packs {packs or 'nothing'}, unit {self.unit_tiles}x{self.unit_panels} tiles"
+        )
+
+
+def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
+    """Decide tiles, blocks, packing and units of a product."""
+    lanes = target.vector_lanes(8 * spec.item_size)
+    tile = choose_tile(target, lanes, spec.m, spec.n)
+    panels = -(-spec.n // tile.columns)
+    m = 1024 if spec.m is None else spec.m
+    tiles = cut_rows(m, tile.rows).tiles
+    b_bytes = spec.n * spec.k * spec.item_size
+    b_in_place = not spec.trans_b and spec.n % tile.columns == 0
+    pack_b = not (b_in_place and (b_bytes <= DIRECT_B_BYTES or tiles <= 2))
+    k_block = _k_block(spec.k, tile.columns * spec.item_size)
+    a_row_bytes = (m if spec.trans_a else spec.k) * spec.item_size
+    pack_a = panels >= 4 and tiles >= 2 and a_row_bytes >= DIRECT_A_STRIDE
+    unit_tiles, unit_panels = max(tiles, 1), max(panels, 1)
+    if pack_a:
+        unit_tiles = min(unit_tiles, _at_least_one(A_BLOCK_BYTES, tile.rows * k_block, spec))
+    if k_block < spec.k:
+        limit = _at_least_one(PARTIAL_BYTES, unit_tiles * tile.elements, spec)
+        if limit < 4:  # rather fewer rows than columns so few that A is packed for little
+            limit = 4
+            unit_tiles = min(unit_tiles, _at_least_one(PARTIAL_BYTES, 4 * tile.elements, spec))
+        unit_panels = min(unit_panels, limit)
+    plan = GemmPlan(tile, k_block, pack_a, pack_b, unit_tiles, unit_panels, panels)
+    return _divide_units(plan, spec, tiles, threads)
+
+
+def _k_block(k: int, row_bytes: int) -> int:
+    """Return the steps of k of a block: all of them, or nearly equal parts in whole vectors."""
+    if k * row_bytes <= PANEL_BYTES:
+        return max(k, 1)
+    blocks = -(-k * row_bytes // BLOCK_BYTES)
+    part = -(-k // blocks)
+    return -(-part // 16) * 16
+
+
+def _at_least_one(budget: int, elements: int, spec: GemmSpec) -> int:
+    return max(budget // (elements * spec.item_size), 1)
+
+
+def _divide_units(plan: GemmPlan, spec: GemmSpec, tiles: int, threads: int) -> GemmPlan:
+    """Make units small enough that every thread gets several, but worth handing out."""
+    unit_tiles, unit_panels = plan.unit_tiles, plan.unit_panels
+
+    def count() -> int:
+        return spec.batch * -(-tiles // unit_tiles) * -(-plan.panels // unit_panels)
+
+    def cycles() -> float:
+        return unit_tiles * unit_panels * tile_cycles(plan.tile) * spec.k
+
+    while threads > 1 and count() < UNITS_PER_THREAD * threads and cycles() > 2 * MIN_UNIT_CYCLES:
+        # Rows first: units in a row of units share the block of A, and may each pack it.
+        if unit_tiles >= 4 or (unit_tiles > 1 and unit_panels == 1):
+            unit_tiles = -(-unit_tiles // 2)
+        elif unit_panels > 1:
+            unit_panels = -(-unit_panels // 2)
+        else:
+            break
+    # Even out: 86 tiles in units of 22 are 4 units, not 3 and a fraction.
+    unit_tiles = -(-tiles // -(-tiles // unit_tiles)) if tiles else 1
+    unit_panels = -(-plan.panels // -(-plan.panels // unit_panels)) if plan.panels else 1
+    return replace(plan, unit_tiles=unit_tiles, unit_panels=unit_panels)
