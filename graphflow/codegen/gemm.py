@@ -29,6 +29,7 @@ from graphflow.codegen.control import (
     counted_loop,
     maximum,
     minimum,
+    stack_memory,
 )
 from graphflow.codegen.gemm_dot import emit_dot_product, is_dot_product
 from graphflow.codegen.gemm_micro import (
@@ -219,10 +220,7 @@ class _GemmEmitter:
             self.a_block = self._stack(builder, plan.unit_tiles * self.a_tile_elements)
 
     def _stack(self, builder: ir.IRBuilder, elements: int) -> Any:
-        memory = builder.alloca(ir.ArrayType(self.element, elements))
-        memory.align = 64
-        memory.type = POINTER  # llvmlite would let it hold whole arrays only
-        return memory
+        return stack_memory(builder, ir.ArrayType(self.element, elements), align=64)
 
     def _emit_unit(
         self, builder: ir.IRBuilder, batch: Any, tiles: tuple[Any, Any], panels: tuple[Any, Any]

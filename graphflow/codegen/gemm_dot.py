@@ -13,10 +13,10 @@ from llvmlite import ir
 
 from graphflow.codegen.control import (
     INDEX,
-    POINTER,
     constant,
     counted_loop,
     minimum,
+    stack_memory,
 )
 from graphflow.codegen.gemm_micro import multiply_add
 from graphflow.codegen.gemm_spec import (
@@ -102,8 +102,7 @@ class _DotEmitter:
             rows = load_slot(builder, args, spec.m_slot or 0, INDEX)
         else:
             rows = constant(spec.n if self.is_row else spec.m)
-        tile = builder.alloca(ir.ArrayType(self.element, ROWS))
-        tile.type = POINTER  # llvmlite would let it hold whole arrays only
+        tile = stack_memory(builder, ir.ArrayType(self.element, ROWS))
         unit_rows = constant(plan.groups * ROWS)
         units = builder.sdiv(builder.add(rows, constant(plan.groups * ROWS - 1)), unit_rows)
         with counted_loop(builder, begin, end, name="unit") as unit:
