@@ -14,12 +14,13 @@ from graphflow.codegen.gemm_spec import GemmSpec
 from graphflow.codegen.target import Target
 
 # A panel of B up to this size is one block of k: it streams from L2 without loss, and its sums go
-# straight to the epilogue. Longer ones are cut into blocks of about half the size.
+# straight to the epilogue. Longer ones are cut into blocks that stay in L1.
 PANEL_BYTES = 64 << 10
-BLOCK_BYTES = 32 << 10
-# A unit's block of A and its partial sums, on the stack and in L2.
-A_BLOCK_BYTES = 192 << 10
-PARTIAL_BYTES = 384 << 10
+BLOCK_BYTES = 24 << 10
+# A unit's block of A, in L2, and its partial sums, which pass through it; both on the stack. Fewer
+# sums would mean more units side by side, and each of them packs the same rows of A.
+A_BLOCK_BYTES = 240 << 10
+PARTIAL_BYTES = 768 << 10
 # B is read in place up to this size: it stays in L1 from one row of tiles to the next.
 DIRECT_B_BYTES = 16 << 10
 # Below this many bytes between rows of A its rows do not fight for the sets of the caches.
