@@ -91,7 +91,7 @@ def emit_gemm(
     emitter = _GemmEmitter(module, name, spec, plan, epilogue or store_epilogue(spec))
     phases = []
     workspace = 0
-    if plan.pack_b:
+    if plan.pack_b and not plan.pack_b_in_units:
         workspace = emitter.b_copies * emitter.packed_b_elements * spec.item_size
         phases.append(emitter.emit_packing())
     phases.append(emitter.emit_multiplication())
@@ -114,6 +114,7 @@ class _GemmEmitter:
         # A multiple of 64 bytes, for panels of one narrow vector too.
         elements = plan.panels * spec.k * plan.tile.columns
         self.packed_b_elements = -(-elements // 16) * 16
+        self.b_is_packed = plan.pack_b and not plan.pack_b_in_units
 
     def _kernel(self, name: str) -> tuple[ir.Function, ir.IRBuilder]:
         function = ir.Function(self.module, KERNEL_TYPE, f"{self.name}_{name}")
@@ -131,10 +132,8 @@ class _GemmEmitter:
         args, begin, end = function.args
         source = load_slot(builder, args, B_SLOT)
         workspace = load_slot(builder, args, WORKSPACE_SLOT)
-        pack = emit_pack_columns if spec.trans_b else emit_pack_rows
-        shape = (spec.k, spec.n)
         if self.b_copies == 1:
-            pack(builder, source, workspace, (begin, end), shape, plan.tile, self.element)
+            self._emit_pack_b(builder, source, workspace, (begin, end), constant(0))
         elif plan.panels:
             panels = constant(plan.panels)
             first, last = builder.sdiv(begin, panels), builder.sub(end, constant(1))
@@ -147,11 +146,24 @@ class _GemmEmitter:
                 packed_offset = builder.mul(batch.index, constant(self.packed_b_elements))
                 from_b = self._offset(builder, source, b_offset)
                 to_b = self._offset(builder, workspace, packed_offset)
-                pack(builder, from_b, to_b, (low, high), shape, plan.tile, self.element)
+                self._emit_pack_b(builder, from_b, to_b, (low, high), constant(0))
         builder.ret_void()
         vectors = spec.k * plan.tile.vectors
         cost = float(vectors * (4 if spec.trans_b else 2) + 20)
         return Phase(function, self.b_copies * plan.panels, cost)
+
+    def _emit_pack_b(
+        self,
+        builder: ir.IRBuilder,
+        source: Any,
+        destination: Any,
+        panels: tuple[Any, Any],
+        base: Any,
+    ) -> None:
+        spec, tile = self.spec, self.plan.tile
+        pack = emit_pack_columns if spec.trans_b else emit_pack_rows
+        shape = (spec.k, spec.n)
+        pack(builder, source, destination, panels, shape, tile, self.element, base)
 
     # --- multiplication ----------------------------------------------------------------------
 
@@ -180,6 +192,7 @@ class _GemmEmitter:
                 replace(tile, rows=height),
                 self.element,
                 clamped=spec.m is None,
+                unroll=plan.unroll,
             )
             for height in self.cut.heights
             if height
@@ -188,7 +201,7 @@ class _GemmEmitter:
         row_units = builder.sdiv(builder.add(tiles, constant(plan.unit_tiles - 1)), unit_tiles)
         column_units = -(-plan.panels // plan.unit_panels)
         self.a = load_slot(builder, args, A_SLOT)
-        self.b = load_slot(builder, args, WORKSPACE_SLOT if plan.pack_b else B_SLOT)
+        self.b = load_slot(builder, args, WORKSPACE_SLOT if self.b_is_packed else B_SLOT)
         self._reserve_stack(builder)
         if self.micro:
             with counted_loop(builder, begin, end, name="unit") as unit:
@@ -216,6 +229,8 @@ class _GemmEmitter:
         tiles = 1 if plan.k_block >= spec.k else plan.unit_tiles * plan.unit_panels
         self.sums = self._stack(builder, tiles * plan.tile.elements)
         self.a_tile_elements = plan.tile.rows * (plan.k_block + PAD_ELEMENTS)
+        if plan.pack_b_in_units:
+            self.b_panel = self._stack(builder, spec.k * plan.tile.columns)
         if plan.pack_a:
             self.a_block = self._stack(builder, plan.unit_tiles * self.a_tile_elements)
 
@@ -228,7 +243,7 @@ class _GemmEmitter:
         spec, plan = self.spec, self.plan
         a_offset = builder.mul(batch, constant(spec.a_batch_stride))
         a = self._offset(builder, self.a, a_offset)
-        b_stride = self.packed_b_elements if plan.pack_b else spec.b_batch_stride
+        b_stride = self.packed_b_elements if self.b_is_packed else spec.b_batch_stride
         b_offset = builder.mul(batch, constant(b_stride if spec.b_batch_stride else 0))
         b = self._offset(builder, self.b, b_offset)
         if plan.k_block >= spec.k:
@@ -277,56 +292,73 @@ class _GemmEmitter:
         """One block of k over a unit: every panel of B against every tile of A's rows."""
         spec, plan = self.spec, self.plan
         a, b = operands
-        k_start, k_count = steps
+        k_start = steps[0]
         if plan.pack_a:
             self._emit_pack_a(builder, a, tiles, steps)
         columns = plan.tile.columns
-        with (
-            counted_loop(builder, *panels, name="panel") as panel,
-            counted_loop(builder, *tiles, name="tile") as tile,
-        ):
-            row, rows, consumed = self._tile_place(builder, tile.index)
+        with counted_loop(builder, *panels, name="panel") as panel:
             column = builder.mul(panel.index, constant(columns))
-            local_tile = builder.sub(tile.index, tiles[0])
-            if plan.pack_a:
-                place = builder.mul(local_tile, constant(self.a_tile_elements))
-                a_here = self._offset(builder, self.a_block, place)
-                a_strides = tuple(constant(stride) for stride in self._packed_a_strides())
-            else:
-                a_strides = self._a_strides()
-                a_here = self._offset(
-                    builder,
-                    a,
-                    builder.add(builder.mul(row, a_strides[0]), builder.mul(k_start, a_strides[1])),
-                )
-            if plan.pack_b:
+            if plan.pack_b_in_units:
+                next_panel = builder.add(panel.index, constant(1))
+                self._emit_pack_b(builder, b, self.b_panel, (panel.index, next_panel), panel.index)
+                b_here, b_stride = self.b_panel, columns
+            elif plan.pack_b:
                 start = builder.add(builder.mul(panel.index, constant(spec.k)), k_start)
-                b_offset, b_stride = builder.mul(start, constant(columns)), columns
+                b_here = self._offset(builder, b, builder.mul(start, constant(columns)))
+                b_stride = columns
             else:
                 start = builder.mul(k_start, constant(spec.n))
-                b_offset, b_stride = builder.add(start, column), spec.n
-            sums = self.sums
-            if plan.k_block < spec.k:
-                index = builder.mul(builder.sub(panel.index, panels[0]), constant(plan.unit_tiles))
-                index = builder.add(index, local_tile)
-                sums = self._offset(builder, sums, builder.mul(index, constant(plan.tile.elements)))
-            keep = builder.icmp_signed(">", k_start, constant(0))
-            arguments = [
-                a_here, self._offset(builder, b, b_offset), sums, k_count, rows, *a_strides,
-                constant(b_stride), keep,
-            ]  # fmt: skip
-            if plan.pack_b and plan.unit_tiles > 1:
-                following = builder.add(b_offset, constant(columns * spec.k))
-                self._emit_prefetch(builder, self._offset(builder, b, following), local_tile)
-            self._call_micro(builder, rows, arguments)
-            place = (batch, row, column)
-            if plan.k_block >= spec.k:
-                self._emit_epilogue(builder, place, (consumed, rows), sums)
-            else:
-                done = builder.add(k_start, k_count)
-                is_last = builder.icmp_signed("==", done, constant(spec.k))
-                with builder.if_then(is_last):
-                    self._emit_epilogue(builder, place, (consumed, rows), sums)
+                b_here, b_stride = self._offset(builder, b, builder.add(start, column)), spec.n
+            with counted_loop(builder, *tiles, name="tile") as tile:
+                local_tile = builder.sub(tile.index, tiles[0])
+                sums = self.sums
+                if plan.k_block < spec.k:
+                    local_panel = builder.sub(panel.index, panels[0])
+                    index = builder.mul(local_panel, constant(plan.unit_tiles))
+                    index = builder.mul(
+                        builder.add(index, local_tile), constant(plan.tile.elements)
+                    )
+                    sums = self._offset(builder, sums, index)
+                if self.b_is_packed and plan.unit_tiles > 1:
+                    following = self._offset(builder, b_here, constant(columns * spec.k))
+                    self._emit_prefetch(builder, following, local_tile)
+                place = (batch, tile.index, column)
+                b_operand = (b_here, constant(b_stride))
+                self._emit_tile(builder, place, (a, local_tile), b_operand, steps, sums)
+
+    def _emit_tile(
+        self,
+        builder: ir.IRBuilder,
+        place: tuple[Any, Any, Any],
+        a_operand: tuple[Any, Any],
+        b_operand: tuple[Any, Any],
+        steps: tuple[Any, Any],
+        sums: Any,
+    ) -> None:
+        """One tile over one block of k, and its epilogue after the last block."""
+        spec, plan = self.spec, self.plan
+        batch, tile, column = place
+        a, local_tile = a_operand
+        b_here, b_stride = b_operand
+        k_start, k_count = steps
+        row, rows, consumed = self._tile_place(builder, tile)
+        if plan.pack_a:
+            offset = builder.mul(local_tile, constant(self.a_tile_elements))
+            a_here = self._offset(builder, self.a_block, offset)
+            a_strides = tuple(constant(stride) for stride in self._packed_a_strides())
+        else:
+            a_strides = self._a_strides()
+            offset = builder.add(builder.mul(row, a_strides[0]), builder.mul(k_start, a_strides[1]))
+            a_here = self._offset(builder, a, offset)
+        keep = builder.icmp_signed(">", k_start, constant(0))
+        arguments = [a_here, b_here, sums, k_count, rows, *a_strides, b_stride, keep]
+        self._call_micro(builder, rows, arguments)
+        if plan.k_block >= spec.k:
+            self._emit_epilogue(builder, (batch, row, column), (consumed, rows), sums)
+            return
+        is_last = builder.icmp_signed("==", builder.add(k_start, k_count), constant(spec.k))
+        with builder.if_then(is_last):
+            self._emit_epilogue(builder, (batch, row, column), (consumed, rows), sums)
 
     def _emit_prefetch(self, builder: ir.IRBuilder, panel: Any, local_tile: Any) -> None:
         """Fetch this tile's share of the next panel into L2.
@@ -366,6 +398,8 @@ class _GemmEmitter:
         copy_stride = packed[1] if self.spec.trans_a else packed[0]
         with counted_loop(builder, *tiles, name="pack_a") as tile:
             row, rows, _ = self._tile_place(builder, tile.index)
+            if self.spec.m is not None and not self.cut.taller:
+                rows = self.cut.height
             offset = builder.add(builder.mul(row, row_stride), builder.mul(steps[0], k_stride))
             place = builder.mul(builder.sub(tile.index, tiles[0]), constant(self.a_tile_elements))
             emit_pack_a_tile(

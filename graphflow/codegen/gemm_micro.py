@@ -20,11 +20,6 @@ from llvmlite import ir
 from graphflow.codegen.control import INDEX, POINTER, constant, counted_loop, minimum
 from graphflow.codegen.target import Target
 
-# Steps of k per iteration. Four are no faster and take half as long again to compile; for large
-# tiles one is enough, and with two LLVM loads the second row of B early and runs out of registers.
-UNROLL, UNROLL_LARGE = 2, 1
-LARGE_TILE = 20  # accumulators
-
 
 @dataclass(frozen=True)
 class TileShape:
@@ -167,13 +162,14 @@ def splat(builder: ir.IRBuilder, scalar: Any, lanes: int) -> Any:
 
 
 def emit_micro_kernel(
-    module: ir.Module, name: str, tile: TileShape, element: Any, clamped: bool
+    module: ir.Module, name: str, tile: TileShape, element: Any, clamped: bool, unroll: int
 ) -> ir.Function:
     """Emit ``micro(a, b, tile, k, rows, a_row_stride, a_k_stride, b_k_stride, keep)``.
 
     ``tile (+)= a[0:rows, 0:k] @ b[0:k, 0:columns]``, strides in elements. `keep` adds to what the
     tile holds. With `clamped` only `rows` rows of A exist, and the last stands in for the others;
-    else all of the tile's rows exist. Rows of the tile have ``tile.columns`` elements.
+    else all of the tile's rows exist. Rows of the tile have ``tile.columns`` elements. `unroll` is
+    the steps of k per iteration.
     """
     function = ir.Function(module, MICRO_TYPE, name)
     function.linkage = "internal"
@@ -236,7 +232,6 @@ def emit_micro_kernel(
         offset = builder.mul(index, stride)
         return builder.gep(pointer, [offset], inbounds=True, source_etype=element)
 
-    unroll = UNROLL_LARGE if len(places) >= LARGE_TILE else UNROLL
     whole = builder.and_(k, constant(-unroll))
     with counted_loop(builder, 0, whole, unroll, sums, name="k") as loop:
         for ahead in range(unroll):
