@@ -38,8 +38,9 @@ from graphflow.codegen.control import (  # noqa: E402
     counted_loop,
     indirect_call,
 )
-from graphflow.codegen.gemm import GemmSpec, emit_gemm  # noqa: E402
+from graphflow.codegen.gemm import emit_gemm  # noqa: E402
 from graphflow.codegen.gemm_micro import multiply_add  # noqa: E402
+from graphflow.codegen.gemm_spec import GemmSpec  # noqa: E402
 from graphflow.codegen.jit import compile_module, load_object  # noqa: E402
 from graphflow.codegen.target import host_target  # noqa: E402
 from graphflow.runtime.pool import get_pool  # noqa: E402

@@ -27,6 +27,16 @@ def as_index(value: Any) -> Any:
     return constant(value) if isinstance(value, int) else value
 
 
+def stack_memory(builder: ir.IRBuilder, typ: Any, count: Any = None, align: int = 0) -> Any:
+    """Reserve stack memory in the current block; returns an untyped pointer."""
+    memory = builder.alloca(typ, count)
+    if align:
+        memory.align = align
+    # llvmlite still gives it a typed pointer, into which nothing else may be stored.
+    memory.type = POINTER
+    return memory
+
+
 class CountedLoop:
     """The state of a `counted_loop` while its body is emitted, and its results after it.
 

@@ -26,6 +26,7 @@ from graphflow.codegen.control import (
     counted_loop,
     indirect_call,
     leave_if,
+    stack_memory,
 )
 
 INT = ir.IntType(32)
@@ -137,7 +138,7 @@ def _emit_check_number(module: ir.Module) -> ir.Function:
     descriptor, record, value, cell = function.args
     reject = function.append_basic_block("reject")
     accept = function.append_basic_block("accept")
-    overflow = builder.alloca(INT)
+    overflow = stack_memory(builder, INT)
     kind = _word(builder, record, PYTHON_KIND)
     kind_type = builder.load(_at(builder, value, OBJECT_TYPE), typ=POINTER)
 
@@ -327,9 +328,7 @@ class _FastcallEmitter:
 
     def _words(self, count: Any) -> Any:
         """Return stack memory for `count` words."""
-        words = self.builder.alloca(INDEX, count)
-        words.type = POINTER  # llvmlite would let it hold integers only
-        return words
+        return stack_memory(self.builder, INDEX, count)
 
     def _cell(self, output: Any) -> Any:
         """Where a 0-d output is written: two words, for complex128."""

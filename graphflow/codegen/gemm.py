@@ -16,8 +16,7 @@ element of C is summed over k in one fixed order, so no result depends on which 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from llvmlite import ir
@@ -30,228 +29,40 @@ from graphflow.codegen.control import (
     counted_loop,
     maximum,
     minimum,
+    stack_memory,
 )
+from graphflow.codegen.gemm_dot import emit_dot_product, is_dot_product
 from graphflow.codegen.gemm_micro import (
-    TileShape,
-    choose_tile,
+    RowCut,
+    cut_rows,
     emit_micro_kernel,
-    even_heights,
+    intrinsic,
     tile_cycles,
 )
 from graphflow.codegen.gemm_pack import (
-    element_at,
     emit_pack_a_tile,
     emit_pack_columns,
     emit_pack_rows,
 )
+from graphflow.codegen.gemm_plan import GemmPlan, plan_gemm
+from graphflow.codegen.gemm_spec import (
+    A_SLOT,
+    B_SLOT,
+    KERNEL_TYPE,
+    WORKSPACE_SLOT,
+    Epilogue,
+    GemmCode,
+    GemmSpec,
+    Phase,
+    element_at,
+    element_type,
+    load_slot,
+    store_epilogue,
+)
 from graphflow.codegen.target import Target
 
-Epilogue = Callable[[ir.IRBuilder, Any, Any, Any, Any, Any], None]
-"""``epilogue(builder, args, batch, row, column, value)`` consumes a vector (or scalar) of C."""
-
-KERNEL_TYPE = ir.FunctionType(ir.VoidType(), [POINTER, INDEX, INDEX])
-
-A_SLOT, B_SLOT, WORKSPACE_SLOT, EPILOGUE_SLOT = range(4)
-
-# Steps of k for which a panel of B stays in L1 (16 KiB with 16 floats a step).
-PANEL_BYTES = 16 << 10
-# A unit's block of A and its partial sums, on the stack and in L2.
-A_BLOCK_BYTES = 128 << 10
-PARTIAL_BYTES = 192 << 10
-# B is read in place up to this size: it stays in L1 from one row of tiles to the next.
-DIRECT_B_BYTES = 16 << 10
-# Below this many bytes between rows of A its rows do not fight for the sets of the caches.
-DIRECT_A_STRIDE = 4096
-UNITS_PER_THREAD = 4
-MIN_UNIT_CYCLES = 20_000  # of the order of what handing out a unit to a thread costs
-
-
-@dataclass(frozen=True)
-class GemmSpec:
-    """A matrix product.
-
-    Parameters
-    ----------
-    dtype : ``f32`` or ``f64``.
-    m, n, k : extents of ``C[m, n]`` and of the sum. `m` None is read at run time from `m_slot`.
-    batch : number of products; `a_stride` and `b_stride` are the elements from one to the next,
-        0 to use the same operand for all. They default to whole matrices.
-    trans_a, trans_b : A is given as ``[k, m]``, B as ``[n, k]``. All are contiguous.
-    m_slot : the args slot with m, an i64 and not a pointer, when m is None.
-    """
-
-    dtype: str
-    m: int | None
-    n: int
-    k: int
-    batch: int = 1
-    a_stride: int | None = None
-    b_stride: int | None = None
-    trans_a: bool = False
-    trans_b: bool = False
-    m_slot: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.dtype not in ("f32", "f64"):
-            raise ValueError(f"a matrix product expected dtype f32 or f64, got {self.dtype!r}")
-        if self.m is None and (self.m_slot is None or self.batch != 1):
-            raise ValueError(
-                "a matrix product with m unknown expected a slot for m and batch 1, got "
-                f"slot {self.m_slot} and batch {self.batch}"
-            )
-        if min(self.m or 0, self.n, self.k, self.batch) < 0:
-            raise ValueError(f"a matrix product expected extents of 0 or more, got {self}")
-
-    @property
-    def item_size(self) -> int:
-        """Bytes of an element."""
-        return 4 if self.dtype == "f32" else 8
-
-    @property
-    def a_batch_stride(self) -> int:
-        """Elements from one A to the next."""
-        return (self.m or 0) * self.k if self.a_stride is None else self.a_stride
-
-    @property
-    def b_batch_stride(self) -> int:
-        """Elements from one B to the next."""
-        return self.n * self.k if self.b_stride is None else self.b_stride
-
-
-@dataclass(frozen=True)
-class GemmPlan:
-    """How a product is cut up: everything the emitter does not decide."""
-
-    tile: TileShape
-    k_block: int
-    pack_a: bool
-    pack_b: bool
-    unit_tiles: int
-    unit_panels: int
-    panels: int
-
-    def __str__(self) -> str:
-        packs = "+".join(name for name, on in (("A", self.pack_a), ("B", self.pack_b)) if on)
-        return (
-            f"tile {self.tile.rows}x{self.tile.columns}, k by {self.k_block}, "
-            f"packs {packs or 'nothing'}, unit {self.unit_tiles}x{self.unit_panels} tiles"
-        )
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A kernel to run over its whole extent before the next phase begins.
-
-    Attributes
-    ----------
-    function : the kernel, defined in the module.
-    units : the extent per row unit: all of it, unless m is read at run time.
-    rows_per_unit : 0, or with m read at run time, the rows of a unit; see `extent`.
-    unit_cycles : estimated cycles of one step of the extent on one thread.
-    """
-
-    function: ir.Function
-    units: int
-    unit_cycles: float
-    rows_per_unit: int = 0
-
-    def extent(self, m: int | None = None) -> int:
-        """Return the parallel extent, for `m` rows when m is read at run time."""
-        if not self.rows_per_unit:
-            return self.units
-        if m is None:
-            raise ValueError("expected the number of rows, which this product reads at run time")
-        return self.units * -(-m // self.rows_per_unit)
-
-
-@dataclass(frozen=True)
-class GemmCode:
-    """The kernels of a product, run in order, and the workspace that they need.
-
-    Each gets ``args = [A, B, workspace, epilogue's slots...]``; the workspace is aligned to 64
-    bytes and its contents need not survive, but from one phase to the next.
-    """
-
-    phases: list[Phase]
-    workspace_bytes: int
-    plan: GemmPlan
-
-
-def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
-    """Decide tiles, blocks, packing and units of a product."""
-    lanes = target.vector_lanes(8 * spec.item_size)
-    tile = choose_tile(target, lanes, spec.m, spec.n)
-    panels = -(-spec.n // tile.columns)
-    m = 1024 if spec.m is None else spec.m
-    tiles = even_heights(m, tile.rows)[0]
-    b_bytes = spec.n * spec.k * spec.item_size
-    b_in_place = not spec.trans_b and spec.n % tile.columns == 0
-    pack_b = not (b_in_place and (b_bytes <= DIRECT_B_BYTES or tiles <= 2))
-    k_block = max(PANEL_BYTES // (tile.columns * spec.item_size), 64)
-    if spec.k <= 2 * k_block:
-        k_block = max(spec.k, 1)  # one block: its tile goes straight to the epilogue
-    a_row_bytes = (m if spec.trans_a else spec.k) * spec.item_size
-    pack_a = panels >= 4 and tiles >= 2 and a_row_bytes >= DIRECT_A_STRIDE
-    unit_tiles, unit_panels = max(tiles, 1), max(panels, 1)
-    if pack_a:
-        unit_tiles = min(unit_tiles, _at_least_one(A_BLOCK_BYTES, tile.rows * k_block, spec))
-    if k_block < spec.k:
-        limit = _at_least_one(PARTIAL_BYTES, unit_tiles * tile.elements, spec)
-        if limit < 4:  # rather fewer rows than columns so few that A is packed for little
-            limit = 4
-            unit_tiles = min(unit_tiles, _at_least_one(PARTIAL_BYTES, 4 * tile.elements, spec))
-        unit_panels = min(unit_panels, limit)
-    plan = GemmPlan(tile, k_block, pack_a, pack_b, unit_tiles, unit_panels, panels)
-    return _divide_units(plan, spec, tiles, threads)
-
-
-def _at_least_one(budget: int, elements: int, spec: GemmSpec) -> int:
-    return max(budget // (elements * spec.item_size), 1)
-
-
-def _divide_units(plan: GemmPlan, spec: GemmSpec, tiles: int, threads: int) -> GemmPlan:
-    """Make units small enough that every thread gets several, but worth handing out."""
-    unit_tiles, unit_panels = plan.unit_tiles, plan.unit_panels
-
-    def count() -> int:
-        return spec.batch * -(-tiles // unit_tiles) * -(-plan.panels // unit_panels)
-
-    def cycles() -> float:
-        return unit_tiles * unit_panels * tile_cycles(plan.tile) * spec.k
-
-    while threads > 1 and count() < UNITS_PER_THREAD * threads and cycles() > 2 * MIN_UNIT_CYCLES:
-        # Rows first: units in a row of units share the block of A, and may each pack it.
-        if unit_tiles >= 4 or (unit_tiles > 1 and unit_panels == 1):
-            unit_tiles = -(-unit_tiles // 2)
-        elif unit_panels > 1:
-            unit_panels = -(-unit_panels // 2)
-        else:
-            break
-    # Even out: 86 tiles in units of 22 are 4 units, not 3 and a fraction.
-    unit_tiles = -(-tiles // -(-tiles // unit_tiles)) if tiles else 1
-    unit_panels = -(-plan.panels // -(-plan.panels // unit_panels)) if plan.panels else 1
-    return replace(plan, unit_tiles=unit_tiles, unit_panels=unit_panels)
-
-
-def store_epilogue(spec: GemmSpec, slot: int = EPILOGUE_SLOT) -> Epilogue:
-    """Return the epilogue that stores C, row-major, to the buffer in `slot`."""
-
-    def store(
-        builder: ir.IRBuilder, args: Any, batch: Any, row: Any, column: Any, value: Any
-    ) -> None:
-        element = _element_type(spec)
-        out = load_slot(builder, args, slot)
-        if spec.m is not None:
-            row = builder.add(builder.mul(batch, constant(spec.m)), row)
-        offset = builder.add(builder.mul(row, constant(spec.n)), column)
-        builder.store(value, element_at(builder, out, offset, element), align=spec.item_size)
-
-    return store
-
-
-def load_slot(builder: ir.IRBuilder, args: Any, slot: int, typ: Any = POINTER) -> Any:
-    """Load a slot of a kernel's args."""
-    return builder.load(element_at(builder, args, slot, INDEX), typ=typ)
+PAD_ELEMENTS = 16
+CACHE_LINE = 64
 
 
 def emit_gemm(
@@ -272,19 +83,19 @@ def emit_gemm(
         builder, the args pointer, batch index, row, column, and a vector of consecutive columns, or
         a scalar in the last columns. `store_epilogue` when None.
     """
+    if is_dot_product(spec):
+        return emit_dot_product(
+            module, name, spec, target, threads, epilogue or store_epilogue(spec)
+        )
     plan = plan_gemm(spec, target, threads)
     emitter = _GemmEmitter(module, name, spec, plan, epilogue or store_epilogue(spec))
     phases = []
     workspace = 0
-    if plan.pack_b:
+    if plan.pack_b and not plan.pack_b_in_units:
         workspace = emitter.b_copies * emitter.packed_b_elements * spec.item_size
         phases.append(emitter.emit_packing())
     phases.append(emitter.emit_multiplication())
     return GemmCode(phases, workspace, plan)
-
-
-def _element_type(spec: GemmSpec) -> Any:
-    return ir.FloatType() if spec.dtype == "f32" else ir.DoubleType()
 
 
 class _GemmEmitter:
@@ -298,11 +109,12 @@ class _GemmEmitter:
         self.spec = spec
         self.plan = plan
         self.epilogue = epilogue
-        self.element = _element_type(spec)
+        self.element = element_type(spec)
         self.b_copies = spec.batch if spec.b_batch_stride else min(spec.batch, 1)
         # A multiple of 64 bytes, for panels of one narrow vector too.
         elements = plan.panels * spec.k * plan.tile.columns
         self.packed_b_elements = -(-elements // 16) * 16
+        self.b_is_packed = plan.pack_b and not plan.pack_b_in_units
 
     def _kernel(self, name: str) -> tuple[ir.Function, ir.IRBuilder]:
         function = ir.Function(self.module, KERNEL_TYPE, f"{self.name}_{name}")
@@ -320,10 +132,8 @@ class _GemmEmitter:
         args, begin, end = function.args
         source = load_slot(builder, args, B_SLOT)
         workspace = load_slot(builder, args, WORKSPACE_SLOT)
-        pack = emit_pack_columns if spec.trans_b else emit_pack_rows
-        shape = (spec.k, spec.n)
         if self.b_copies == 1:
-            pack(builder, source, workspace, (begin, end), shape, plan.tile, self.element)
+            self._emit_pack_b(builder, source, workspace, (begin, end), constant(0))
         elif plan.panels:
             panels = constant(plan.panels)
             first, last = builder.sdiv(begin, panels), builder.sub(end, constant(1))
@@ -336,11 +146,24 @@ class _GemmEmitter:
                 packed_offset = builder.mul(batch.index, constant(self.packed_b_elements))
                 from_b = self._offset(builder, source, b_offset)
                 to_b = self._offset(builder, workspace, packed_offset)
-                pack(builder, from_b, to_b, (low, high), shape, plan.tile, self.element)
+                self._emit_pack_b(builder, from_b, to_b, (low, high), constant(0))
         builder.ret_void()
         vectors = spec.k * plan.tile.vectors
         cost = float(vectors * (4 if spec.trans_b else 2) + 20)
         return Phase(function, self.b_copies * plan.panels, cost)
+
+    def _emit_pack_b(
+        self,
+        builder: ir.IRBuilder,
+        source: Any,
+        destination: Any,
+        panels: tuple[Any, Any],
+        base: Any,
+    ) -> None:
+        spec, tile = self.spec, self.plan.tile
+        pack = emit_pack_columns if spec.trans_b else emit_pack_rows
+        shape = (spec.k, spec.n)
+        pack(builder, source, destination, panels, shape, tile, self.element, base)
 
     # --- multiplication ----------------------------------------------------------------------
 
@@ -357,13 +180,11 @@ class _GemmEmitter:
             self.m: Any = load_slot(builder, args, slot, INDEX)
             rows = constant(tile.rows)
             tiles: Any = builder.sdiv(builder.add(self.m, constant(tile.rows - 1)), rows)
-            self.taller, heights = 0, [tile.rows]
+            self.cut = RowCut(0, tile.rows)
         else:
             self.m = constant(spec.m)
-            tile_count, height, self.taller = even_heights(spec.m, tile.rows)
-            tiles = constant(tile_count)
-            heights = [height, height + 1] if self.taller else [height]
-        self.heights = heights
+            self.cut = cut_rows(spec.m, tile.rows)
+            tiles = constant(self.cut.tiles)
         self.micro = {
             height: emit_micro_kernel(
                 self.module,
@@ -371,15 +192,16 @@ class _GemmEmitter:
                 replace(tile, rows=height),
                 self.element,
                 clamped=spec.m is None,
+                unroll=plan.unroll,
             )
-            for height in heights
+            for height in self.cut.heights
             if height
         }
         unit_tiles, unit_panels = constant(plan.unit_tiles), constant(plan.unit_panels)
         row_units = builder.sdiv(builder.add(tiles, constant(plan.unit_tiles - 1)), unit_tiles)
         column_units = -(-plan.panels // plan.unit_panels)
         self.a = load_slot(builder, args, A_SLOT)
-        self.b = load_slot(builder, args, WORKSPACE_SLOT if plan.pack_b else B_SLOT)
+        self.b = load_slot(builder, args, WORKSPACE_SLOT if self.b_is_packed else B_SLOT)
         self._reserve_stack(builder)
         if self.micro:
             with counted_loop(builder, begin, end, name="unit") as unit:
@@ -398,7 +220,7 @@ class _GemmEmitter:
         cost = plan.unit_tiles * plan.unit_panels * (tile_cycles(tile) * spec.k + 20)
         if spec.m is None:
             return Phase(function, column_units, cost, plan.unit_tiles * tile.rows)
-        static_rows = -(-even_heights(spec.m, tile.rows)[0] // plan.unit_tiles)
+        static_rows = -(-self.cut.tiles // plan.unit_tiles)
         return Phase(function, spec.batch * static_rows * column_units, cost)
 
     def _reserve_stack(self, builder: ir.IRBuilder) -> None:
@@ -406,15 +228,14 @@ class _GemmEmitter:
         spec, plan = self.spec, self.plan
         tiles = 1 if plan.k_block >= spec.k else plan.unit_tiles * plan.unit_panels
         self.sums = self._stack(builder, tiles * plan.tile.elements)
-        self.a_tile_elements = plan.tile.rows * plan.k_block
+        self.a_tile_elements = plan.tile.rows * (plan.k_block + PAD_ELEMENTS)
+        if plan.pack_b_in_units:
+            self.b_panel = self._stack(builder, spec.k * plan.tile.columns)
         if plan.pack_a:
             self.a_block = self._stack(builder, plan.unit_tiles * self.a_tile_elements)
 
     def _stack(self, builder: ir.IRBuilder, elements: int) -> Any:
-        memory = builder.alloca(ir.ArrayType(self.element, elements))
-        memory.align = 64
-        memory.type = POINTER  # llvmlite would let it hold whole arrays only
-        return memory
+        return stack_memory(builder, ir.ArrayType(self.element, elements), align=64)
 
     def _emit_unit(
         self, builder: ir.IRBuilder, batch: Any, tiles: tuple[Any, Any], panels: tuple[Any, Any]
@@ -422,7 +243,7 @@ class _GemmEmitter:
         spec, plan = self.spec, self.plan
         a_offset = builder.mul(batch, constant(spec.a_batch_stride))
         a = self._offset(builder, self.a, a_offset)
-        b_stride = self.packed_b_elements if plan.pack_b else spec.b_batch_stride
+        b_stride = self.packed_b_elements if self.b_is_packed else spec.b_batch_stride
         b_offset = builder.mul(batch, constant(b_stride if spec.b_batch_stride else 0))
         b = self._offset(builder, self.b, b_offset)
         if plan.k_block >= spec.k:
@@ -433,15 +254,19 @@ class _GemmEmitter:
             steps = minimum(builder, rest, plan.k_block)
             self._emit_block(builder, batch, (a, b), tiles, panels, (block.index, steps))
 
-    def _tile_place(self, builder: ir.IRBuilder, tile: Any) -> tuple[Any, Any]:
-        """First row of a tile, and how many rows of C it has."""
+    def _tile_place(self, builder: ir.IRBuilder, tile: Any) -> tuple[Any, Any, Any]:
+        """First row of a tile, how many rows of C it has, and how many were consumed before."""
+        cut, none = self.cut, constant(0)
         if self.spec.m is None:
             row = builder.mul(tile, constant(self.plan.tile.rows))
-            return row, minimum(builder, builder.sub(self.m, row), self.plan.tile.rows)
-        height = self.heights[0]
-        row = builder.add(builder.mul(tile, constant(height)), minimum(builder, tile, self.taller))
-        is_taller = builder.icmp_signed("<", tile, constant(self.taller))
-        return row, builder.add(constant(height), builder.zext(is_taller, INDEX))
+            return row, minimum(builder, builder.sub(self.m, row), self.plan.tile.rows), none
+        start = builder.mul(tile, constant(cut.height))
+        if cut.overlaps:
+            row = minimum(builder, start, self.spec.m - cut.height)
+            return row, constant(cut.height), builder.sub(start, row)
+        row = builder.add(start, minimum(builder, tile, cut.taller))
+        is_taller = builder.icmp_signed("<", tile, constant(cut.taller))
+        return row, builder.add(constant(cut.height), builder.zext(is_taller, INDEX)), none
 
     def _a_strides(self) -> tuple[Any, Any]:
         """Strides of A as the user has it: of a row, and of a step of k."""
@@ -452,7 +277,8 @@ class _GemmEmitter:
     def _packed_a_strides(self) -> tuple[int, int]:
         if self.spec.trans_a:
             return 1, self.plan.tile.rows
-        return self.plan.k_block, 1
+        # A cache line more: rows a power of two apart would share few sets of L1.
+        return self.plan.k_block + PAD_ELEMENTS, 1
 
     def _emit_block(
         self,
@@ -466,61 +292,98 @@ class _GemmEmitter:
         """One block of k over a unit: every panel of B against every tile of A's rows."""
         spec, plan = self.spec, self.plan
         a, b = operands
-        k_start, k_count = steps
+        k_start = steps[0]
         if plan.pack_a:
             self._emit_pack_a(builder, a, tiles, steps)
         columns = plan.tile.columns
-        with (
-            counted_loop(builder, *panels, name="panel") as panel,
-            counted_loop(builder, *tiles, name="tile") as tile,
-        ):
-            row, rows = self._tile_place(builder, tile.index)
+        with counted_loop(builder, *panels, name="panel") as panel:
             column = builder.mul(panel.index, constant(columns))
-            local_tile = builder.sub(tile.index, tiles[0])
-            if plan.pack_a:
-                place = builder.mul(local_tile, constant(self.a_tile_elements))
-                a_here = self._offset(builder, self.a_block, place)
-                a_strides = tuple(constant(stride) for stride in self._packed_a_strides())
-            else:
-                a_strides = self._a_strides()
-                a_here = self._offset(
-                    builder,
-                    a,
-                    builder.add(builder.mul(row, a_strides[0]), builder.mul(k_start, a_strides[1])),
-                )
-            if plan.pack_b:
+            if plan.pack_b_in_units:
+                next_panel = builder.add(panel.index, constant(1))
+                self._emit_pack_b(builder, b, self.b_panel, (panel.index, next_panel), panel.index)
+                b_here, b_stride = self.b_panel, columns
+            elif plan.pack_b:
                 start = builder.add(builder.mul(panel.index, constant(spec.k)), k_start)
-                b_offset, b_stride = builder.mul(start, constant(columns)), columns
+                b_here = self._offset(builder, b, builder.mul(start, constant(columns)))
+                b_stride = columns
             else:
                 start = builder.mul(k_start, constant(spec.n))
-                b_offset, b_stride = builder.add(start, column), spec.n
-            sums = self.sums
-            if plan.k_block < spec.k:
-                index = builder.mul(builder.sub(panel.index, panels[0]), constant(plan.unit_tiles))
-                index = builder.add(index, local_tile)
-                sums = self._offset(builder, sums, builder.mul(index, constant(plan.tile.elements)))
-            keep = builder.icmp_signed(">", k_start, constant(0))
-            arguments = [
-                a_here, self._offset(builder, b, b_offset), sums, k_count, rows, *a_strides,
-                constant(b_stride), keep,
-            ]  # fmt: skip
-            self._call_micro(builder, rows, arguments)
-            place = (batch, row, column)
-            if plan.k_block >= spec.k:
-                self._emit_epilogue(builder, place, rows, sums)
-            else:
-                done = builder.add(k_start, k_count)
-                is_last = builder.icmp_signed("==", done, constant(spec.k))
-                with builder.if_then(is_last):
-                    self._emit_epilogue(builder, place, rows, sums)
+                b_here, b_stride = self._offset(builder, b, builder.add(start, column)), spec.n
+            with counted_loop(builder, *tiles, name="tile") as tile:
+                local_tile = builder.sub(tile.index, tiles[0])
+                sums = self.sums
+                if plan.k_block < spec.k:
+                    local_panel = builder.sub(panel.index, panels[0])
+                    index = builder.mul(local_panel, constant(plan.unit_tiles))
+                    index = builder.mul(
+                        builder.add(index, local_tile), constant(plan.tile.elements)
+                    )
+                    sums = self._offset(builder, sums, index)
+                if self.b_is_packed and plan.unit_tiles > 1:
+                    following = self._offset(builder, b_here, constant(columns * spec.k))
+                    self._emit_prefetch(builder, following, local_tile)
+                place = (batch, tile.index, column)
+                b_operand = (b_here, constant(b_stride))
+                self._emit_tile(builder, place, (a, local_tile), b_operand, steps, sums)
+
+    def _emit_tile(
+        self,
+        builder: ir.IRBuilder,
+        place: tuple[Any, Any, Any],
+        a_operand: tuple[Any, Any],
+        b_operand: tuple[Any, Any],
+        steps: tuple[Any, Any],
+        sums: Any,
+    ) -> None:
+        """One tile over one block of k, and its epilogue after the last block."""
+        spec, plan = self.spec, self.plan
+        batch, tile, column = place
+        a, local_tile = a_operand
+        b_here, b_stride = b_operand
+        k_start, k_count = steps
+        row, rows, consumed = self._tile_place(builder, tile)
+        if plan.pack_a:
+            offset = builder.mul(local_tile, constant(self.a_tile_elements))
+            a_here = self._offset(builder, self.a_block, offset)
+            a_strides = tuple(constant(stride) for stride in self._packed_a_strides())
+        else:
+            a_strides = self._a_strides()
+            offset = builder.add(builder.mul(row, a_strides[0]), builder.mul(k_start, a_strides[1]))
+            a_here = self._offset(builder, a, offset)
+        keep = builder.icmp_signed(">", k_start, constant(0))
+        arguments = [a_here, b_here, sums, k_count, rows, *a_strides, b_stride, keep]
+        self._call_micro(builder, rows, arguments)
+        if plan.k_block >= spec.k:
+            self._emit_epilogue(builder, (batch, row, column), (consumed, rows), sums)
+            return
+        is_last = builder.icmp_signed("==", builder.add(k_start, k_count), constant(spec.k))
+        with builder.if_then(is_last):
+            self._emit_epilogue(builder, (batch, row, column), (consumed, rows), sums)
+
+    def _emit_prefetch(self, builder: ir.IRBuilder, panel: Any, local_tile: Any) -> None:
+        """Fetch this tile's share of the next panel into L2.
+
+        A panel is read once per unit from L3 and would arrive while the first tile waits for it.
+        """
+        plan = self.plan
+        panel_bytes = plan.k_block * plan.tile.columns * self.spec.item_size
+        share = -(-panel_bytes // (plan.unit_tiles * CACHE_LINE)) * CACHE_LINE
+        start = builder.mul(local_tile, constant(share))
+        prefetch = intrinsic(
+            self.module, "llvm.prefetch.p0", ir.VoidType(), [POINTER, *[ir.IntType(32)] * 3]
+        )
+        read, keep_in_l2, data = (ir.IntType(32)(value) for value in (0, 2, 1))
+        with counted_loop(builder, 0, share, CACHE_LINE, name="prefetch") as line:
+            place = element_at(builder, panel, builder.add(start, line.index), ir.IntType(8))
+            builder.call(prefetch, [place, read, keep_in_l2, data])
 
     def _call_micro(self, builder: ir.IRBuilder, rows: Any, arguments: list[Any]) -> None:
         """Call the micro-kernel of the tile's height."""
         if len(self.micro) == 1:
             builder.call(next(iter(self.micro.values())), arguments)
             return
-        short, tall = (self.micro[height] for height in self.heights)
-        is_tall = builder.icmp_signed("==", rows, constant(self.heights[1]))
+        short, tall = (self.micro[height] for height in self.cut.heights)
+        is_tall = builder.icmp_signed("==", rows, constant(self.cut.heights[1]))
         with builder.if_else(is_tall) as (then, otherwise):
             with then:
                 builder.call(tall, arguments)
@@ -534,7 +397,9 @@ class _GemmEmitter:
         packed = self._packed_a_strides()
         copy_stride = packed[1] if self.spec.trans_a else packed[0]
         with counted_loop(builder, *tiles, name="pack_a") as tile:
-            row, rows = self._tile_place(builder, tile.index)
+            row, rows, _ = self._tile_place(builder, tile.index)
+            if self.spec.m is not None and not self.cut.taller:
+                rows = self.cut.height
             offset = builder.add(builder.mul(row, row_stride), builder.mul(steps[0], k_stride))
             place = builder.mul(builder.sub(tile.index, tiles[0]), constant(self.a_tile_elements))
             emit_pack_a_tile(
@@ -548,7 +413,7 @@ class _GemmEmitter:
             )
 
     def _emit_epilogue(
-        self, builder: ir.IRBuilder, place: tuple[Any, Any, Any], rows: Any, sums: Any
+        self, builder: ir.IRBuilder, place: tuple[Any, Any, Any], rows: tuple[Any, Any], sums: Any
     ) -> None:
         """Hand a finished tile to the epilogue: whole vectors, then single columns."""
         spec, tile = self.spec, self.plan.tile
@@ -565,7 +430,7 @@ class _GemmEmitter:
             self.epilogue(builder, self.args, batch, at_row, at_column, value)
 
         ragged = spec.n % tile.columns
-        with counted_loop(builder, 0, rows, name="row") as line:
+        with counted_loop(builder, *rows, name="row") as line:
             if not ragged:
                 for lane in range(tile.vectors):
                     consume(line.index, lane * tile.lanes, vector, align)

@@ -15,14 +15,9 @@ from llvmlite import ir
 
 from graphflow.codegen.control import INDEX, POINTER, constant, counted_loop, minimum
 from graphflow.codegen.gemm_micro import TileShape, intrinsic, intrinsic_suffix
+from graphflow.codegen.gemm_spec import element_at
 
 PANELS_AT_ONCE = 4  # whole cache lines of a row of B, and few enough streams to write
-
-
-def element_at(builder: ir.IRBuilder, base: Any, offset: Any, element: Any) -> Any:
-    """Address of an element."""
-    place = constant(offset) if isinstance(offset, int) else offset
-    return builder.gep(base, [place], inbounds=True, source_etype=element)
 
 
 def emit_pack_rows(
@@ -33,8 +28,12 @@ def emit_pack_rows(
     shape: tuple[int, int],
     tile: TileShape,
     element: Any,
+    base: Any,
 ) -> None:
-    """Pack panels ``[first, last)`` of B, given as ``[k][n]``; `shape` is ``(k, n)``."""
+    """Pack panels ``[first, last)`` of B, given as ``[k][n]``; `shape` is ``(k, n)``.
+
+    The destination begins with panel `base`.
+    """
     k, n = shape
     vector = ir.VectorType(element, tile.lanes)
     size = 4 if isinstance(element, ir.FloatType) else 8
@@ -50,7 +49,10 @@ def emit_pack_rows(
         to_row = element_at(
             builder,
             destination,
-            builder.mul(builder.add(builder.mul(panel, constant(k)), row), constant(tile.columns)),
+            builder.mul(
+                builder.add(builder.mul(builder.sub(panel, base), constant(k)), row),
+                constant(tile.columns),
+            ),
             element,
         )
         for lane in range(tile.vectors):
@@ -103,10 +105,12 @@ def emit_pack_columns(
     shape: tuple[int, int],
     tile: TileShape,
     element: Any,
+    base: Any,
 ) -> None:
     """Pack panels ``[first, last)`` of B, given transposed as ``[n][k]``; `shape` is ``(k, n)``.
 
-    Square blocks of ``lanes x lanes`` are transposed in registers.
+    The destination begins with panel `base`. Square blocks of ``lanes x lanes`` are transposed in
+    registers.
     """
     k, n = shape
     lanes = tile.lanes
@@ -117,7 +121,8 @@ def emit_pack_columns(
         counted_loop(builder, *panels, name="panel") as panel,
         counted_loop(builder, 0, tile.vectors, name="lane") as lane,
     ):
-        panel_start = builder.mul(panel.index, constant(k * tile.columns))
+        local_panel = builder.sub(panel.index, base)
+        panel_start = builder.mul(local_panel, constant(k * tile.columns))
         offset = builder.mul(lane.index, constant(lanes))
         to_panel = element_at(builder, destination, builder.add(panel_start, offset), element)
         column = builder.add(builder.mul(panel.index, constant(tile.columns)), offset)
@@ -186,7 +191,7 @@ def emit_pack_a_tile(
 
     Parameters
     ----------
-    extents : ``(rows, k)``.
+    extents : ``(rows, k)``; rows as a Python integer where they are known, for faster code.
     strides : of a row and of a step of k in the source, one of them 1.
     layout : whether A is transposed, and the stride between the copy's rows (or steps of k).
     """

@@ -31,6 +31,7 @@ from graphflow.codegen.control import (
     leave_if,
     maximum,
     minimum,
+    stack_memory,
 )
 from graphflow.codegen.target import Target
 
@@ -120,7 +121,7 @@ class _PoolEmitter:
     def _nanoseconds(self, builder: ir.IRBuilder) -> Any:
         """Read the monotonic clock (a call without entry to the kernel, some 25 ns)."""
         with builder.goto_entry_block():  # in a loop it would grow the stack
-            timespec = builder.alloca(ir.ArrayType(INDEX, 2))
+            timespec = stack_memory(builder, ir.ArrayType(INDEX, 2))
         clock = ir.Constant(INT, 1 if self.is_linux else 6)  # CLOCK_MONOTONIC
         builder.call(self._external("clock_gettime", INT, [INT, POINTER]), [clock, timespec])
         seconds = builder.load(timespec, typ=INDEX)
@@ -232,8 +233,8 @@ class _PoolEmitter:
         function, builder = self._define("start", VOID, [POINTER])
         (pool,) = function.args
         self._store(builder, pool, STARTED, constant(1))
-        attributes = builder.alloca(ir.ArrayType(INDEX, 16))
-        thread = builder.alloca(INDEX)
+        attributes = stack_memory(builder, ir.ArrayType(INDEX, 16))
+        thread = stack_memory(builder, INDEX)
         builder.call(self._external("pthread_attr_init", INT, [POINTER]), [attributes])
         builder.call(
             self._external("pthread_attr_setstacksize", INT, [POINTER, INDEX]),
@@ -333,7 +334,7 @@ class _PoolEmitter:
             "graphflow_pool_create", POINTER, [INDEX, INDEX], public=True
         )
         threads, spin = function.args
-        slot = builder.alloca(POINTER)
+        slot = stack_memory(builder, POINTER)
         failed = function.append_basic_block("failed")
         allocate = self._external("posix_memalign", INT, [POINTER, INDEX, INDEX])
         status = builder.call(allocate, [slot, constant(128), constant(POOL_BYTES)])

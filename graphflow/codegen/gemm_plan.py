@@ -1,0 +1,134 @@
+"""How a matrix product is cut up: tile, blocks, packing, and units of work for the threads.
+
+The numbers here were measured on a Zen 3 with 32 KiB of L1 and 512 KiB of L2; they are about the
+same for its contemporaries, and none changes what is computed but the blocks of k, which group the
+terms of a sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from graphflow.codegen.gemm_micro import TileShape, choose_tile, cut_rows, tile_cycles
+from graphflow.codegen.gemm_spec import GemmSpec
+from graphflow.codegen.target import Target
+
+# A panel of B up to this size is one block of k: it streams from L2 without loss, and its sums go
+# straight to the epilogue. Longer ones are cut into blocks that stay in L1.
+PANEL_BYTES = 64 << 10
+BLOCK_BYTES = 24 << 10
+# A unit's block of A, in L2, and its partial sums, which pass through it; both on the stack. Fewer
+# sums would mean more units side by side, and each of them packs the same rows of A.
+A_BLOCK_BYTES = 240 << 10
+A_BLOCK_BYTES_IN_PLACE = 416 << 10
+PARTIAL_BYTES = 768 << 10
+# B is read in place up to this size: it stays in L1 from one row of tiles to the next.
+DIRECT_B_BYTES = 16 << 10
+# Below this many bytes between rows of A its rows do not fight for the sets of the caches.
+DIRECT_A_STRIDE = 4096
+# Transposed, every step of k is on another line, of which a tile uses a third.
+DIRECT_A_STRIDE_TRANSPOSED = 1024
+# Unrolling k by four gains some 2 % over two and costs 10 ms of compilation. For tiles that nearly
+# fill the registers one step is enough, and with more LLVM loads B early and runs out of them.
+LARGE_PRODUCT = 10_000_000
+LARGE_TILE = 20  # accumulators
+UNITS_PER_THREAD = 4
+MIN_UNIT_CYCLES = 20_000  # of the order of what handing out a unit to a thread costs
+
+
+@dataclass(frozen=True)
+class GemmPlan:
+    """How a product is cut up: everything the emitter does not decide."""
+
+    tile: TileShape
+    k_block: int
+    pack_a: bool
+    pack_b: bool
+    unit_tiles: int
+    unit_panels: int
+    panels: int
+    unroll: int
+    # B is packed panel by panel within the units, not in a phase before.
+    pack_b_in_units: bool = False
+
+    def __str__(self) -> str:
+        packs = "+".join(name for name, on in (("A", self.pack_a), ("B", self.pack_b)) if on)
+        where = " in units" if self.pack_b_in_units else ""
+        return (
+            f"tile {self.tile.rows}x{self.tile.columns}, k by {self.k_block}, "
+            f"packs {packs or 'nothing'}{where}, "
+            f"unit {self.unit_tiles}x{self.unit_panels} tiles"
+        )
+
+
+def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
+    """Decide tiles, blocks, packing and units of a product."""
+    lanes = target.vector_lanes(8 * spec.item_size)
+    tile = choose_tile(target, lanes, spec.m, spec.n)
+    panels = -(-spec.n // tile.columns)
+    m = 1024 if spec.m is None else spec.m
+    tiles = cut_rows(m, tile.rows).tiles
+    b_bytes = spec.n * spec.k * spec.item_size
+    b_in_place = not spec.trans_b and spec.n % tile.columns == 0
+    pack_b = not (b_in_place and (b_bytes <= DIRECT_B_BYTES or tiles <= 2))
+    k_block = _k_block(spec.k, tile.columns * spec.item_size)
+    a_row_bytes = (m if spec.trans_a else spec.k) * spec.item_size
+    stride_limit = DIRECT_A_STRIDE_TRANSPOSED if spec.trans_a else DIRECT_A_STRIDE
+    pack_a = panels >= 4 and tiles >= 2 and a_row_bytes >= stride_limit
+    unit_tiles, unit_panels = max(tiles, 1), max(panels, 1)
+    a_block_bytes = A_BLOCK_BYTES if pack_a else A_BLOCK_BYTES_IN_PLACE
+    unit_tiles = min(unit_tiles, _at_least_one(a_block_bytes, tile.rows * k_block, spec))
+    if k_block < spec.k:
+        limit = _at_least_one(PARTIAL_BYTES, unit_tiles * tile.elements, spec)
+        if limit < 4:  # rather fewer rows than columns so few that A is packed for little
+            limit = 4
+            unit_tiles = min(unit_tiles, _at_least_one(PARTIAL_BYTES, 4 * tile.elements, spec))
+        unit_panels = min(unit_panels, limit)
+    is_large = spec.batch * m * spec.n * spec.k >= LARGE_PRODUCT
+    unroll = 1 if tile.rows * tile.vectors >= LARGE_TILE else 4 if is_large else 2
+    plan = GemmPlan(tile, k_block, pack_a, pack_b, unit_tiles, unit_panels, panels, unroll)
+    # One unit has all rows: a panel is used while it is still in L2, and by nobody else.
+    in_units = (
+        (pack_b and k_block >= spec.k and spec.m is not None and unit_tiles >= tiles)
+        and (spec.batch == 1 or spec.b_batch_stride != 0)
+        and (threads == 1 or panels * spec.batch >= 2 * threads)
+    )
+    return _divide_units(replace(plan, pack_b_in_units=in_units), spec, tiles, threads)
+
+
+def _k_block(k: int, row_bytes: int) -> int:
+    """Return the steps of k of a block: all of them, or nearly equal parts in whole vectors."""
+    if k * row_bytes <= PANEL_BYTES:
+        return max(k, 1)
+    blocks = -(-k * row_bytes // BLOCK_BYTES)
+    part = -(-k // blocks)
+    return -(-part // 16) * 16
+
+
+def _at_least_one(budget: int, elements: int, spec: GemmSpec) -> int:
+    return max(budget // (elements * spec.item_size), 1)
+
+
+def _divide_units(plan: GemmPlan, spec: GemmSpec, tiles: int, threads: int) -> GemmPlan:
+    """Make units small enough that every thread gets several, but worth handing out."""
+    unit_tiles, unit_panels = plan.unit_tiles, plan.unit_panels
+
+    def count() -> int:
+        return spec.batch * -(-tiles // unit_tiles) * -(-plan.panels // unit_panels)
+
+    def cycles() -> float:
+        return unit_tiles * unit_panels * tile_cycles(plan.tile) * spec.k
+
+    while threads > 1 and count() < UNITS_PER_THREAD * threads and cycles() > 2 * MIN_UNIT_CYCLES:
+        # Rows first: units in a row of units share the block of A, and may each pack it.
+        may_cut_rows = not plan.pack_b_in_units
+        if may_cut_rows and (unit_tiles >= 4 or (unit_tiles > 1 and unit_panels == 1)):
+            unit_tiles = -(-unit_tiles // 2)
+        elif unit_panels > 1:
+            unit_panels = -(-unit_panels // 2)
+        else:
+            break
+    # Even out: 86 tiles in units of 22 are 4 units, not 3 and a fraction.
+    unit_tiles = -(-tiles // -(-tiles // unit_tiles)) if tiles else 1
+    unit_panels = -(-plan.panels // -(-plan.panels // unit_panels)) if plan.panels else 1
+    return replace(plan, unit_tiles=unit_tiles, unit_panels=unit_panels)
