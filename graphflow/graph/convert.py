@@ -117,7 +117,7 @@ def convert(
     name: str | None = None,
     preferred_dtype: Any = None,
     as_ref: bool = False,
-    accepted: tuple[type, ...] = (Tensor,),
+    accepted: Any = (Tensor,),
 ) -> Any:
     """Convert as `convert_to_tensor` does; with `as_ref`, a variable gives its reference."""
     wanted = None if dtype is None else as_dtype(dtype)

@@ -204,7 +204,11 @@ _REFS = {
     )
     for t in ALL
 }
-_BY_NAME = {t.name: t for t in (*ALL, *_REFS.values())} | {"half": float16, "double": float64}
+_BY_NAME = {t.name: t for t in (*ALL, *_REFS.values())} | {
+    "half": float16,
+    "float": float32,
+    "double": float64,
+}
 _BY_ENUM = {t.as_datatype_enum: t for t in (*ALL, *_REFS.values())}
 _BY_NUMPY = {np.dtype(t._numpy): t for t in ALL if t._numpy is not None and t is not resource}
 _BY_PYTHON = {float: float32, bool: bool_, complex: complex128, str: string,

@@ -18,13 +18,12 @@ from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_n_to_tensor, is_dense_tensor_like
 from graphflow.graph.default import get_default_graph, name_scope
-from graphflow.graph.dtypes import FLOATING
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import SCALAR
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.identity import no_outputs, same_as_input
-from graphflow.ops.summarize import edge_elements, first_elements
+from graphflow.ops.summarize import assertion_text, edge_elements, first_elements
 
 Arrays = np.ndarray[Any, Any]
 
@@ -36,18 +35,26 @@ def _infer_assert(op: Operation) -> list[Any]:
     return []
 
 
+def _describe_assertion(limit: int) -> Callable[..., str]:
+    return lambda *arrays: assertion_text(arrays, limit)
+
+
 def _lower_assert(b: Any, op: Operation, condition: Any, *data: Any) -> Any:
-    b.check(condition, "InvalidArgumentError", "assertion failed:", data)
+    b.check(condition, "InvalidArgumentError", _describe_assertion(op.attrs["summarize"]), data)
     return ()
 
 
+def _describe_numerics(message: str) -> Callable[[Arrays], str]:
+    def describe(array: Arrays) -> str:
+        found = [np.isinf(array).any() and "Inf", np.isnan(array).any() and "NaN"]
+        return f"{message} : Tensor had {' and '.join(word for word in found if word)} values"
+
+    return describe
+
+
 def _lower_check_numerics(b: Any, op: Operation, x: Any) -> Any:
-    has_nan, has_inf = b.reduce_any(b.is_nan(x)), b.reduce_any(b.is_inf(x))
-    head = f"{op.attrs['message']} : Tensor had"
-    both = b.logical_not(b.logical_and(has_nan, has_inf))
-    b.check(both, "InvalidArgumentError", f"{head} Inf and NaN values", ())
-    b.check(b.logical_not(has_nan), "InvalidArgumentError", f"{head} NaN values", ())
-    b.check(b.logical_not(has_inf), "InvalidArgumentError", f"{head} Inf values", ())
+    finite = b.reduce("and", b.is_finite(x), range(x.rank))
+    b.check(finite, "InvalidArgumentError", _describe_numerics(op.attrs["message"]), (x,))
     return b.identity(x)
 
 
@@ -150,14 +157,15 @@ define_op(
     no_gradient="string output",
 )
 
+_CHECKABLE = (dtypes.bfloat16, dtypes.float16, dtypes.float32, dtypes.float64)
 _ASSERT = Signature("Assert", "condition: bool", "data: T...")
-_CHECK_NUMERICS = Signature("CheckNumerics", "tensor: T", T=FLOATING)
+_CHECK_NUMERICS = Signature("CheckNumerics", "tensor: T", T=_CHECKABLE)
 _PRINT = Signature("Print", "input: T", "data: U...")
 _PRINT_V2 = Signature("PrintV2", "input: string")
 _STRING_FORMAT = Signature("StringFormat", "inputs: T...")
 
 
-def Assert(  # noqa: N802  # TensorFlow's name
+def Assert(  # TensorFlow's name
     condition: Any, data: Sequence[Any], summarize: int | None = None, name: str | None = None
 ) -> Operation:
     """Return an operation that fails with InvalidArgumentError unless `condition` holds.
@@ -179,7 +187,7 @@ def Assert(  # noqa: N802  # TensorFlow's name
         with graph.name_scope("AssertGuard"):
             graph._skip_ids(8)
             operation = _ASSERT(condition, data, name="Assert", summarize=summarize)
-            graph._skip_ids(1 + len(tensors))
+            graph._skip_ids(1 + sum(is_dense_tensor_like(item) for item in data))
         return operation
 
 
@@ -188,9 +196,13 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor
     return _CHECK_NUMERICS(tensor, name=name, message=message).outputs[0]
 
 
-def Print(  # noqa: N802  # TensorFlow's name
-    input_: Any, data: Sequence[Any], message: str | None = None, first_n: int | None = None,
-    summarize: int | None = None, name: str | None = None,
+def Print(  # TensorFlow's name
+    input_: Any,
+    data: Sequence[Any],
+    message: str | None = None,
+    first_n: int | None = None,
+    summarize: int | None = None,
+    name: str | None = None,
 ) -> Tensor:
     """Return `input_`; whenever it is computed, a line with the values of `data` is printed.
 
@@ -209,7 +221,10 @@ def Print(  # noqa: N802  # TensorFlow's name
 
 
 def string_format(
-    template: str, inputs: Any, placeholder: str = "{}", summarize: int = 3,
+    template: str,
+    inputs: Any,
+    placeholder: str = "{}",
+    summarize: int = 3,
     name: str | None = None,
 ) -> Tensor:
     """Return `template` with each `placeholder` replaced by the text of one of `inputs`.
@@ -231,8 +246,12 @@ def string_format(
 
 
 def print_v2(
-    *inputs: Any, output_stream: Any = None, name: str | None = None, summarize: int = 3,
-    sep: str = " ", end: str = os.linesep,
+    *inputs: Any,
+    output_stream: Any = None,
+    name: str | None = None,
+    summarize: int = 3,
+    sep: str = " ",
+    end: str = os.linesep,
 ) -> Operation:
     """Return an operation that prints `inputs`, tensors as their values: ``tf.print``.
 

@@ -92,7 +92,7 @@ _PY_FUNC_STATELESS = Signature("PyFuncStateless", "input: Tin...")
 def py_func(
     func: Callable[..., Any],
     inp: Sequence[Any],
-    Tout: Any,  # noqa: N803  # TensorFlow's name
+    Tout: Any,  # TensorFlow's name
     stateful: bool = True,
     name: str | None = None,
 ) -> Any:
@@ -121,7 +121,7 @@ def py_func(
 def numpy_function(
     func: Callable[..., Any],
     inp: Sequence[Any],
-    Tout: Any,  # noqa: N803
+    Tout: Any,
     name: str | None = None,
 ) -> Any:
     """Return the results of a Python function of arrays: `py_func` with a state."""
