@@ -236,8 +236,9 @@ def as_dtype(value: Any) -> DType:
         dtype = np.dtype(value)
         if dtype.kind in "SUO":
             return string
-        if dtype.name == "bfloat16":
+        found = _BY_NUMPY.get(dtype)
+        if found is None and dtype.name == "bfloat16":  # asked last: `name` is slow
             return bfloat16
-        return _BY_NUMPY[dtype]
+        return found or _BY_NUMPY[dtype]
     except (KeyError, TypeError):
         raise TypeError(f"Cannot convert value {value!r} to a TensorFlow DType.") from None

@@ -38,14 +38,19 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, here)
     import graph_scenarios
+    import shape_scenarios
     import variable_scenarios
 
-    for name, module in [("graph", graph_scenarios), ("variables", variable_scenarios)]:
+    modules = {
+        "graph": graph_scenarios,
+        "shape": shape_scenarios,
+        "variable": variable_scenarios,
+    }
+    for name, module in modules.items():
         recorded = {
-            key: run_scenario(tf, np, get_seed, source)
-            for key, source in module.SCENARIOS.items()
+            key: run_scenario(tf, np, get_seed, source) for key, source in module.SCENARIOS.items()
         }
-        with open(os.path.join(here, "tf115_%s.json" % name), "w") as file:
+        with open(os.path.join(here, f"tf115_{name}.json"), "w") as file:
             json.dump(recorded, file, indent=1, sort_keys=True)
             file.write("\n")
 

@@ -25,7 +25,8 @@ u.set_shape([3])
 note(u.shape.as_list(), u.value().shape.as_list())
 n = tf.Variable(3, trainable=False, name='n', collections=['mine'])
 c = tf.Variable(3.0, collections=['mine'])
-note(tf.global_variables(), tf.trainable_variables(), tf.get_collection('mine'), tf.local_variables())
+note(tf.global_variables(), tf.trainable_variables(), tf.get_collection('mine'))
+note(tf.local_variables())
 """,
     "assignments": """
 v = tf.Variable([1.0, 2.0], name='v')
@@ -162,7 +163,8 @@ tf.get_variable('t', [3, 4], initializer=tf.truncated_normal_initializer())
 note(tf.get_default_graph()._last_id)
 """,
     "partitions": """
-v = tf.get_variable('p', [5, 2], partitioner=tf.fixed_size_partitioner(2), initializer=tf.zeros_initializer())
+v = tf.get_variable('p', [5, 2], partitioner=tf.fixed_size_partitioner(2),
+                    initializer=tf.zeros_initializer())
 note([(q.name, q.shape.as_list(), q._save_slice_info.spec) for q in v], v.name, len(v))
 note(tf.convert_to_tensor(v).name, tf.trainable_variables())
 fails(lambda: tf.get_variable('p', [5, 2], partitioner=tf.fixed_size_partitioner(2)))
@@ -178,7 +180,8 @@ for shape, make in [([10, 4], tf.min_max_variable_partitioner(3, min_slice_size=
 fails(lambda: tf.get_variable('r', [4, 4], partitioner=lambda shape, dtype: [2, 2]))
 fails(lambda: tf.get_variable('r', [4, 4], partitioner=lambda shape, dtype: [2]))
 fails(lambda: tf.get_variable('r', [4, 4], partitioner=lambda shape, dtype: [0, 1]))
-c = tf.get_variable('c', partitioner=tf.fixed_size_partitioner(2), initializer=np.ones((4, 2), np.float32), shape=[4, 2])
+ones = np.ones((4, 2), np.float32)
+c = tf.get_variable('c', [4, 2], partitioner=tf.fixed_size_partitioner(2), initializer=ones)
 note([q.shape.as_list() for q in c])
 """,
     "initializer_configs": """
@@ -188,7 +191,8 @@ for i in [tf.zeros_initializer(), tf.ones_initializer(tf.int32), tf.constant_ini
           tf.variance_scaling_initializer(2.0, 'fan_avg', 'uniform'),
           tf.glorot_uniform_initializer(4), tf.glorot_normal_initializer()]:
     config = i.get_config()
-    note(type(i).__name__, sorted(config.items()), type(i).from_config(config).get_config() == config)
+    again = type(i).from_config(config).get_config()
+    note(type(i).__name__, sorted(config.items()), again == config)
 fails(lambda: tf.variance_scaling_initializer(-1.0))
 fails(lambda: tf.variance_scaling_initializer(mode='x'))
 fails(lambda: tf.variance_scaling_initializer(distribution='x'))

@@ -165,6 +165,7 @@ def tf():
         "GraphKeys": GraphKeys,
         "TensorShape": TensorShape,
         "bool": d.bool_,
+        "broadcast_static_shape": shapes.broadcast_shape,
         "print": checks.print_v2,
         "set_random_seed": seeds.set_random_seed,
         "add": lambda x, y, name=None: _BINARY["Add"](x, y, name=name).outputs[0],
