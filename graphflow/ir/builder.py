@@ -330,12 +330,12 @@ class Builder:
     def host_call(
         self, function: HostFunction, inputs: Sequence[Node], types: Sequence[TensorType],
         effect: bool = False, number: int = 0,
-    ) -> tuple[Node, ...]:  # fmt: skip
-        """Call a Python function between native segments; returns its results."""
+    ) -> tuple[Node, tuple[Node, ...]]:  # fmt: skip
+        """Call a Python function between native segments; returns the call and its results."""
         name = "effect_call" if effect else "host_call"
         inputs = [self.runtime(i) for i in inputs]
         call = self.make(name, *inputs, function=function, types=tuple(types), number=number)
-        return tuple(self.make("result", call, index=k, type=t) for k, t in enumerate(types))
+        return call, tuple(self.make("result", call, index=k, type=t) for k, t in enumerate(types))
 
 
 def _method(name: str) -> Any:

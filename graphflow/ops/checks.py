@@ -9,7 +9,9 @@ import logging
 import os
 import pprint
 import sys
+import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,26 +37,33 @@ def _infer_assert(op: Operation) -> list[Any]:
     return []
 
 
-def _describe_assertion(limit: int) -> Callable[..., str]:
-    return lambda *arrays: assertion_text(arrays, limit)
+# The messages are values, not closures, so that equal operations give equal Programs.
+@dataclass(frozen=True)
+class _AssertionMessage:
+    limit: int
+
+    def __call__(self, *arrays: Arrays) -> str:
+        return assertion_text(arrays, self.limit)
+
+
+@dataclass(frozen=True)
+class _NumericsMessage:
+    message: str
+
+    def __call__(self, array: Arrays) -> str:
+        array = np.asarray(array)
+        found = [np.isinf(array).any() and "Inf", np.isnan(array).any() and "NaN"]
+        return f"{self.message} : Tensor had {' and '.join(word for word in found if word)} values"
 
 
 def _lower_assert(b: Any, op: Operation, condition: Any, *data: Any) -> Any:
-    b.check(condition, "InvalidArgumentError", _describe_assertion(op.attrs["summarize"]), data)
+    b.check(condition, "InvalidArgumentError", _AssertionMessage(op.attrs["summarize"]), data)
     return ()
-
-
-def _describe_numerics(message: str) -> Callable[[Arrays], str]:
-    def describe(array: Arrays) -> str:
-        found = [np.isinf(array).any() and "Inf", np.isnan(array).any() and "NaN"]
-        return f"{message} : Tensor had {' and '.join(word for word in found if word)} values"
-
-    return describe
 
 
 def _lower_check_numerics(b: Any, op: Operation, x: Any) -> Any:
     finite = b.reduce("and", b.is_finite(x), range(x.rank))
-    b.check(finite, "InvalidArgumentError", _describe_numerics(op.attrs["message"]), (x,))
+    b.check(finite, "InvalidArgumentError", _NumericsMessage(op.attrs["message"]), (x,))
     return b.identity(x)
 
 
@@ -63,32 +72,35 @@ def _check_numerics_gradient(op: Operation, gradient: Any) -> list[Any]:
     return [check_numerics(gradient, f"{found} {op.get_attr('message')!r}")]
 
 
-def _printer(op: Operation) -> Callable[..., None]:
-    """Return the function that a Print op calls, which counts its own calls."""
-    calls = 0
+# How often each Print op has printed, for its `first_n`; apart from the op, which never changes.
+_times_printed: weakref.WeakKeyDictionary[Operation, int] = weakref.WeakKeyDictionary()
 
-    def show(*arrays: Arrays) -> None:
-        nonlocal calls
-        calls += 1
-        if 0 <= op.attrs["first_n"] < calls:
-            return
-        limit = op.attrs["summarize"]
-        shown = "".join(f"[{first_elements(array, limit)}]" for array in arrays)
-        sys.stderr.write(f"{op.attrs['message']}{shown}\n")
+
+def _printer(op: Operation) -> Callable[..., list[Arrays]]:
+    """Return the function that a Print op calls."""
+
+    def show(*arrays: Arrays) -> list[Arrays]:
+        times = _times_printed.get(op, 0)
+        if not 0 <= op.attrs["first_n"] <= times:
+            _times_printed[op] = times + 1
+            limit = op.attrs["summarize"]
+            shown = "".join(f"[{first_elements(array, limit)}]" for array in arrays)
+            sys.stderr.write(f"{op.attrs['message']}{shown}\n")
+        return []
 
     return show
 
 
 def _lower_print(b: Any, op: Operation, x: Any, *data: Any) -> Any:
-    b.host_call(_printer(op), data, (), stateful=True)
+    b.call_python(_printer(op), data, (), stateful=True)
     return b.identity(x)
 
 
-def _writer(op: Operation) -> Callable[[Arrays], None]:
+def _writer(op: Operation) -> Callable[[Arrays], list[Arrays]]:
     """Return the function that writes a text to the stream of a PrintV2 op."""
     stream, end = op.attrs["output_stream"], op.attrs["end"]
 
-    def write(text: Arrays) -> None:
+    def write(text: Arrays) -> list[Arrays]:
         line = text.item().decode("utf-8", "replace") + end
         if stream.startswith("file://"):
             with open(stream.removeprefix("file://"), "a", encoding="utf-8") as file:
@@ -98,24 +110,25 @@ def _writer(op: Operation) -> Callable[[Arrays], None]:
             logging.getLogger("graphflow").log(level, line.rstrip("\n"))
         else:
             getattr(sys, stream).write(line)
+        return []
 
     return write
 
 
 def _lower_print_v2(b: Any, op: Operation, text: Any) -> Any:
-    b.host_call(_writer(op), (text,), (), stateful=True)
+    b.call_python(_writer(op), (text,), (), stateful=True)
     return ()
 
 
-def _formatter(op: Operation) -> Callable[..., Arrays]:
+def _formatter(op: Operation) -> Callable[..., list[Arrays]]:
     pieces = op.attrs["template"].split(op.attrs["placeholder"])
     edge = op.attrs["summarize"]
 
-    def fill(*arrays: Arrays) -> Arrays:
+    def fill(*arrays: Arrays) -> list[Arrays]:
         text = pieces[0]
         for array, piece in zip(arrays, pieces[1:], strict=True):
             text += edge_elements(array, edge) + piece
-        return np.array(text.encode(), dtype=object)
+        return [np.array(text.encode(), dtype=object)]
 
     return fill
 
@@ -151,7 +164,7 @@ define_op(
 define_op(
     name="StringFormat",
     infer=lambda op: [(dtypes.string, SCALAR)],
-    lower=lambda b, op, *xs: b.host_call(
+    lower=lambda b, op, *xs: b.call_python(
         _formatter(op), xs, ((dtypes.string, ()),), stateful=False
     ),
     no_gradient="string output",

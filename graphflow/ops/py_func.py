@@ -89,7 +89,7 @@ def _checked_result(op: Operation, index: int, value: Any) -> Arrays:
 
 def _lower(b: Any, op: Operation, *inputs: Any) -> Any:
     types = tuple((dtype, None) for dtype in op.attrs["Tout"])
-    return b.host_call(_checked(op), inputs, types, stateful=op.definition.stateful)
+    return b.call_python(_checked(op), inputs, types, stateful=op.definition.stateful)
 
 
 define_op(

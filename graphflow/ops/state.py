@@ -37,7 +37,7 @@ def _target(op: Operation) -> Operation:
 def _names_without_value(names: Sequence[bytes]) -> Callable[..., Any]:
     def select(*has_value: Any) -> Any:
         missing = [name for name, known in zip(names, has_value, strict=True) if not known]
-        return np.array(missing, dtype=object)
+        return [np.array(missing, dtype=object)]
 
     return select
 
@@ -125,7 +125,7 @@ define_op(
 define_op(
     name="UninitializedNames",
     infer=lambda op: [(dtypes.string, TensorShape([None]))],
-    lower=lambda b, op, *has_value: b.host_call(
+    lower=lambda b, op, *has_value: b.call_python(
         _names_without_value(op.attrs["names"]), has_value, ((dtypes.string, None),)
     ),
     no_gradient="string output",

@@ -28,6 +28,7 @@ from graphflow.runtime.fastcall import make_callable
 from graphflow.runtime.memory import allocate
 from graphflow.runtime.pool import ThreadPool, get_pool
 from graphflow.runtime.variables import VariableStore
+from graphflow.schedule.group import product_operand, storage
 from graphflow.schedule.plan import Slot, Task, assign_offsets
 
 Array = np.ndarray[Any, Any]
@@ -87,6 +88,7 @@ class Instance:
         count = FIRST_SLOT + len(memory.slots) + len(compiled.symbols)
         self.table = np.zeros(count, np.int64)
         self.keep: list[Any] = [self.arena, compiled]
+        self.variables: dict[int, Array] = {}
         self.cycles = 0.0
         self.checks: list[Task] = []
         self.fill_table()
@@ -118,9 +120,14 @@ class Instance:
                 array = constant_array(home.node)
                 self.keep.append(array)
                 self.table[position] = array.ctypes.data
-        self.keep.append(variables)
+        self.variables = variables
         for number, name in enumerate(self.compiled.symbols):
             self.table[FIRST_SLOT + len(self.compiled.memory.slots) + number] = self.symbols[name]
+
+    def variables_unchanged(self) -> bool:
+        """Whether the variables still lie where this instance's table points."""
+        slots = {s.number: s for s in self.compiled.memory.slots}
+        return all(self.variable_memory(slots[k]) is a for k, a in self.variables.items())
 
     def variable_memory(self, slot: Slot) -> Array:
         type_ = slot.type.concrete(self.symbols)
@@ -202,8 +209,6 @@ class Instance:
         return positions
 
     def operands(self, task: Task) -> list[Node]:
-        from graphflow.schedule.group import product_operand, storage
-
         assert task.node is not None
         return [storage(product_operand(i)) for i in task.node.inputs]
 
@@ -221,8 +226,6 @@ class Instance:
 
     def read(self, node: Node) -> Array:
         """A copy of a stored value as it now lies in memory."""
-        from graphflow.schedule.group import storage
-
         slot = self.compiled.memory.by_node[storage(node)]
         type_ = node.type.concrete(self.symbols)
         shape = tuple(int(d) for d in type_.shape)  # type: ignore[call-overload]

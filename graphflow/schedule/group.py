@@ -292,7 +292,7 @@ class _Grouper:
         group = self.new_group(kinds.get(node.op, "host"), node)
         group.members[node] = set()
         self.home[node] = group
-        for operand in node.inputs:
+        for operand in map(product_operand, node.inputs) if node.op == "matmul" else node.inputs:
             if operand.op == "result" or operand.prim.kind in ("host", "check"):
                 self.request(operand)
                 self.consumers.setdefault(operand, []).append(group)
@@ -314,7 +314,7 @@ class _Grouper:
         if epilogue is None:
             group = self.single(node, consumers)
             group.axes = [Axis(f"i{k}", d) for k, d in enumerate(node.shape)]
-            group.reach[node] = {tuple(axis_index(a) for a in group.axes)}
+            group.members[node] = group.reach[node] = {tuple(axis_index(a) for a in group.axes)}
             group.roots.append(Root(node, node))
             return
         epilogue.kind = "gemm"

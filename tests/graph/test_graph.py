@@ -92,7 +92,7 @@ def test_gradient_functions(tf, fresh_graph):
     assert opdef.get_gradient_function(tf.stop_gradient(x).op) is None
     with pytest.raises(LookupError, match="gradient registry has no entry for: Add"):
         opdef.get_gradient_function(tf.add(x, x).op)
-    with pytest.raises(LookupError, match="Gradient explicitly disabled. Reason: b'why'"):
+    with pytest.raises(LookupError, match=r"Gradient explicitly disabled\. Reason: b'why'"):
         tf.prevent_gradient(x, "why").op.definition.gradient(tf.prevent_gradient(x, "why").op, x)
 
 
@@ -267,10 +267,7 @@ def test_errors_carry_op_and_code(tf):
     assert str(errors.NotFoundError(None, None, "gone")) == "gone"
     assert errors.exception_type_from_error_code(errors.DATA_LOSS) is errors.DataLossError
     assert errors.error_code_from_exception_type(errors.AbortedError) == errors.ABORTED
-    classes = [
-        c for c in vars(errors).values() if isinstance(c, type) and c.__mro__[1] is errors.OpError
-    ]
-    assert len(classes) == 16
+    assert len(errors.OpError.__subclasses__()) == 16
 
 
 def test_an_error_travels_between_processes(tf):

@@ -5,10 +5,23 @@ gives back a value of the same shape. Floating-point functions take f32 and f64;
 widened by the caller. sin, cos and tan alone may split the block that the builder is in (see
 `reduction`): afterwards the builder stands at the end of the block where both paths have joined.
 
-Rounding errors, in ulp of the result, with all special values (nan, infinities, signed zeros,
-subnormal inputs and outputs) as in C99:
+Special values (nan, infinities, signed zeros, subnormal inputs and outputs) are C99's. Largest
+errors in ulp of the result, for f32 over all 2**32 bit patterns against NumPy and SciPy in float64:
 
-@@TABLE@@
+    exp 0.988   expm1 0.869   log 0.824   log1p 0.841   tanh 0.981
+    sin 0.884   cos 0.883     erf 0.990   softplus 0.998   sigmoid 0.772
+
+and over samples of every exponent (f32: 2 million points, f64: 300,000 against longdouble):
+
+    f32  exp2 0.84  log2 0.93  log10 0.93  sinh 0.73  cosh 0.84  asinh 0.85  acosh 0.85  atanh 0.88
+         tan 1.03   asin 0.70  acos 0.67   atan 0.99  erfc 0.95  pow 0.75    atan2 0.86
+    f64  exp 0.95   expm1 1.01  log 0.78   log1p 0.83  tanh 0.95  sin 0.86   cos 0.84   erf 0.73
+         exp2 0.86  log2 1.00  log10 0.77  sinh 0.69  cosh 0.77  asinh 0.83  acosh 0.82  atanh 0.78
+         tan 1.09   asin 0.73  acos 0.70   atan 1.05  erfc 1.92  softplus 0.82  sigmoid 0.67
+         pow 0.65   atan2 0.87
+
+lgamma and digamma: one ulp in f32; in f64 some 1e-14 of max(1, result), for they have zeros. On
+machines without fma instructions LLVM calls the C library's fma: right, and slow.
 """
 
 from __future__ import annotations
@@ -75,9 +88,9 @@ FLOAT_FUNCTIONS = frozenset(_FLOAT_FUNCTIONS)
 INTEGER_FUNCTIONS = frozenset(_INTEGER_FUNCTIONS)
 MATH_FUNCTIONS = FLOAT_FUNCTIONS | INTEGER_FUNCTIONS
 SPLITTING = frozenset({"sin", "cos", "tan"})  # these may split the builder's block
-ARITY = MappingProxyType({
-    name: arity for name, (arity, _) in (_FLOAT_FUNCTIONS | _INTEGER_FUNCTIONS).items()
-})
+ARITY = MappingProxyType(
+    {name: arity for name, (arity, _) in (_FLOAT_FUNCTIONS | _INTEGER_FUNCTIONS).items()}
+)
 
 
 def emit(name: str, builder: ir.IRBuilder, *args: ir.Value) -> ir.Value:

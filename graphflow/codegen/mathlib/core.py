@@ -23,7 +23,7 @@ def element_type(type_: ir.Type) -> ir.Type:
 
 
 def with_element(type_: ir.Type, element: ir.Type) -> ir.Type:
-    """A type of the same lane count with another element."""
+    """Return a type of the same lane count with another element."""
     return ir.VectorType(element, type_.count) if isinstance(type_, ir.VectorType) else element
 
 
@@ -37,7 +37,7 @@ def type_suffix(type_: ir.Type) -> str:
 
 
 def splat(type_: ir.Type, value: float) -> ir.Constant:
-    """A constant with the same number in every lane; integers wrap to the width."""
+    """Return a constant with the same number in every lane; integers wrap to the width."""
     element = element_type(type_)
     if isinstance(element, ir.IntType):
         wrapped = int(value) & ((1 << element.width) - 1)
@@ -108,7 +108,7 @@ class Lanes:
         return Lanes(self.builder, value)
 
     def constant(self, number: float) -> Lanes:
-        """`number` in every lane, in this value's type."""
+        """Return `number` in every lane, in this value's type."""
         return self.new(splat(self.type, number))
 
     def _lift(self, other: Lanes | float) -> ir.Value:
@@ -197,7 +197,7 @@ class Lanes:
         return self._compare("==", other)
 
     def is_nan(self) -> Lanes:
-        """True where the lane is nan."""
+        """Return true where the lane is nan."""
         return self.new(self.builder.fcmp_unordered("uno", self.value, self.value))
 
     # -- bits ----------------------------------------------------------------------------------
@@ -208,21 +208,16 @@ class Lanes:
         return with_element(self.type, ir.IntType(64 if self.format == "f64" else 32))
 
     def bits(self) -> Lanes:
-        """A float's bit pattern as an integer."""
+        """Return a float's bit pattern as an integer."""
         return self.new(self.builder.bitcast(self.value, self.bits_type))
 
     def as_float(self) -> Lanes:
-        """The float whose bit pattern this integer is."""
+        """Return the float whose bit pattern this integer is."""
         element = ir.DoubleType() if self.element.width == 64 else ir.FloatType()
         return self.new(self.builder.bitcast(self.value, with_element(self.type, element)))
 
-    def to_float(self) -> Lanes:
-        """The float of the same width nearest to this signed integer."""
-        element = ir.DoubleType() if self.element.width == 64 else ir.FloatType()
-        return self.new(self.builder.sitofp(self.value, with_element(self.type, element)))
-
     def sign_bit(self) -> Lanes:
-        """The sign bit alone, as an integer."""
+        """Return the sign bit alone, as an integer."""
         return self.bits() & (1 << (self.bits_width - 1))
 
     @property
@@ -231,7 +226,7 @@ class Lanes:
         return element_type(self.bits_type).width
 
     def with_sign_of(self, other: Lanes) -> Lanes:
-        """This non-negative number with the sign bit of `other`."""
+        """Return this non-negative number with the sign bit of `other`."""
         return (self.bits() | other.sign_bit()).as_float()
 
 
@@ -252,7 +247,7 @@ def select(condition: Lanes, then: Lanes | float, otherwise: Lanes | float) -> L
 
 
 def fma(a: Lanes, b: Lanes | float, c: Lanes | float) -> Lanes:
-    """``a * b + c`` rounded once."""
+    """Return ``a * b + c`` rounded once."""
     operands = [
         operand.value if isinstance(operand, Lanes) else splat(a.type, operand)
         for operand in (a, b, c)
@@ -261,7 +256,7 @@ def fma(a: Lanes, b: Lanes | float, c: Lanes | float) -> Lanes:
 
 
 def absolute(x: Lanes) -> Lanes:
-    """The magnitude; clears nan's sign too."""
+    """Return the magnitude; clears nan's sign too."""
     return x.new(intrinsic(x.builder, "fabs", x.type, x.value))
 
 
@@ -309,26 +304,26 @@ def horner(x: Lanes, coefficients: Sequence[float]) -> Lanes:
 
 
 def two_sum(a: Lanes | float, b: Lanes) -> Pair:
-    """``a + b`` and its exact rounding error, for any a and b (six additions)."""
+    """Return ``a + b`` and its exact rounding error, for any a and b (six additions)."""
     high = a + b
     part = high - a
     return Pair(high, (a - (high - part)) + (b - part))
 
 
 def quick_two_sum(a: Lanes | float, b: Lanes) -> Pair:
-    """``a + b`` and its exact rounding error, for |a| >= |b| or a = 0."""
+    """Return ``a + b`` and its exact rounding error, for |a| >= |b| or a = 0."""
     high = a + b
     return Pair(high, b - (high - a))
 
 
 def two_product(a: Lanes, b: Lanes | float) -> Pair:
-    """``a * b`` and its exact rounding error."""
+    """Return ``a * b`` and its exact rounding error."""
     high = a * b
     return Pair(high, fma(a, b, -high))
 
 
 def pair_times(a: Pair, b: Lanes) -> Pair:
-    """A pair times a number, to about twice the format's precision."""
+    """Return a pair times a number, to about twice the format's precision."""
     high, low = two_product(a.high, b)
     return quick_two_sum(high, fma(a.low, b, low))
 
@@ -372,7 +367,7 @@ def scale_by_power(x: Lanes, n: Lanes) -> Lanes:
 
 
 def nearest_integer(x: Lanes, factor: float) -> tuple[Lanes, Lanes]:
-    """The integer nearest to ``x * factor`` as float and integer, if below 2**(mantissa - 1).
+    """Return the integer nearest to ``x * factor``, below 2**(mantissa - 1), as float and integer.
 
     Adding 1.5 * 2**mantissa leaves the integer in the sum's low bits, which costs one fma and two
     additions and serves f64 on machines that cannot convert vectors of doubles to 64-bit integers.

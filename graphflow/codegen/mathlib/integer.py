@@ -16,7 +16,7 @@ from graphflow.codegen.mathlib.core import Lanes, intrinsic, select, with_elemen
 
 
 def is_zero_divisor(divisor: Lanes) -> Lanes:
-    """True (i1) where the divisor is zero."""
+    """Return true (i1) where the divisor is zero."""
     return divisor.equals(0)
 
 
@@ -29,7 +29,7 @@ def _safe(dividend: Lanes, divisor: Lanes, signed: bool) -> Lanes:
 
 
 def _quotient(dividend: Lanes, divisor: Lanes, signed: bool) -> Lanes:
-    """Truncated quotient, for a divisor made safe."""
+    """Return truncated quotient, for a divisor made safe."""
     builder = dividend.builder
     if isinstance(dividend.type, ir.VectorType) and dividend.element.width <= 32:
         double = with_element(dividend.type, ir.DoubleType())

@@ -6,7 +6,8 @@ log1p(f) = 2s + s R(s²) (Tang, ACM TOMS 16, 1990). Functions whose argument car
 of its own hand it over as a pair.
 
 Coefficients: weighted minimax polynomials by Remez's exchange, 160-bit arithmetic, rounded as in
-`exponential`. Errors as a fraction of the result: P: 2^-30.1; R: 2^-59.5; pow's series: 2^-36.8 (f32), 2^-73.4 (f64).
+`exponential`. Errors as a fraction of the result: P: 2^-30.1; R: 2^-59.5; pow's series:
+2^-36.8 (f32), 2^-73.4 (f64).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from graphflow.codegen.mathlib.core import (
     Lanes,
     Pair,
     absolute,
+    at_least,
     exponent_scale,
     fma,
     intrinsic,
@@ -78,7 +80,7 @@ def _sqrt_half_bits(format_: str) -> int:
 
 
 def split(x: Lanes) -> tuple[Lanes, Lanes]:
-    """x = m * 2**e: (m - 1, e as a float), for positive finite x, subnormals included."""
+    """Return x = m * 2**e: (m - 1, e as a float), for positive finite x, subnormals included."""
     form = FORMATS[x.format]
     lift = form.mantissa + 1
     small = x < form.least_normal
@@ -104,7 +106,7 @@ def log1p_tail(f: Lanes) -> Lanes:
 
 
 def _at_the_edges(x: Lanes, result: Lanes, zero: float = 0.0) -> Lanes:
-    """A logarithm's special values: x <= 0 (shifted by `zero`), infinity and nan."""
+    """Return a logarithm's special values: x <= 0 (shifted by `zero`), infinity and nan."""
     edge = select(x.equals(zero), -_INF, select(x < zero, _NAN, x))
     return select((x > zero) & (x < _INF), result, edge)
 
@@ -140,7 +142,8 @@ def log1p(x: Lanes) -> Lanes:
     """log(1 + x) without losing x.
 
     The exponent comes from the rounded 1 + x; f = (1 + x) 2**-e - 1 is then formed from x itself
-    with one rounding. Where 2**-e leaves the normal range, 1 + x is x and f comes from its mantissa.
+    with one rounding, whose error is kept. Where 2**-e leaves the normal range, 1 + x is x and f
+    comes from its mantissa.
     """
     form = FORMATS[x.format]
     shifted = x + 1.0
@@ -185,18 +188,13 @@ def log_of_pair(x: Pair, extra_exponent: Lanes | None = None) -> Pair:
 
 def softplus(x: Lanes) -> Lanes:
     """log(1 + exp(x)) as ``max(x, 0) + log1p(exp(-|x|))``; exp(x) far below zero."""
-    head, n = exp_pair(_at_least_exp(-absolute(x)))
+    head, n = exp_pair(at_least(-absolute(x), EXP_RANGE[x.format][0]))
     total = quick_two_sum(x.constant(1.0), scale_by_power(head.high, n))
     logarithm = log_of_pair(Pair(total.high, total.low + scale_by_power(head.low, n)))
     base = select(x > 0.0, x, 0.0)
     total = two_sum(base, logarithm.high)
     result = total.high + (total.low + logarithm.low)
     return select(x < _INF, result, x)
-
-
-def _at_least_exp(x: Lanes) -> Lanes:
-    bottom = EXP_RANGE[x.format][0]
-    return select(x < bottom, bottom, x)
 
 
 def log_sigmoid(x: Lanes) -> Lanes:
@@ -224,9 +222,7 @@ def _log_of_sum(x: Lanes, root: Pair) -> Lanes:
     huge = x > _HUGE[x.format]
     total = two_sum(root.high, x)
     argument = quick_two_sum(total.high, total.low + root.low)
-    argument = Pair(
-        select(huge, x * 0.5, argument.high), select(huge, 0.0, argument.low)
-    )
+    argument = Pair(select(huge, x * 0.5, argument.high), select(huge, 0.0, argument.low))
     logarithm = log_of_pair(argument, select(huge, x.constant(2.0), 0.0))
     return logarithm.high + logarithm.low
 
@@ -254,7 +250,7 @@ def atanh(x: Lanes) -> Lanes:
 
 
 def _precise_log(x: Lanes) -> Pair:
-    """log x as a pair, for positive finite x: about 1.5 times the format's precision.
+    """Return log x as a pair, for positive finite x: about 1.5 times the format's precision.
 
     s = f / (2 + f) as a pair; the terms of 2 atanh(s) beyond 2s + 2/3 s³ weigh less than 2**-12 and
     are evaluated in the plain format.
@@ -292,8 +288,9 @@ def power(x: Lanes, y: Lanes) -> Lanes:
     high = select(ordinary, product.high, edge)
     # Once the product overflows its error term is nan; an infinite y times log(1) is nan too.
     one_to_infinity = magnitude.equals(1.0) & absolute(y).equals(_INF)
-    high = select(one_to_infinity, 0.0, select(product.high.is_nan() & ordinary,
-                                               logarithm.high * y, high))
+    high = select(
+        one_to_infinity, 0.0, select(product.high.is_nan() & ordinary, logarithm.high * y, high)
+    )
     low = select(ordinary & (absolute(product.high) < _INF), product.low, 0.0)
     result = exp_of_pair(Pair(high, low))
     return _power_signs(x, y, result)

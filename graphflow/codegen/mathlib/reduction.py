@@ -102,7 +102,7 @@ def reduce(x: Lanes) -> Reduced:
 
 
 def _large_lanes(module: ir.Module, x: Lanes) -> ir.Function:
-    """``(x, r, r_low, quadrant) -> the same`` with the large lanes recomputed, made once a module."""
+    """``(x, r, r_low, quadrant) -> the same`` with large lanes recomputed, made once."""
     name = f"graphflow.reduce_large.{type_suffix(x.type)}"
     if name in module.globals:
         return module.globals[name]
@@ -137,7 +137,7 @@ def _large_lanes(module: ir.Module, x: Lanes) -> ir.Function:
 
 
 def _narrow(builder: ir.IRBuilder, parts: list[ir.Value], x: Lanes) -> list[ir.Value]:
-    """A double pair and quadrant in the format of x."""
+    """Return a double pair and quadrant in the format of x."""
     if x.format == "f64":
         return parts
     high, low, quadrant = parts
@@ -179,7 +179,7 @@ def _payne_hanek(module: ir.Module) -> ir.Function:
 
 
 def _wide(builder: ir.IRBuilder, high: Lanes, low: Lanes) -> ir.Value:
-    """A 128-bit integer from its halves."""
+    """Return a 128-bit integer from its halves."""
     top = builder.shl(builder.zext(high.value, _I128), _I128(64))
     return builder.or_(top, builder.zext(low.value, _I128))
 
@@ -212,7 +212,7 @@ def _product_with_two_over_pi(x: Lanes) -> tuple[Lanes, Lanes]:
 
 
 def _fraction_to_radians(fraction: Lanes) -> tuple[Lanes, Lanes]:
-    """A signed 128-bit fraction of a quarter turn (in units of 2**-128) to radians, as a pair."""
+    """Return the radians, as a pair, of a signed fraction of a quarter turn in units of 2**-128."""
     builder = fraction.builder
     negative = builder.icmp_signed("<", fraction.value, _I128(0))
     magnitude = builder.select(negative, builder.neg(fraction.value), fraction.value)
@@ -237,7 +237,7 @@ def _fraction_to_radians(fraction: Lanes) -> tuple[Lanes, Lanes]:
 
 
 def _table(module: ir.Module) -> ir.GlobalVariable:
-    """The words of 2/pi as a constant of the module."""
+    """Return the words of 2/pi as a constant of the module."""
     name = "graphflow.two_over_pi"
     if name in module.globals:
         return module.globals[name]

@@ -1,7 +1,7 @@
 """erf, erfc, lgamma, digamma.
 
 erf is x + x P(x²) below one and one minus a small exponential above. erfc's tail is
-exp(-x²) Q(t) / (1 + 2x) with t = (x - c) / (x + c), which maps the half line to an interval on which
+exp(-x²) Q(t) / (1 + 2x) with t = (x - c) / (x + c), which maps the half line to an interval where
 Q is smooth (Shepherd & Laframboise, Math. Comp. 36, 1981); x² is taken with its rounding error.
 lgamma is a polynomial about 2, shifts by the recurrence below 8, Stirling's series above and the
 reflection formula below 1/2; digamma likewise (Abramowitz & Stegun, chapter 6). The f32 versions of
@@ -14,6 +14,7 @@ the result: erf on [0, 1] 2^-29.4, 2^-56.1; f32 erf above 2^-31.6; Q 2^-26.5, 2^
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from llvmlite import ir
 
@@ -100,10 +101,12 @@ def erf(x: Lanes) -> Lanes:
         slope = polynomial(bounded, _ERF_LARGE[1:])
         exponent = fma(-bounded, slope, -_ERF_LARGE[0])
         head, n = exp_pair(exponent, fma(-bounded, slope, -_ERF_LARGE[0] - exponent))
-        large = 1.0 - head.high * exponent_scale(n)
+        scale = exponent_scale(n)
+        total = quick_two_sum(x.constant(1.0), -(head.high * scale))
+        large = total.high + fma(-head.low, scale, total.low)
     else:
         large = 1.0 - _erfc_tail(at_most(magnitude, 6.0))
-    return select(magnitude < 0.96, small, large).with_sign_of(x)
+    return select(magnitude < 0.98, small, large).with_sign_of(x)
 
 
 def _erfc_tail(x: Lanes) -> Lanes:
@@ -111,9 +114,7 @@ def _erfc_tail(x: Lanes) -> Lanes:
     centre = _ERFC_CENTRE[x.format]
     coefficients = _ERFC[x.format]
     t = (x - centre) / (x + centre)
-    numerator = quick_two_sum(
-        x.constant(coefficients[0]), t * polynomial(t, coefficients[1:])
-    )
+    numerator = quick_two_sum(x.constant(coefficients[0]), t * polynomial(t, coefficients[1:]))
     denominator = quick_two_sum(x + x, x.constant(1.0))
     quotient = numerator.high / denominator.high
     residue = fma(-quotient, denominator.high, numerator.high)
@@ -138,7 +139,7 @@ def erfc(x: Lanes) -> Lanes:
     return select(magnitude < _ERFC_START[x.format], small, large)
 
 
-def _in_double(function):  # type: ignore[no-untyped-def]
+def _in_double(function: Callable[[Lanes], Lanes]) -> Callable[[Lanes], Lanes]:
     """Compute an f32 function through its f64 version."""
 
     def wrapped(x: Lanes) -> Lanes:
@@ -186,7 +187,7 @@ def lgamma(x: Lanes) -> Lanes:
 
 @_in_double
 def digamma(x: Lanes) -> Lanes:
-    """Derivative of log gamma; nan at the negative integers and -inf, -inf at +0.0, inf at -0.0."""
+    """Return derivative of log gamma; +inf at the poles and at -inf, as TensorFlow has it."""
     reflect = x < 0.5
     a = select(reflect, 1.0 - x, x)
     # The sum of 1 / (a + k) over the steps taken, as one fraction.
@@ -202,6 +203,5 @@ def digamma(x: Lanes) -> Lanes:
     direct = select(a < _INF, (log(a) - series) - numerator / denominator, a)
     sine, cosine = _fraction_in_turns(x)
     reflected = direct - math.pi * (cosine / sine)
-    reflected = select(absolute(sine) > 0.0, reflected, x.constant(float("nan")))
-    result = select(reflect, reflected, direct)
-    return select(x.equals(0.0), (x.constant(_INF).with_sign_of(-x)), result)
+    pole = (sine.equals(0.0) & reflect) | x.equals(-_INF)
+    return select(pole, _INF, select(reflect, reflected, direct))

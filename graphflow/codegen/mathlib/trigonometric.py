@@ -113,7 +113,7 @@ def tan(x: Lanes) -> Lanes:
     r, r_low, quadrant = reduce(x)
     square = r * r
     slope = fma(square, square, square)  # tan² r, near enough for the rounding error r_low
-    rest = fma(square * polynomial(square, _TAN[x.format]), r, fma(r_low, slope, r_low))
+    rest = fma(r * square, polynomial(square, _TAN[x.format]), fma(r_low, slope, r_low))
     tangent = quick_two_sum(r, rest)
     reciprocal = -1.0 / tangent.high
     error = fma(reciprocal, tangent.high, 1.0) + reciprocal * tangent.low
@@ -177,7 +177,7 @@ def atan(x: Lanes) -> Lanes:
 
 
 def _atan_sum(y: Lanes, y_low: Lanes, subtract: Lanes, base: Lanes, base_low: Lanes) -> Lanes:
-    """``base ± atan(y + y_low)`` for y in [0, 1], minus where `subtract`."""
+    """Return ``base ± atan(y + y_low)`` for y in [0, 1], minus where `subtract`."""
     signed = select(subtract, -y, y)
     square = y * y
     # The derivative of atan, 1 / (1 + y²), is 1 - y²/2 near enough for a rounding error.

@@ -1,0 +1,26 @@
+"""The order of the rewriting passes.
+
+Canonicalising comes first, so that the other rules see few forms; stabilising before specialising,
+because a stable form is looked for in terms of exp, log and sums, which specialising may take apart.
+"""
+
+from __future__ import annotations
+
+from graphflow import config
+from graphflow.ir.node import Program
+from graphflow.ir.verifier import verify_program
+from graphflow.rewrite.driver import apply_rules
+from graphflow.rewrite.rule import PHASES, RULES
+from graphflow.rewrite.rules import algebra, layout  # noqa: F401  # they register their rules
+
+
+def rewrite_program(program: Program, level: int) -> Program:
+    """Apply all passes; at level 0 none."""
+    if level == 0:
+        return program
+    for number in range(1, len(PHASES) + 1):
+        rules = [r for r in RULES if r.phase in PHASES[:number]]
+        program, _ = apply_rules(program, rules)
+        if config.verify:
+            verify_program(program, PHASES[number - 1])
+    return program

@@ -1,0 +1,65 @@
+"""Rules: small pure functions from a node to a better one of the same value.
+
+A rule is registered for the primitives that may be its root. It looks at the node, whose operands
+are already in their final form, and returns a replacement built with the builder, or None. Its
+docstring states the algebra and the numeric condition; its `accuracy` is one of
+
+* ``exact``: the same bits, for nan, infinities and -0.0 too;
+* ``not worse``: at least as near to the real value, and finite where the old form was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from graphflow.ir.builder import Builder
+from graphflow.ir.node import Node
+
+Rewrite = Callable[[Builder, Node], "Node | None"]
+PHASES = ("canonicalise", "stabilise", "specialise")
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A registered rewrite."""
+
+    name: str
+    roots: tuple[str, ...]
+    phase: str
+    accuracy: str
+    function: Rewrite
+
+
+RULES: list[Rule] = []
+
+
+def rule(*roots: str, phase: str = "canonicalise", accuracy: str = "exact") -> Any:
+    """Register a function as a rule for nodes of the primitives `roots`."""
+    if phase not in PHASES or accuracy not in ("exact", "not worse"):
+        raise ValueError(f"a rule of phase {phase!r} and accuracy {accuracy!r}")
+
+    def register(function: Rewrite) -> Rewrite:
+        RULES.append(Rule(function.__name__, roots, phase, accuracy, function))
+        return function
+
+    return register
+
+
+def scalar_value(node: Node) -> Any:
+    """The value of a constant that is one number, repeated or not; None for anything else."""
+    if node.op == "broadcast":
+        node = node.inputs[0]
+    if node.op == "const" and node.rank == 0 and node["value"].array.dtype != object:
+        return node["value"].array[()]
+    return None
+
+
+def is_scalar(node: Node, value: float) -> bool:
+    """Whether the node is the constant `value` everywhere; -0.0 is not 0.0."""
+    found = scalar_value(node)
+    if found is None or isinstance(found, (bytes, str)):
+        return False
+    same = bool(found == value)
+    return same and (value != 0 or str(float(found)) == str(float(value)))

@@ -1,0 +1,226 @@
+"""The engine behind a session: from what is asked for to a callable, with every cache in between.
+
+A *request* is the tensors and operations of a run with its fed tensors. For each request the engine
+keeps one compiled instance per signature (types and shapes of the feeds, and values where shapes
+depend on them). Where tracing must stop for data, the run is cut: the first part runs as a request
+of its own, and the rest is traced with its results fed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphflow import errors
+from graphflow.compiler import CompiledProgram, Options, compile_program
+from graphflow.graph.operation import Operation
+from graphflow.graph.tensor import Tensor
+from graphflow.ir.types import TensorType
+from graphflow.runtime.executable import Instance
+from graphflow.runtime.variables import VariableStore
+from graphflow.trace.prune import needed_operations
+from graphflow.trace.tracer import Feed, Split, Traced, trace
+
+Array = np.ndarray[Any, Any]
+VALUE_LIMIT = 1024  # elements; a larger value that decides a shape is an error of the program
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run asks for. `statics` are fed tensors whose values shapes depend on."""
+
+    tensors: tuple[Tensor, ...]
+    operations: tuple[Operation, ...]
+    fed: tuple[Tensor, ...]
+    done: frozenset[Operation] = frozenset()
+
+
+@dataclass(eq=False)
+class Prepared:
+    """A request compiled for one signature: its callable takes the arrays of `arguments`."""
+
+    arguments: list[int]  # positions of the Program's feeds among the request's
+    instance: Instance
+    assumed: dict[str, bool]
+    run: Callable[..., Any]  # gives the list of the request's tensors
+    initializes: list[str]
+    layout: int = 0
+
+
+@dataclass(eq=False)
+class Plan:
+    """What is known of one request."""
+
+    statics: set[Tensor] = field(default_factory=set)
+    prepared: dict[Any, Prepared] = field(default_factory=dict)
+    split: Split | None = None
+
+
+class Engine:
+    """Compiles and runs requests over one set of variables."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.store = VariableStore()
+        self.plans: dict[Request, Plan] = {}
+        self.lock = threading.RLock()
+        self.listener: Callable[[CompiledProgram, Prepared], None] | None = None
+
+    def run(self, request: Request, values: Sequence[Array]) -> list[Any]:
+        """Run a request; returns the values of its tensors.
+
+        Raises
+        ------
+        errors.OpError : the run failed. Variables are as they were before the part that failed.
+        """
+        for _ in range(len(request.tensors) + len(request.operations) + 1000):
+            with self.lock:
+                plan = self.plans.setdefault(request, Plan())
+            if plan.split is not None:
+                request, values = self.run_first_part(request, values, plan.split)
+                continue
+            try:
+                prepared = self.prepare(request, plan, values)
+            except Split as split:
+                fresh = [t for t in split.tensors if t in request.fed and t not in plan.statics]
+                if fresh:
+                    plan.statics.update(fresh)
+                else:
+                    plan.split = split
+                continue
+            return prepared.run(*[values[k] for k in prepared.arguments])
+        raise errors.InternalError(None, None, "a run was cut without end")
+
+    # ---- preparing
+
+    def signature(self, request: Request, plan: Plan, values: Sequence[Array]) -> Any:
+        parts: list[Any] = [a.shape for a in values]
+        for tensor, array in zip(request.fed, values, strict=True):
+            if tensor in plan.statics:
+                if array.size > VALUE_LIMIT:
+                    raise errors.InvalidArgumentError(
+                        None, tensor.op, f"{tensor.name} decides a shape and has {array.size} values"
+                    )
+                parts.append((array.shape, array.tobytes()))
+        return tuple(parts)
+
+    def prepare(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
+        """The request compiled for these values' signature, from the cache if it still holds."""
+        key = self.signature(request, plan, values)
+        with self.lock:
+            known = plan.prepared.get(key)
+            if known is not None and self.still_holds(known):
+                return known
+            made = self.compile(request, plan, values)
+            plan.prepared[key] = made
+            return made
+
+    def still_holds(self, prepared: Prepared) -> bool:
+        """Whether what was assumed about the variables is so: which have values, and where."""
+        if prepared.layout == self.store.layout:
+            return True
+        for name, initialized in prepared.assumed.items():
+            if self.store.is_initialized(name) != initialized:
+                return False
+        if not prepared.instance.variables_unchanged():
+            return False
+        prepared.layout = self.store.layout
+        return True
+
+    def traced(self, request: Request, plan: Plan, values: Sequence[Array]) -> Traced:
+        feeds = {}
+        for tensor, array in zip(request.fed, values, strict=True):
+            known = array if tensor in plan.statics or tensor.dtype.kind == "string" else None
+            feeds[tensor] = Feed(TensorType(tensor.dtype.base_dtype, array.shape), known)
+        return trace(
+            request.tensors, request.operations, feeds, set(request.done), self.store.type_of
+        )
+
+    def compile(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
+        traced = self.traced(request, plan, values)
+        compiled = compile_program(traced.program, self.options)
+        instance = Instance(compiled, self.store, {})
+        initializes = [
+            name for name, _ in compiled.memory.updated if not self.store.is_initialized(name)
+        ]
+        names = {t: k for k, t in enumerate(request.fed)}
+        slots = compiled.memory.by_node
+        inputs = [n for n in traced.program.inputs if n["source"] == "feed"]
+        prepared = Prepared(
+            [names[t] for t in traced.feeds], instance, traced.assumed, _nothing, initializes,
+            self.store.layout,
+        )  # fmt: skip
+
+        def after() -> None:
+            self.store.mark_initialized(initializes)
+            prepared.layout = self.store.layout
+
+        prepared.run = instance.callable(
+            [slots[n] for n in inputs], [n.shape for n in inputs],
+            list(range(len(request.tensors))), "list", None, after if initializes else None,
+        )  # fmt: skip
+        if self.listener is not None:
+            self.listener(compiled, prepared)
+        return prepared
+
+    # ---- runs that are cut
+
+    def run_first_part(
+        self, request: Request, values: Sequence[Array], split: Split
+    ) -> tuple[Request, list[Array]]:
+        """Run what comes before the operation at which tracing stopped; returns the rest.
+
+        Everything that the rest reads of the first part is fed to it, so that nothing runs twice.
+        """
+        operation, fed = split.operation, set(request.fed)
+        in_python = split.function is not None
+        wanted = list(operation.inputs) if in_python else list(split.tensors)
+        targets = [t.op for t in wanted if t not in fed]
+        if in_python:
+            targets += operation._control_inputs
+        first = needed_operations(targets, fed, request.done)
+        rest_done = request.done | first | ({operation} if in_python else set())
+        roots = [*request.operations, *(t.op for t in request.tensors if t not in fed)]
+        rest = needed_operations(roots, fed, rest_done)
+        crossing = [t for op in rest for t in op.inputs if t.op in first and t not in fed]
+        crossing += [t for t in request.tensors if t.op in first and t not in fed]
+        crossing = [t for t in dict.fromkeys(crossing) if not _is_reference(t)]
+        ask = list(dict.fromkeys([*(t for t in wanted if t not in fed), *crossing]))
+        operations = tuple(sorted(first, key=lambda op: op._id)) if in_python else ()
+        effects = tuple(op for op in operations or first if op.definition.stateful)
+        part = Request(tuple(ask), effects, request.fed, request.done)
+        results = dict(zip(ask, self.run(part, values), strict=True))
+        results.update(zip(request.fed, values, strict=True))
+        more = {t: np.asarray(results[t]) for t in ask}
+        if in_python:
+            assert split.function is not None
+            arguments = [np.asarray(results[t]) for t in operation.inputs]
+            outputs = split.function(*arguments)
+            more.update(
+                (t, np.asarray(v)) for t, v in zip(operation.outputs, outputs, strict=True)
+            )
+        joined = {**dict(zip(request.fed, values, strict=True)), **more}
+        following = Request(
+            request.tensors, request.operations, tuple(joined), frozenset(rest_done)
+        )
+        with self.lock:
+            plan = self.plans.setdefault(following, Plan())
+        if not in_python:
+            plan.statics.update(split.tensors)
+        return following, list(joined.values())
+
+
+def _is_reference(tensor: Tensor) -> bool:
+    if tensor.dtype._is_ref_dtype:
+        return True
+    return tensor.op.type == "Identity" and tensor.op.inputs[0].dtype._is_ref_dtype
+
+
+def _nothing(*arrays: Array) -> list[Any]:
+    raise AssertionError("a request is run before it is prepared")
+
+

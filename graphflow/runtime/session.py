@@ -1,0 +1,311 @@
+"""Session: runs a graph, as TensorFlow 1.15's `tf.Session` does.
+
+The first run of a set of fetches and feeds traces and compiles it. Later ones find a native
+callable under the very fetches and fed tensors, which checks the values' types and shapes itself:
+then a run is one dictionary look-up and one native call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from graphflow import errors
+from graphflow.compiler import Options
+from graphflow.graph.graph import Graph
+from graphflow.graph.default import get_default_graph
+from graphflow.graph.session_stack import as_default_session, pop_session, push_session
+from graphflow.graph.tensor import Tensor
+from graphflow.runtime.engine import Engine, Prepared, Request
+from graphflow.runtime.feeds import resolve_feeds
+from graphflow.runtime.fetches import FetchPlan
+from graphflow.runtime.pool import default_threads
+from graphflow.runtime.protos import ConfigProto
+
+
+class BaseSession:
+    """What `Session` and `InteractiveSession` share.
+
+    Parameters
+    ----------
+    target : accepted for compatibility; there is one process.
+    graph : the graph to run; the default graph when None.
+    config : a `ConfigProto`; threads and the optimiser's level are honoured.
+
+    Raises
+    ------
+    TypeError : `graph` is no Graph, or `config` no ConfigProto.
+    """
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
+        if graph is not None and not isinstance(graph, Graph):
+            raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
+        if not isinstance(target, (str, bytes)):
+            raise TypeError(f"target must be a string, but got {type(target)}")
+        if config is not None and not isinstance(config, ConfigProto):
+            raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
+        self._graph = graph if graph is not None else get_default_graph()
+        self._config = config
+        self._target = target
+        self._closed = False
+        self._engine = Engine(_options(config))
+        self._requests: dict[Any, tuple[FetchPlan, Request]] = {}
+        self._fast: dict[Any, Callable[..., Any]] = {}
+        self._fast_state = (0, 0)
+
+    # ---- properties
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that the session runs."""
+        return self._graph
+
+    @property
+    def graph_def(self) -> Any:
+        """The graph as a GraphDef."""
+        return self._graph.as_graph_def()
+
+    @property
+    def sess_str(self) -> str:
+        """The target that was asked for."""
+        return self._target
+
+    # ---- running
+
+    def run(
+        self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None, options: Any = None,
+        run_metadata: Any = None,
+    ) -> Any:  # fmt: skip
+        """Compute `fetches` and run the operations they need.
+
+        Parameters
+        ----------
+        fetches : a graph element (tensor, operation, variable, or a name of one), or any nesting of
+            lists, tuples, dicts and named tuples of them.
+        feed_dict : values for tensors of the graph, in place of what would compute them.
+        options : a RunOptions.
+        run_metadata : a RunMetadata, filled with step statistics.
+
+        Returns
+        -------
+        The values in the structure of `fetches`; None for an operation.
+
+        Raises
+        ------
+        RuntimeError : the session is closed or the graph is empty.
+        ValueError, TypeError : a fetch or a feed is not what it should be.
+        errors.OpError : the run failed.
+        """
+        if options is None and run_metadata is None:
+            try:
+                if feed_dict:
+                    key = (_key(fetches), tuple(feed_dict))
+                    fast = self._fast.get(key)
+                    if fast is not None and self._fast_state == self._state():
+                        return fast(*feed_dict.values())
+                else:
+                    fast = self._fast.get((_key(fetches), ()))
+                    if fast is not None and self._fast_state == self._state():
+                        return fast()
+            except TypeError as error:
+                if "unhashable" not in str(error):
+                    raise
+        return self._run_slow(fetches, feed_dict)
+
+    def _state(self) -> tuple[int, int]:
+        return self._engine.store.layout, self._graph._changes
+
+    def _run_slow(self, fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Any:
+        self._check_open()
+        feeds = resolve_feeds(self._graph, feed_dict)
+        plan, request = self._request(fetches, tuple(feeds))
+        values = self._engine.run(request, list(feeds.values()))
+        self._remember(fetches, feed_dict, plan, request)
+        return plan.build(values)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        if self._graph.version == 0:
+            raise RuntimeError(
+                "The Session graph is empty.  Add operations to the graph before calling run()."
+            )
+
+    def _request(self, fetches: Any, fed: tuple[Tensor, ...]) -> tuple[FetchPlan, Request]:
+        try:
+            key: Any = (_key(fetches), fed)
+            known = self._requests.get(key)
+        except TypeError:
+            key = known = None
+        if known is not None:
+            return known
+        plan = FetchPlan(self._graph, fetches)
+        request = Request(tuple(plan.tensors), tuple(plan.operations), fed)
+        if key is not None:
+            self._requests[key] = plan, request
+        return plan, request
+
+    def _remember(
+        self, fetches: Any, feed_dict: Mapping[Any, Any] | None, plan: FetchPlan, request: Request
+    ) -> None:
+        """Keep a native callable for the next run of the same fetches and fed tensors."""
+        prepared = self._fast_candidate(plan, request)
+        if prepared is None:
+            return
+        try:
+            key = (_key(fetches), tuple(feed_dict or ()))
+            hash(key)
+        except TypeError:
+            return
+        if self._fast_state != self._state():
+            self._fast.clear()
+            self._fast_state = self._state()
+        names = tuple(feed_dict or ())
+
+        def fallback(*values: Any) -> Any:
+            return self._run_slow(fetches, dict(zip(names, values, strict=True)))
+
+        self._fast[key] = self._bind(plan, request, prepared, fallback)
+
+    def _fast_candidate(self, plan: FetchPlan, request: Request) -> Prepared | None:
+        if plan.form is None:
+            return None
+        known = self._engine.plans.get(request)
+        if known is None or known.split is not None or known.statics or not known.prepared:
+            return None
+        prepared = next(reversed(known.prepared.values()))
+        if prepared.initializes or prepared.layout != self._engine.store.layout:
+            return None
+        if prepared.arguments != list(range(len(request.fed))):
+            return None
+        return prepared
+
+    def _bind(
+        self, plan: FetchPlan, request: Request, prepared: Prepared, fallback: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        assert plan.form is not None
+        compiled = prepared.instance.compiled
+        inputs = [n for n in compiled.program.inputs if n["source"] == "feed"]
+        slots = [compiled.memory.by_node[n] for n in inputs]
+        return prepared.instance.callable(
+            slots, [n.shape for n in inputs], plan.items, plan.form, fallback
+        )
+
+    def make_callable(
+        self, fetches: Any, feed_list: Sequence[Any] | None = None, accept_options: bool = False
+    ) -> Callable[..., Any]:
+        """A function of the values of `feed_list` that does what `run` would.
+
+        Raises
+        ------
+        TypeError : `feed_list` is no list.
+        """
+        if feed_list is not None and not isinstance(feed_list, (list, tuple)):
+            raise TypeError("`feed_list` must be a list or tuple.")
+        self._check_open()
+        tensors = [self._graph.as_graph_element(f, True, False) for f in feed_list or ()]
+        FetchPlan(self._graph, fetches)  # errors now rather than at the first call
+        return _Callable(self, fetches, tensors).start(accept_options)
+
+    def partial_run_setup(self, fetches: Any, feeds: Any = None) -> Any:
+        """Partial runs are not offered."""
+        raise errors.UnimplementedError(None, None, "partial_run is not supported")
+
+    def list_devices(self) -> list[Any]:
+        """The devices that the session may use."""
+        return []
+
+    def reset(self) -> None:
+        """Forget all variables."""
+        self._engine.store.close()
+
+    def close(self) -> None:
+        """Free the session's variables and compiled runs. Using it afterwards is an error."""
+        self._closed = True
+        self._fast.clear()
+        self._requests.clear()
+        self._engine.plans.clear()
+        self._engine.store.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_closed", True) is False:
+            self.close()
+
+
+class _Callable:
+    """What `make_callable` gives: the native callable once there is one."""
+
+    def __init__(self, session: BaseSession, fetches: Any, tensors: list[Any]) -> None:
+        self.session, self.fetches, self.tensors = session, fetches, tensors
+
+    def start(self, accept_options: bool) -> Callable[..., Any]:
+        def call(*values: Any, options: Any = None, run_metadata: Any = None) -> Any:
+            if len(values) != len(self.tensors):
+                raise ValueError(
+                    f"Callable expected {len(self.tensors)} arguments, got {len(values)}"
+                )
+            return self.session.run(self.fetches, dict(zip(self.tensors, values, strict=True)))
+
+        return call
+
+
+def _options(config: ConfigProto | None) -> Options:
+    if config is None:
+        return Options(threads=default_threads())
+    level = config.graph_options.optimizer_options.opt_level
+    return Options(
+        level=0 if level < 0 else 1,
+        threads=config.intra_op_parallelism_threads or default_threads(),
+    )
+
+
+def _key(fetches: Any) -> Any:
+    if type(fetches) is list:
+        return ("list", *fetches)
+    return fetches
+
+
+class Session(BaseSession):
+    """Runs a graph; a context manager that makes itself and its graph the default."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
+        super().__init__(target, graph, config)
+        self._entered: list[Any] = []
+
+    def __enter__(self) -> Session:
+        graph = self._graph.as_default()
+        graph.__enter__()
+        push_session(self)
+        self._entered.append(graph)
+        return self
+
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
+        pop_session(self)
+        self._entered.pop().__exit__(kind, value, trace)
+        self.close()
+
+    def as_default(self) -> Any:
+        """A context in which this is the default session; leaving it does not close it."""
+        return as_default_session(self)
+
+
+class InteractiveSession(BaseSession):
+    """A session that is the default one from its making until `close`."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
+        super().__init__(target, graph, config)
+        push_session(self)
+        self._graph_context = None
+        if graph is not None:
+            self._graph_context = graph.as_default()
+            self._graph_context.__enter__()
+
+    def close(self) -> None:
+        """Close the session; the default session and graph are what they were before."""
+        if not self._closed:
+            pop_session(self, enforce_nesting=False)
+            if self._graph_context is not None:
+                self._graph_context.__exit__(None, None, None)
+        super().close()
+
+

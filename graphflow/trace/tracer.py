@@ -1,0 +1,350 @@
+"""Tracing: a pruned graph with typed feeds becomes a Program.
+
+Every operation is lowered once, in the order of `prune.execution_order`. Shapes are concrete.
+Variables are functionalised: reading one gives its current node, writing one replaces that node,
+and the last is the Program's update. A reference (a variable's own output, an assignment's) is read
+when it is used, so that an operation that waits for an assignment sees its value.
+
+An operation whose result's shape depends on data can't be traced. `trace` then raises `Split`, and
+the session runs what comes before first, and traces again with more tensors known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphflow import errors
+from graphflow.graph.dtypes import DType, uint64
+from graphflow.graph.operation import Operation
+from graphflow.graph.tensor import Tensor
+from graphflow.ir.builder import Builder, NeedsValue
+from graphflow.ir.node import Node, Program, SourceTable, Update
+from graphflow.ir.prims.effects import HostFunction
+from graphflow.ir.types import TensorType
+from graphflow.trace.prune import execution_order, needed_operations
+
+
+class Split(Exception):
+    """Tracing must stop: these tensors' values, or this operation's results, are needed first.
+
+    Attributes
+    ----------
+    operation : the operation that cannot be traced.
+    tensors : those of its inputs whose values it needs; empty when it must run in Python.
+    function : what computes the results in Python from the inputs' values.
+    """
+
+    def __init__(
+        self, operation: Operation, tensors: Sequence[Tensor] = (),
+        function: Callable[..., Any] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(operation.name)
+        self.operation = operation
+        self.tensors = tuple(tensors)
+        self.function = function
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What is known of a fed tensor: its type, and its value where shapes depend on it."""
+
+    type: TensorType
+    value: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """A Program and what it assumes about the session's variables.
+
+    Attributes
+    ----------
+    feeds : the fed tensors that the Program reads, in the order of its feed inputs.
+    assumed : whether each variable asked about had a value.
+    """
+
+    program: Program
+    feeds: list[Tensor]
+    assumed: dict[str, bool] = field(default_factory=dict)
+
+
+class Tracer(Builder):
+    """The builder that operations are lowered with: pure nodes, state and effects."""
+
+    def __init__(
+        self, feeds: Mapping[Tensor, Feed], variable_type: Callable[[str], Any]
+    ) -> None:
+        self.feeds = feeds
+        self.variable_type = variable_type  # element type and shape of a variable with a value
+        self.values: dict[Tensor, Node] = {}
+        self.feed_inputs: dict[Tensor, Node] = {}
+        self.variable_inputs: dict[str, Node] = {}
+        self.state: dict[str, Node] = {}
+        self.assumed: dict[str, bool] = {}
+        self.effects: list[Node] = []
+        self.sources = SourceTable()
+        self.operation: Operation | None = None
+        self.calls = 0
+
+    # ---- what operations ask for
+
+    def identity(self, x: Node) -> Node:
+        """The value itself."""
+        return x
+
+    def placeholder(self, op: Operation) -> Node:
+        """A placeholder that is not fed is an error."""
+        shape = op.attrs["shape"]
+        text = f"{shape}" if shape.rank is not None else "<unknown>"
+        raise errors.InvalidArgumentError(
+            None, op,
+            f"You must feed a value for placeholder tensor '{op.name}' with dtype "
+            f"{_plain_name(op.attrs['dtype'])}" + (f" and shape {_shape_text(shape)}" if shape.rank is not None else ""),
+        )  # fmt: skip
+
+    def read_variable(self, op: Operation) -> Node:
+        """The variable's value at this point of the run."""
+        name = op.name
+        if name in self.state:
+            return self.state[name]
+        known = self.variable_type(name)
+        self.assumed[name] = known is not None
+        if known is None:
+            raise errors.FailedPreconditionError(
+                None, op, f"Attempting to use uninitialized value {name}"
+            )
+        type_ = TensorType(op.attrs["dtype"], known[1])
+        self.variable_inputs[name] = self.state[name] = self.input(name, "variable", type_)
+        return self.state[name]
+
+    def read_variable_or(self, op: Operation, default: Node) -> Node:
+        """The variable's value, or `default` for as long as it has none."""
+        return self.read_variable(op) if self.has_value(op) else default
+
+    def write_variable(self, op: Operation, value: Node) -> Node:
+        """Give the variable a new value."""
+        value = self.runtime(value)
+        self.state[op.name] = value
+        return value
+
+    def has_value(self, op: Operation) -> bool:
+        """Whether the variable has a value at this point."""
+        if op.name in self.state:
+            return True
+        self.assumed[op.name] = self.variable_type(op.name) is not None
+        return self.assumed[op.name]
+
+    def is_initialized(self, op: Operation) -> Node:
+        """`has_value` as a constant."""
+        return self.const(np.bool_(self.has_value(op)))
+
+    def random_state(self, op: Operation, key: int, counter: int) -> Node:
+        """The generator state of a random operation: a hidden variable of the session.
+
+        A u64[4] of key (low, high) and counter (low, high); `advance_random` moves it on.
+        """
+        name = f"{op.name}/state"
+        if name not in self.state:
+            known = self.variable_type(name)
+            self.assumed[name] = known is not None
+            if known is None:
+                mask = (1 << 64) - 1
+                words = [key & mask, key >> 64, counter & mask, counter >> 64]
+                self.state[name] = self.const(np.array(words, np.uint64))
+            else:
+                type_ = TensorType(uint64, (4,))
+                self.state[name] = self.input(name, "variable", type_)
+                self.variable_inputs[name] = self.state[name]
+        return self.state[name]
+
+    def advance_random(self, op: Operation, groups: int) -> None:
+        """Move the operation's generator on by that many 128-bit results."""
+        name = f"{op.name}/state"
+        step = self.const(np.array([0, 0, groups, 0], np.uint64))
+        self.state[name] = self.pointwise("add", self.state[name], step)
+
+    def check(
+        self, condition: Node, error: str, message: Any, data: Sequence[Node] = ()
+    ) -> None:
+        """Let the run fail with `error` unless the condition (a bool scalar) holds.
+
+        `message` is a text, to which the data's values are added, or a function of their arrays.
+        """
+        if condition.op == "const":
+            if bool(condition["value"].array):
+                return
+        describe = message if callable(message) else _Describe(message)
+        self.calls += 1
+        node = self.make(
+            "check", self.runtime(condition), *[self.runtime(d) for d in data],
+            error=error, describe=describe, op=self.operation, number=self.calls,
+        )  # fmt: skip
+        self.effects.append(node)
+
+    def call_python(
+        self, function: Callable[..., Any], inputs: Sequence[Node],
+        types: Sequence[tuple[DType, Any]], stateful: bool = True,
+    ) -> tuple[Node, ...]:  # fmt: skip
+        """Call a Python function of arrays in the run; shapes of its results may be None.
+
+        Raises
+        ------
+        Split : a result's shape is not known before the call.
+        """
+        assert self.operation is not None
+        if any(shape is None for _, shape in types):
+            raise Split(self.operation, function=function)
+        self.calls += 1
+        call, results = self.host_call(
+            HostFunction(self.operation.name, function), inputs,
+            [TensorType(d, tuple(s)) for d, s in types], stateful, self.calls if stateful else 0,
+        )  # fmt: skip
+        if stateful:
+            self.effects.append(call)
+        return results
+
+    # ---- the walk
+
+    def value_of(self, tensor: Tensor, op: Operation | None = None) -> Node | None:
+        """The node of an operation's input; None for a reference that is not read but written."""
+        if tensor in self.feeds:
+            return self.feed(tensor)
+        source = tensor.op
+        if tensor.dtype._is_ref_dtype:
+            if op is not None and op.definition.stateful:
+                return None
+            return self.read_variable(_variable_of(source))
+        if source.type == "Identity" and source.inputs[0].dtype._is_ref_dtype and (
+            source.inputs[0] not in self.feeds
+        ):
+            return self.read_variable(_variable_of(source.inputs[0].op))
+        return self.values[tensor]
+
+    def feed(self, tensor: Tensor) -> Node:
+        """The Program's input for a fed tensor, or a constant when its value is known."""
+        if tensor not in self.feed_inputs:
+            feed = self.feeds[tensor]
+            if feed.value is not None:
+                return self.const(feed.value, tensor.dtype.base_dtype)
+            name = tensor.op.name if tensor.value_index == 0 else tensor.name
+            self.feed_inputs[tensor] = self.input(name, "feed", feed.type)
+        return self.feed_inputs[tensor]
+
+    def lower(self, op: Operation) -> None:
+        """Lower one operation and note its results."""
+        self.operation = op
+        inputs = [self.value_of(t, op) for t in op.inputs]
+        try:
+            made = op.definition.lower(self, op, *inputs)
+        except NeedsValue as needed:
+            raise Split(op, _culprits(op, inputs, needed.node)) from None
+        except (ValueError, TypeError) as error:
+            where = f"\n  op made at {op.location}" if op.location else ""
+            raise errors.InvalidArgumentError(None, op, f"{error}{where}") from error
+        results = made if isinstance(made, tuple) else (made,)
+        for tensor, node in zip(op.outputs, results, strict=True):
+            if node is not None:
+                self.values[tensor] = node
+                if op.location is not None and not tensor.dtype._is_ref_dtype:
+                    self.sources.record(node, op.name, op.location.place)
+
+
+class _Describe:
+    """A message followed by the values of the data."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __call__(self, *data: Any) -> str:
+        shown = [str(d.tolist() if d.ndim else d.item()) for d in data]
+        return " ".join([self.message, *shown])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Describe) and self.message == other.message
+
+    def __hash__(self) -> int:
+        return hash(self.message)
+
+
+def _plain_name(dtype: DType) -> str:
+    return {"float32": "float", "float64": "double"}.get(dtype.name, dtype.name)
+
+
+def _shape_text(shape: Any) -> str:
+    sizes = ",".join("?" if d is None else str(d) for d in shape.as_list())
+    return f"[{sizes}]"
+
+
+def _variable_of(op: Operation) -> Operation:
+    while op.inputs:
+        op = op.inputs[0].op
+    return op
+
+
+def _culprits(op: Operation, inputs: Sequence[Node | None], node: Node) -> list[Tensor]:
+    """The inputs of `op` whose values are missing: the very node, or all that are not constant."""
+    exact = [t for t, n in zip(op.inputs, inputs, strict=True) if n is node]
+    if exact:
+        return exact
+    return [
+        t for t, n in zip(op.inputs, inputs, strict=True)
+        if n is not None and n.op != "const" and t.dtype.is_integer
+    ] or list(op.inputs)  # fmt: skip
+
+
+def trace(
+    fetches: Sequence[Tensor],
+    targets: Sequence[Operation],
+    feeds: Mapping[Tensor, Feed],
+    done: set[Operation],
+    variable_type: Callable[[str], Any],
+) -> Traced:
+    """Trace the operations that the fetches and targets need.
+
+    Parameters
+    ----------
+    fetches : tensors whose values are wanted; references give the value at the end of the run.
+    targets : operations to run.
+    feeds : fed tensors.
+    done : operations that ran before, in an earlier part of the run.
+    variable_type : element type and shape of a variable that has a value, else None.
+
+    Raises
+    ------
+    Split : something must be run first.
+    errors.OpError : a placeholder is not fed, a variable has no value, shapes do not fit.
+    """
+    wanted = [*targets, *(t.op for t in fetches if t not in feeds)]
+    needed = needed_operations(wanted, feeds, done)
+    tracer = Tracer(feeds, variable_type)
+    for op in execution_order(needed, feeds):
+        if not _is_reference_only(op):
+            tracer.lower(op)
+    outputs = [tracer.runtime(_fetched(tracer, t)) for t in fetches]
+    updates = [
+        Update(name, node) for name, node in tracer.state.items()
+        if tracer.variable_inputs.get(name) is not node
+    ]  # fmt: skip
+    inputs = (*tracer.feed_inputs.values(), *tracer.variable_inputs.values())
+    program = Program(
+        inputs, tuple(outputs), tuple(updates), tuple(tracer.effects), tracer.sources
+    )
+    return Traced(program, list(tracer.feed_inputs), tracer.assumed)
+
+
+def _is_reference_only(op: Operation) -> bool:
+    """Variables and their cached reads do nothing by themselves: they are read where used."""
+    if op.type == "VariableV2":
+        return True
+    return op.type == "Identity" and op.inputs[0].dtype._is_ref_dtype
+
+
+def _fetched(tracer: Tracer, tensor: Tensor) -> Node:
+    node = tracer.value_of(tensor)
+    assert node is not None
+    return node
+
+
