@@ -101,7 +101,7 @@ def _writer(op: Operation) -> Callable[[Arrays], list[Arrays]]:
     stream, end = op.attrs["output_stream"], op.attrs["end"]
 
     def write(text: Arrays) -> list[Arrays]:
-        line = text.item().decode("utf-8", "replace") + end
+        line = np.asarray(text).item().decode("utf-8", "replace") + end
         if stream.startswith("file://"):
             with open(stream.removeprefix("file://"), "a", encoding="utf-8") as file:
                 file.write(line)
