@@ -17,6 +17,7 @@ from graphflow.ir.node import Program
 from graphflow.lowering.tasks import lower_tasks
 from graphflow.rewrite.pipeline import rewrite_program
 from graphflow.schedule.group import group_program
+from graphflow.schedule.split import split_reductions
 from graphflow.schedule.plan import MemoryPlan, Task, order_for_updates, plan_memory
 
 
@@ -61,6 +62,8 @@ def compile_program(program: Program, options: Options) -> CompiledProgram:
     watch("program", program)
     program = rewrite_program(program, options.level)
     watch("rewritten", program)
+    if options.level > 0:
+        program = split_reductions(program)
     groups, overwritten = order_for_updates(program, group_program(program, options.level))
     watch("groups", groups)
     tasks = lower_tasks(program, groups)

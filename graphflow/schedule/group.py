@@ -86,6 +86,8 @@ def operand_index(node: Node, index: Index, group: Group) -> list[Index | None]:
     op = node.op
     if node.prim.kind == "pointwise":
         return [index] * len(node.inputs)
+    if not node.inputs:
+        return []
     source = node.inputs[0]
     if op == "broadcast":
         return [tuple(index[a] for a in node["axes"])]
@@ -446,7 +448,9 @@ class _Grouper:
 
         for node, indices in group.reach.items():
             host.reach.setdefault(node, set()).update(moved(indices))
-            self.consumers[node] = [host if g is group else g for g in self.consumers[node]]
+            self.consumers[node] = [
+                host if g is group else g for g in self.consumers.get(node, ())
+            ]
         for node, indices in group.members.items():
             host.members.setdefault(node, set()).update(moved(indices))
         host.roots += group.roots
