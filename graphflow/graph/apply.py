@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphflow.graph.convert import convert
-from graphflow.graph.default import graph_from_inputs, name_scope
+from graphflow.graph.default import get_default_graph, graph_from_inputs
 from graphflow.graph.dtypes import DType, as_dtype
+from graphflow.graph.graph import Graph
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 
@@ -94,10 +95,20 @@ class Signature:
         if len(values) != len(self._inputs):
             raise TypeError(f"{self.op_type} takes {len(self._inputs)} inputs, got {len(values)}")
         graph = graph_from_inputs(_flatten(values))
-        with graph.as_default(), name_scope(self.op_type if name is None else name) as scope:
+        if graph is get_default_graph():
+            return self._make(graph, values, name, attrs)
+        with graph.as_default():
+            return self._make(graph, values, name, attrs)
+
+    def _make(
+        self, graph: Graph, values: Sequence[Any], name: str | None, attrs: dict[str, Any]
+    ) -> Operation:
+        with graph.name_scope(self.op_type if name is None else name) as scope:
             call = _Call(self, attrs)
             for declared, value in zip(self._inputs, values, strict=True):
                 call.add(declared, value)
+            if not call.references:
+                return graph.create_op(self.op_type, call.tensors, call.attrs, scope or name)
             with contextlib.ExitStack() as stack:
                 for reference in call.references:
                     stack.enter_context(graph.colocate_with(reference))

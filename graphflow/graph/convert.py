@@ -117,12 +117,12 @@ def convert(
     name: str | None = None,
     preferred_dtype: Any = None,
     as_ref: bool = False,
-    accepted: tuple[type, ...] = (Tensor,),
+    accepted: Any = (Tensor,),
 ) -> Any:
     """Convert as `convert_to_tensor` does; with `as_ref`, a variable gives its reference."""
     wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(value, Tensor):
-        _check_dtype(value, wanted, repr(value))
+        _check_dtype(value, wanted, value)
         return value
     preferred = None if preferred_dtype is None else as_dtype(preferred_dtype)
     for base_type, function in _conversions_for(type(value)):
@@ -154,11 +154,11 @@ def _prefix(name: str | None) -> str:
     return "" if name is None else f"{name}: "
 
 
-def _check_dtype(value: Any, wanted: DType | None, text: str) -> None:
+def _check_dtype(value: Any, wanted: DType | None, shown: Any) -> None:
     if wanted is not None and not wanted.is_compatible_with(value.dtype):
         raise ValueError(
             f"Tensor conversion requested dtype {wanted.name} for Tensor with dtype "
-            f"{value.dtype.name}: {text}"
+            f"{value.dtype.name}: {shown!r}"
         )
 
 
@@ -195,7 +195,7 @@ def convert_to_tensor_or_indexed_slices(
 ) -> Any:
     """Return `value` as a tensor; an `IndexedSlices` as itself."""
     if isinstance(value, IndexedSlices):
-        _check_dtype(value, None if dtype is None else as_dtype(dtype), repr(str(value)))
+        _check_dtype(value, None if dtype is None else as_dtype(dtype), str(value))
         return value
     return convert(value, dtype, name)
 

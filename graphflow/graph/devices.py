@@ -62,7 +62,8 @@ def _format(fields: _Fields) -> str:
 
 
 def _merge(inner: _Fields, outer: _Fields) -> _Fields:
-    return _Fields(*[o if i is None else i for i, o in zip(inner, outer, strict=True)])
+    given = {key: value for key, value in inner._asdict().items() if value is not None}
+    return outer._replace(**given)
 
 
 class DeviceSpec:

@@ -100,7 +100,8 @@ class Dimension:
             return NotImplemented
         return Dimension(None if None in pair else pair[0] + pair[1])
 
-    __radd__ = __add__
+    def __radd__(self, other: Any) -> Any:
+        return self + other
 
     def __sub__(self, other: Any) -> Any:
         pair = self._pair(other)
@@ -117,7 +118,8 @@ class Dimension:
             return NotImplemented
         return Dimension(None if None in pair else pair[0] * pair[1])
 
-    __rmul__ = __mul__
+    def __rmul__(self, other: Any) -> Any:
+        return self * other
 
     def __floordiv__(self, other: Any) -> Any:
         pair = self._pair(other)
@@ -156,7 +158,8 @@ class Dimension:
 
     def assert_is_compatible_with(self, other: Any) -> None:
         """Raise ValueError unless both could be the same size."""
-        if not self.is_compatible_with(other):
+        # What is no size at all (NotImplemented) passes, as in TensorFlow.
+        if self.is_compatible_with(other) is False:
             raise ValueError(f"Dimensions {self} and {other} are not compatible")
 
     def merge_with(self, other: Any) -> Any:

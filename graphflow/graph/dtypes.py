@@ -204,7 +204,11 @@ _REFS = {
     )
     for t in ALL
 }
-_BY_NAME = {t.name: t for t in (*ALL, *_REFS.values())} | {"half": float16, "double": float64}
+_BY_NAME = {t.name: t for t in (*ALL, *_REFS.values())} | {
+    "half": float16,
+    "float": float32,
+    "double": float64,
+}
 _BY_ENUM = {t.as_datatype_enum: t for t in (*ALL, *_REFS.values())}
 _BY_NUMPY = {np.dtype(t._numpy): t for t in ALL if t._numpy is not None and t is not resource}
 _BY_PYTHON = {float: float32, bool: bool_, complex: complex128, str: string,
@@ -232,8 +236,9 @@ def as_dtype(value: Any) -> DType:
         dtype = np.dtype(value)
         if dtype.kind in "SUO":
             return string
-        if dtype.name == "bfloat16":
+        found = _BY_NUMPY.get(dtype)
+        if found is None and dtype.name == "bfloat16":  # asked last: `name` is slow
             return bfloat16
-        return _BY_NUMPY[dtype]
+        return found or _BY_NUMPY[dtype]
     except (KeyError, TypeError):
         raise TypeError(f"Cannot convert value {value!r} to a TensorFlow DType.") from None

@@ -55,8 +55,8 @@ class Tensor:
     OVERLOADABLE_OPERATORS = frozenset(
         f"__{name}__"
         for name in (
-            "add radd sub rsub mul rmul div rdiv truediv rtruediv floordiv rfloordiv mod rmod lt le "
-            "gt ge ne eq and rand or ror xor rxor getitem pow rpow invert neg abs matmul rmatmul"
+            "add radd sub rsub mul rmul div rdiv truediv rtruediv floordiv rfloordiv mod rmod lt "
+            "le gt ge ne eq and rand or ror xor rxor getitem pow rpow invert neg abs matmul rmatmul"
         ).split()
     )
     # Makes ``ndarray + tensor`` call the tensor's operator rather than NumPy's.
@@ -98,8 +98,8 @@ class Tensor:
         self._shape = merge_in_op(self._shape, as_shape(shape))
 
     def consumers(self) -> list[Operation]:
-        """Return the operations that take this tensor, in the order of their making."""
-        return list(dict.fromkeys(self._consumers))
+        """Return the operations that take this tensor, once for each of its uses."""
+        return list(self._consumers)
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
         """Compute the value in `session`, or in the default session."""
@@ -126,8 +126,8 @@ class Tensor:
     def _override_operator(operator: str, function: Callable[..., Any]) -> None:
         """Install what an operator of tensors does; each may be installed once."""
         existing = getattr(Tensor, operator, None)
-        # What `object` itself brings (``<`` and its like) does not count as installed.
-        if existing is not None and not isinstance(existing, type(object.__lt__)):
+        # What `object` itself brings (``<`` and its like), a slot wrapper, does not count.
+        if existing is not None and not isinstance(existing, type(object.__repr__)):
             raise ValueError(f"operator {operator} cannot be overwritten again on class {Tensor}.")
         if operator not in Tensor.OVERLOADABLE_OPERATORS:
             raise ValueError(f"Overriding {operator} is disallowed")

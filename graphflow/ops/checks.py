@@ -9,7 +9,9 @@ import logging
 import os
 import pprint
 import sys
+import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,12 @@ from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_n_to_tensor, is_dense_tensor_like
 from graphflow.graph.default import get_default_graph, name_scope
-from graphflow.graph.dtypes import FLOATING
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import SCALAR
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.identity import no_outputs, same_as_input
-from graphflow.ops.summarize import edge_elements, first_elements
+from graphflow.ops.summarize import assertion_text, edge_elements, first_elements
 
 Arrays = np.ndarray[Any, Any]
 
@@ -36,19 +37,33 @@ def _infer_assert(op: Operation) -> list[Any]:
     return []
 
 
+# The messages are values, not closures, so that equal operations give equal Programs.
+@dataclass(frozen=True)
+class _AssertionMessage:
+    limit: int
+
+    def __call__(self, *arrays: Arrays) -> str:
+        return assertion_text(arrays, self.limit)
+
+
+@dataclass(frozen=True)
+class _NumericsMessage:
+    message: str
+
+    def __call__(self, array: Arrays) -> str:
+        array = np.asarray(array)
+        found = [np.isinf(array).any() and "Inf", np.isnan(array).any() and "NaN"]
+        return f"{self.message} : Tensor had {' and '.join(word for word in found if word)} values"
+
+
 def _lower_assert(b: Any, op: Operation, condition: Any, *data: Any) -> Any:
-    b.check(condition, "InvalidArgumentError", "assertion failed:", data)
+    b.check(condition, "InvalidArgumentError", _AssertionMessage(op.attrs["summarize"]), data)
     return ()
 
 
 def _lower_check_numerics(b: Any, op: Operation, x: Any) -> Any:
-    axes = range(x.rank)
-    has_nan, has_inf = (b.reduce("or", found, axes) for found in (b.is_nan(x), b.is_inf(x)))
-    head = f"{op.attrs['message']} : Tensor had"
-    both = b.not_(b.and_(has_nan, has_inf))
-    b.check(both, "InvalidArgumentError", f"{head} Inf and NaN values", ())
-    b.check(b.not_(has_nan), "InvalidArgumentError", f"{head} NaN values", ())
-    b.check(b.not_(has_inf), "InvalidArgumentError", f"{head} Inf values", ())
+    finite = b.reduce("and", b.is_finite(x), range(x.rank))
+    b.check(finite, "InvalidArgumentError", _NumericsMessage(op.attrs["message"]), (x,))
     return b.identity(x)
 
 
@@ -57,18 +72,21 @@ def _check_numerics_gradient(op: Operation, gradient: Any) -> list[Any]:
     return [check_numerics(gradient, f"{found} {op.get_attr('message')!r}")]
 
 
-def _printer(op: Operation) -> Callable[..., None]:
-    """Return the function that a Print op calls, which counts its own calls."""
-    calls = 0
+# How often each Print op has printed, for its `first_n`; apart from the op, which never changes.
+_times_printed: weakref.WeakKeyDictionary[Operation, int] = weakref.WeakKeyDictionary()
 
-    def show(*arrays: Arrays) -> None:
-        nonlocal calls
-        calls += 1
-        if 0 <= op.attrs["first_n"] < calls:
-            return
-        limit = op.attrs["summarize"]
-        shown = "".join(f"[{first_elements(array, limit)}]" for array in arrays)
-        sys.stderr.write(f"{op.attrs['message']}{shown}\n")
+
+def _printer(op: Operation) -> Callable[..., list[Arrays]]:
+    """Return the function that a Print op calls."""
+
+    def show(*arrays: Arrays) -> list[Arrays]:
+        times = _times_printed.get(op, 0)
+        if not 0 <= op.attrs["first_n"] <= times:
+            _times_printed[op] = times + 1
+            limit = op.attrs["summarize"]
+            shown = "".join(f"[{first_elements(array, limit)}]" for array in arrays)
+            sys.stderr.write(f"{op.attrs['message']}{shown}\n")
+        return []
 
     return show
 
@@ -78,12 +96,12 @@ def _lower_print(b: Any, op: Operation, x: Any, *data: Any) -> Any:
     return b.identity(x)
 
 
-def _writer(op: Operation) -> Callable[[Arrays], None]:
+def _writer(op: Operation) -> Callable[[Arrays], list[Arrays]]:
     """Return the function that writes a text to the stream of a PrintV2 op."""
     stream, end = op.attrs["output_stream"], op.attrs["end"]
 
-    def write(text: Arrays) -> None:
-        line = text.item().decode("utf-8", "replace") + end
+    def write(text: Arrays) -> list[Arrays]:
+        line = np.asarray(text).item().decode("utf-8", "replace") + end
         if stream.startswith("file://"):
             with open(stream.removeprefix("file://"), "a", encoding="utf-8") as file:
                 file.write(line)
@@ -92,6 +110,7 @@ def _writer(op: Operation) -> Callable[[Arrays], None]:
             logging.getLogger("graphflow").log(level, line.rstrip("\n"))
         else:
             getattr(sys, stream).write(line)
+        return []
 
     return write
 
@@ -101,15 +120,15 @@ def _lower_print_v2(b: Any, op: Operation, text: Any) -> Any:
     return ()
 
 
-def _formatter(op: Operation) -> Callable[..., Arrays]:
+def _formatter(op: Operation) -> Callable[..., list[Arrays]]:
     pieces = op.attrs["template"].split(op.attrs["placeholder"])
     edge = op.attrs["summarize"]
 
-    def fill(*arrays: Arrays) -> Arrays:
+    def fill(*arrays: Arrays) -> list[Arrays]:
         text = pieces[0]
         for array, piece in zip(arrays, pieces[1:], strict=True):
             text += edge_elements(array, edge) + piece
-        return np.array(text.encode(), dtype=object)
+        return [np.array(text.encode(), dtype=object)]
 
     return fill
 
@@ -151,14 +170,15 @@ define_op(
     no_gradient="string output",
 )
 
+_CHECKABLE = (dtypes.bfloat16, dtypes.float16, dtypes.float32, dtypes.float64)
 _ASSERT = Signature("Assert", "condition: bool", "data: T...")
-_CHECK_NUMERICS = Signature("CheckNumerics", "tensor: T", T=FLOATING)
+_CHECK_NUMERICS = Signature("CheckNumerics", "tensor: T", T=_CHECKABLE)
 _PRINT = Signature("Print", "input: T", "data: U...")
 _PRINT_V2 = Signature("PrintV2", "input: string")
 _STRING_FORMAT = Signature("StringFormat", "inputs: T...")
 
 
-def Assert(  # noqa: N802  # TensorFlow's name
+def Assert(  # TensorFlow's name
     condition: Any, data: Sequence[Any], summarize: int | None = None, name: str | None = None
 ) -> Operation:
     """Return an operation that fails with InvalidArgumentError unless `condition` holds.
@@ -180,7 +200,7 @@ def Assert(  # noqa: N802  # TensorFlow's name
         with graph.name_scope("AssertGuard"):
             graph._skip_ids(8)
             operation = _ASSERT(condition, data, name="Assert", summarize=summarize)
-            graph._skip_ids(1 + len(tensors))
+            graph._skip_ids(1 + sum(is_dense_tensor_like(item) for item in data))
         return operation
 
 
@@ -189,9 +209,13 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor
     return _CHECK_NUMERICS(tensor, name=name, message=message).outputs[0]
 
 
-def Print(  # noqa: N802  # TensorFlow's name
-    input_: Any, data: Sequence[Any], message: str | None = None, first_n: int | None = None,
-    summarize: int | None = None, name: str | None = None,
+def Print(  # TensorFlow's name
+    input_: Any,
+    data: Sequence[Any],
+    message: str | None = None,
+    first_n: int | None = None,
+    summarize: int | None = None,
+    name: str | None = None,
 ) -> Tensor:
     """Return `input_`; whenever it is computed, a line with the values of `data` is printed.
 
@@ -210,7 +234,10 @@ def Print(  # noqa: N802  # TensorFlow's name
 
 
 def string_format(
-    template: str, inputs: Any, placeholder: str = "{}", summarize: int = 3,
+    template: str,
+    inputs: Any,
+    placeholder: str = "{}",
+    summarize: int = 3,
     name: str | None = None,
 ) -> Tensor:
     """Return `template` with each `placeholder` replaced by the text of one of `inputs`.
@@ -232,8 +259,12 @@ def string_format(
 
 
 def print_v2(
-    *inputs: Any, output_stream: Any = None, name: str | None = None, summarize: int = 3,
-    sep: str = " ", end: str = os.linesep,
+    *inputs: Any,
+    output_stream: Any = None,
+    name: str | None = None,
+    summarize: int = 3,
+    sep: str = " ",
+    end: str = os.linesep,
 ) -> Operation:
     """Return an operation that prints `inputs`, tensors as their values: ``tf.print``.
 

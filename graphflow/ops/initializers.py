@@ -58,7 +58,9 @@ def _filled(value: Any, shape: Any, dtype: Any, name: str) -> Tensor:
             return constant(value, dtype, sizes, scope)
         dims = constant(sizes, int32, name="shape_as_tensor")
         inputs = [dims, constant(value, dtype)]
-        return get_default_graph().create_op("Fill", inputs, {"index_type": int32}, scope).outputs[0]
+        return (
+            get_default_graph().create_op("Fill", inputs, {"index_type": int32}, scope).outputs[0]
+        )
 
 
 class Zeros(Initializer):
@@ -193,9 +195,7 @@ def _scaled_shape(shape: Any, partition_info: Any) -> list[int]:
 class UniformUnitScaling(Initializer):
     """Uniform, so that the scale of a linear layer's input is kept: ``factor * sqrt(3 / n)``."""
 
-    def __init__(
-        self, factor: float = 1.0, seed: int | None = None, dtype: Any = float32
-    ) -> None:
+    def __init__(self, factor: float = 1.0, seed: int | None = None, dtype: Any = float32) -> None:
         self.factor = factor
         self.seed = seed
         self.dtype = _floating(dtype)

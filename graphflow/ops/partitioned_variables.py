@@ -63,8 +63,7 @@ def partition(partitioner: Callable[..., Any], shape: TensorShape, dtype: DType)
     """Ask `partitioner` how to split a variable; ValueError when that cannot be done."""
     if not shape.is_fully_defined():
         raise ValueError(
-            "Shape of a new partitioned variable must be fully defined, but instead was "
-            f"{shape}."
+            f"Shape of a new partitioned variable must be fully defined, but instead was {shape}."
         )
     if not shape.rank:
         raise ValueError(f"A partitioned Variable must have rank at least 1, shape: {shape}")
@@ -80,8 +79,7 @@ def partition(partitioner: Callable[..., Any], shape: TensorShape, dtype: DType)
         raise ValueError(f"Partitioner returned zero partitions for some axes: {counts}")
     if sum(count > 1 for count in counts) > 1:
         raise ValueError(
-            "Can only slice a variable along one dimension: "
-            f"shape: {shape}, partitioning: {counts}"
+            f"Can only slice a variable along one dimension: shape: {shape}, partitioning: {counts}"
         )
     return Partitioning([int(size) for size in shape], list(counts))
 

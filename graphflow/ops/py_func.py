@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow import errors
 from graphflow.graph.apply import Signature
 from graphflow.graph.dtypes import as_dtype
 from graphflow.graph.opdef import define_op
@@ -14,56 +15,76 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import unknown_shape
 
 Arrays = np.ndarray[Any, Any]
+_CPP_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
 
 
 def _infer(op: Operation) -> list[Any]:
     return [(dtype, unknown_shape()) for dtype in op.attrs["Tout"]]
 
 
-def _checked(op: Operation) -> Callable[..., tuple[Arrays, ...]]:
+# What a Python error becomes, as in TensorFlow; any other becomes an UnknownError.
+_TRANSLATIONS: list[tuple[tuple[type[BaseException], ...], type[errors.OpError]]] = [
+    ((ValueError, TypeError), errors.InvalidArgumentError),
+    ((StopIteration,), errors.OutOfRangeError),
+    ((MemoryError,), errors.ResourceExhaustedError),
+    ((NotImplementedError,), errors.UnimplementedError),
+]
+
+
+def _checked(op: Operation) -> Callable[..., list[Arrays]]:
     """Return the user's function, its results made arrays of the promised types.
 
-    Raises
-    ------
-    ValueError : it returns another number of values than promised, or of other types.
+    The function that is returned raises InvalidArgumentError when there are more or fewer results
+    than promised, or other types; what the user's function raises is translated.
     """
     function, promised = op.attrs["function"], op.attrs["Tout"]
 
-    def call(*arrays: Arrays) -> tuple[Arrays, ...]:
-        results = function(*arrays)
+    def call(*arrays: Arrays) -> list[Arrays]:
+        try:
+            results = function(*arrays)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            for classes, translated in _TRANSLATIONS:
+                if isinstance(error, classes):
+                    raise translated(op.node_def, op, text) from error  # type: ignore[call-arg]
+            raise errors.UnknownError(op.node_def, op, text) from error
         if results is None:
             results = ()
         elif not isinstance(results, (list, tuple)):
             results = (results,)
-        elif len(promised) == 1 and len(results) != 1:
-            results = (results,)
         if len(results) != len(promised):
-            raise ValueError(
+            raise errors.InvalidArgumentError(
+                op.node_def,
+                op,
                 f"{op.name} returns {len(results)} values, but expects to see {len(promised)} "
-                "values."
+                "values.",
             )
-        return tuple(_checked_result(op, i, value) for i, value in enumerate(results))
+        return [_checked_result(op, i, value) for i, value in enumerate(results)]
 
     return call
 
 
 def _checked_result(op: Operation, index: int, value: Any) -> Arrays:
-    promised = op.attrs["Tout"][index]
-    if value is None:
-        raise ValueError(f"{op.name} returns None as value {index}")
-    array = np.asarray(value)
-    exact = isinstance(value, (np.ndarray, np.generic))
-    got = as_dtype(array.dtype)
-    if got is not promised and (exact or got.kind != promised.kind):
-        raise ValueError(
-            f"{index}-th value returned by {op.name} is {got.name}, but expects {promised.name}"
+    """Return one result as an array; its type must be the promised one, not just convertible."""
+    array = np.asarray(value, order="C")
+    if array.dtype.kind == "O" and not isinstance(value, np.ndarray):
+        text = f"Unsupported object type {type(value).__name__}"
+        raise errors.InternalError(op.node_def, op, text)
+    got, promised = as_dtype(array.dtype), op.attrs["Tout"][index]
+    if got is not promised:
+        raise errors.InvalidArgumentError(
+            op.node_def,
+            op,
+            f"{index}-th value returned by {op.name} is {_CPP_NAMES.get(got.name, got.name)}, "
+            f"but expects {_CPP_NAMES.get(promised.name, promised.name)}",
         )
-    if promised.kind == "string":
-        flat = [x.encode() if isinstance(x, str) else bytes(x) for x in array.ravel()]
-        result = np.empty(len(flat), dtype=object)
-        result[:] = flat
-        return result.reshape(array.shape)
-    return np.ascontiguousarray(array, dtype=promised.numpy).reshape(array.shape)
+    if got.kind != "string":
+        return array
+    result = np.empty(array.shape, dtype=object)
+    flat = result.reshape(-1)
+    for i, text in enumerate(array.ravel()):
+        flat[i] = text.encode() if isinstance(text, str) else bytes(text)
+    return result
 
 
 def _lower(b: Any, op: Operation, *inputs: Any) -> Any:
@@ -92,7 +113,7 @@ _PY_FUNC_STATELESS = Signature("PyFuncStateless", "input: Tin...")
 def py_func(
     func: Callable[..., Any],
     inp: Sequence[Any],
-    Tout: Any,  # noqa: N803  # TensorFlow's name
+    Tout: Any,  # TensorFlow's name
     stateful: bool = True,
     name: str | None = None,
 ) -> Any:
@@ -121,7 +142,7 @@ def py_func(
 def numpy_function(
     func: Callable[..., Any],
     inp: Sequence[Any],
-    Tout: Any,  # noqa: N803
+    Tout: Any,
     name: str | None = None,
 ) -> Any:
     """Return the results of a Python function of arrays: `py_func` with a state."""

@@ -37,7 +37,7 @@ def _target(op: Operation) -> Operation:
 def _names_without_value(names: Sequence[bytes]) -> Callable[..., Any]:
     def select(*has_value: Any) -> Any:
         missing = [name for name, known in zip(names, has_value, strict=True) if not known]
-        return np.array(missing, dtype=object)
+        return [np.array(missing, dtype=object)]
 
     return select
 
@@ -125,7 +125,7 @@ define_op(
 define_op(
     name="UninitializedNames",
     infer=lambda op: [(dtypes.string, TensorShape([None]))],
-    lower=lambda b, op, *has_value: b.host_call(
+    lower=lambda b, op, *has_value: b.call_python(
         _names_without_value(op.attrs["names"]), has_value, ((dtypes.string, None),)
     ),
     no_gradient="string output",
@@ -157,7 +157,10 @@ def variable_op_v2(
 
 
 def assign(
-    ref: Any, value: Any, validate_shape: bool | None = None, use_locking: bool | None = None,
+    ref: Any,
+    value: Any,
+    validate_shape: bool | None = None,
+    use_locking: bool | None = None,
     name: str | None = None,
 ) -> Tensor:
     """Give a variable a value.
@@ -225,4 +228,6 @@ def uninitialized_names(references: Sequence[Any], names: Sequence[str]) -> Tens
     """Return the names, a vector of text, of the variables that have no value."""
     has_value = [is_variable_initialized(reference) for reference in references]
     encoded = [name.encode() for name in names]
+    # TensorFlow masks a vector of names, with 30 operations: counted, see `_skip_ids`.
+    has_value[0].graph._skip_ids(29)
     return _UNINITIALIZED_NAMES(has_value, names=encoded, name="names").outputs[0]

@@ -11,10 +11,16 @@ from typing import Any
 
 import numpy as np
 
+_ESCAPES = {ord(c): f"\\{e}" for c, e in zip("\n\r\t\"'\\", "nrt\"'\\", strict=True)}
+
+
+def _plain_or_octal(byte: int) -> str:
+    return chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}"
+
 
 def _element(value: Any, quoted: bool) -> str:
     if isinstance(value, bytes):
-        text = value.decode("latin-1").encode("unicode_escape").decode().replace('"', '\\"')
+        text = "".join(_ESCAPES.get(byte) or _plain_or_octal(byte) for byte in value)
         return f'"{text}"' if quoted else text
     if isinstance(value, (bool, np.bool_)):
         return "1" if value else "0"
@@ -70,12 +76,16 @@ def edge_elements(array: Any, edge: int = 3) -> str:
 
 def _edges(array: np.ndarray[Any, Any], edge: int, depth: int) -> str:
     if array.ndim == 0:
-        return _element(array[()], quoted=depth > 0)
+        return _element(array[()], quoted=True)
+
+    def show(items: np.ndarray[Any, Any]) -> list[str]:
+        if array.ndim == 1:
+            return [_element(item, quoted=True) for item in items]
+        return [_edges(item, edge, depth + 1) for item in items]
+
     count = len(array)
-    parts = [_edges(item, edge, depth + 1) for item in array[:edge]]
-    if count > 2 * edge:
-        parts.append("...")
-    parts += [_edges(item, edge, depth + 1) for item in array[max(edge, count - edge) :]]
+    gap = ["..."] if count > 2 * edge else []
+    parts = [*show(array[:edge]), *gap, *show(array[max(edge, count - edge) :])]
     separator = " " if array.ndim == 1 else "\n" * (array.ndim - 1) + " " * (depth + 1)
     return f"[{separator.join(parts)}]"
 

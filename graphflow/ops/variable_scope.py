@@ -282,22 +282,20 @@ def get_local_variable(
 ) -> Any:  # fmt: skip
     """Return a variable that is not trained and not saved; arguments as in `get_variable`."""
     collections = [*(collections or ()), GraphKeys.LOCAL_VARIABLES]
-    return get_variable(
-        name, shape, dtype, initializer, regularizer, False, collections, **others
-    )
+    return get_variable(name, shape, dtype, initializer, regularizer, False, collections, **others)
 
 
 def no_regularizer(_: Any) -> None:
     """Regularize nothing: what a scope's regularizer is overridden with."""
 
 
-def _chain_getters(getter: Any, outer: Any) -> Any:
+def _chain_getters(inner: Any, outer: Any) -> Any:
     """Return a custom getter whose ordinary way is the scope's outer custom getter."""
     if outer is None:
-        return getter
+        return inner
 
-    def chained(inner: Any, *args: Any, **kwargs: Any) -> Any:
-        return getter(functools.partial(outer, inner), *args, **kwargs)
+    def chained(getter: Any, *args: Any, **kwargs: Any) -> Any:
+        return inner(functools.partial(outer, getter), *args, **kwargs)
 
     return chained
 
@@ -375,7 +373,7 @@ class _PureScope:
         scopes.current = self._old
 
 
-class variable_scope:  # noqa: N801  # TensorFlow's name
+class variable_scope:  # TensorFlow's name
     """Context manager for a variable scope.
 
     Parameters

@@ -8,6 +8,7 @@ under ``w/Initializer``), ``w``, ``w/Assign`` and ``w/read``. Reading it takes t
 from __future__ import annotations
 
 import enum
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -85,12 +86,14 @@ class _VariableType(type):
         creators = get_default_graph()._variable_creators
         if not creators:
             return make(*args, **kwargs)
-        names = ("initial_value", "trainable", "collections", "validate_shape", "caching_device",
-                 "name", "variable_def", "dtype")  # fmt: skip
-        kwargs.update(zip(names, args, strict=False))
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        bound = signature.bind(None, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = dict(bound.arguments)
+        del arguments["self"]
         for creator in creators:
             make = _chained(creator, make)
-        return make(**kwargs)
+        return make(**arguments)
 
 
 def _chained(creator: Callable[..., Any], make: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,7 +122,6 @@ class Variable(metaclass=_VariableType):
     ValueError : there is no initial value, or its shape is not known.
     """
 
-    SaveSliceInfo = SaveSliceInfo
     __array_priority__ = 100
 
     def __init__(
@@ -186,9 +188,7 @@ class Variable(metaclass=_VariableType):
             known = initial_value.shape if validate_shape else unknown_shape()
             shape = known if shape is None else as_shape(shape)
             self._initial_value = initial_value
-            self._variable = state.variable_op_v2(
-                shape, initial_value.dtype.base_dtype, name=scope
-            )
+            self._variable = state.variable_op_v2(shape, initial_value.dtype.base_dtype, name=scope)
             if validate_shape and not initial_value.shape.is_fully_defined():
                 raise ValueError(f"initial_value must have a shape specified: {initial_value}")
             guarded = guarded_initial_value(scope, initial_value)
@@ -314,7 +314,10 @@ class Variable(metaclass=_VariableType):
     # ---- writing
 
     def assign(
-        self, value: Any, use_locking: bool = False, name: str | None = None,
+        self,
+        value: Any,
+        use_locking: bool = False,
+        name: str | None = None,
         read_value: bool = True,
     ) -> Any:
         """Give it a value; return its reference afterwards, or the operation."""
@@ -322,7 +325,10 @@ class Variable(metaclass=_VariableType):
         return result if read_value else result.op
 
     def assign_add(
-        self, delta: Any, use_locking: bool = False, name: str | None = None,
+        self,
+        delta: Any,
+        use_locking: bool = False,
+        name: str | None = None,
         read_value: bool = True,
     ) -> Any:
         """Add to it; return its reference afterwards, or the operation."""
@@ -330,7 +336,10 @@ class Variable(metaclass=_VariableType):
         return result if read_value else result.op
 
     def assign_sub(
-        self, delta: Any, use_locking: bool = False, name: str | None = None,
+        self,
+        delta: Any,
+        use_locking: bool = False,
+        name: str | None = None,
         read_value: bool = True,
     ) -> Any:
         """Subtract from it; return its reference afterwards, or the operation."""
@@ -363,6 +372,9 @@ class Variable(metaclass=_VariableType):
 
     def __repr__(self) -> str:
         return f"<tf.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
+
+
+Variable.SaveSliceInfo = SaveSliceInfo  # type: ignore[attr-defined]  # TensorFlow nests it
 
 
 def _value_operator(operator: str) -> Callable[..., Any]:
