@@ -141,20 +141,24 @@ def _infer_select(op: Operation) -> list[Any]:
     return [(op.inputs[1].dtype.base_dtype, data)]
 
 
+def not_same_size(op: Operation, nodes: Sequence[Any], first: int, second: int) -> str:
+    """Return TensorFlow's message for two operands whose shapes should be equal and are not."""
+    shapes = ["[" + ",".join(map(str, nodes[k].shape)) + "]" for k in (first, second)]
+    return (
+        f"Inputs to operation {op.name} of type {op.type} must have the same size and shape.  "
+        f"Input {first}: {shapes[0]} != input {second}: {shapes[1]}"
+    )
+
+
 def _lower_select(b: Any, op: Operation, condition: Any, x: Any, y: Any) -> Any:
     """The condition has the operands' shape, or is a scalar, or a vector that chooses rows."""
+    nodes = (condition, x, y)
     if not shapes_equal(x.shape, y.shape):
-        raise ValueError(
-            "'then' and 'else' must have the same size.  but received: "
-            f"{list(x.shape)} vs. {list(y.shape)}"
-        )
+        raise ValueError(not_same_size(op, nodes, 1, 2))
     if condition.rank == 1 and x.rank > 1 and dims_equal(condition.shape[0], x.shape[0]):
         condition = b.broadcast(condition, x.shape, (0,))
     elif condition.rank and not shapes_equal(condition.shape, x.shape):
-        raise ValueError(
-            "'cond' must be a scalar, a vector of as many elements as 'then' has rows, or have its "
-            f"shape, got {list(condition.shape)} and {list(x.shape)}"
-        )
+        raise ValueError(not_same_size(op, nodes, 0, 1))
     return _chosen(b, op, condition, x, y)
 
 

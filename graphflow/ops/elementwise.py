@@ -20,9 +20,10 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, as_shape, merge_in_op, unknown_shape
 from graphflow.graph.tensor import Tensor
+from graphflow.ir.dims import shapes_equal
 from graphflow.ops.broadcasting import define_binary, sum_to_operands
 from graphflow.ops.casting import cast
-from graphflow.ops.comparison import greater, greater_equal, less_equal, where
+from graphflow.ops.comparison import greater, greater_equal, less_equal, not_same_size, where
 from graphflow.ops.creation import ones_like, zeros_like
 from graphflow.ops.division import (
     all_of,
@@ -113,12 +114,9 @@ def _lower_xlogy(b: Any, op: Operation, x: Any, y: Any) -> Any:
 
 def _lower_add_n(b: Any, op: Operation, *xs: Any) -> Any:
     total = xs[0]
-    for x in xs[1:]:
-        if x.shape != total.shape:
-            raise ValueError(
-                f"Inputs to operation {op.name} of type {op.type} must have the same size and "
-                f"shape.  Input 0: {list(total.shape)} != input: {list(x.shape)}"
-            )
+    for k, x in enumerate(xs[1:], start=1):
+        if not shapes_equal(x.shape, xs[0].shape):
+            raise ValueError(not_same_size(op, xs, 0, k))
         total = b.add(total, x)
     return total
 

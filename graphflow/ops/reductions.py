@@ -76,24 +76,15 @@ def _reduced_shape(full: TensorShape, indices: Tensor, keep_dims: bool) -> Tenso
 
 
 def _axes(b: Any, x: Any, indices: Any) -> list[int]:
-    """The axes of a reduction, from 0 up, each once.
-
-    Raises
-    ------
-    ValueError : an axis is out of range or given twice.
-    """
+    """The axes of a reduction, from 0 up; ValueError for one out of range."""
     axes = []
     for axis in b.static_ints(indices):
         if not -x.rank <= axis < x.rank:
             raise ValueError(
                 f"Invalid reduction dimension ({axis} for input with {x.rank} dimension(s)"
             )
-        if axis % x.rank in axes:
-            raise ValueError(
-                f"Invalid reduction arguments: Axes contains duplicate dimension: {axis % x.rank}"
-            )
         axes.append(int(axis % x.rank))
-    return axes
+    return sorted(set(axes))
 
 
 # ---- lowerings: lower(b, x, axes, keep_dims)
