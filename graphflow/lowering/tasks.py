@@ -28,7 +28,11 @@ from graphflow.schedule.plan import Task
 
 def lower_tasks(program: Program, groups: Sequence[Group]) -> list[Task]:
     """Lower every group, in order."""
-    return [_lower(group, number) for number, group in enumerate(groups)]
+    results: dict[Node, list[Node]] = {}
+    for node in program.nodes():
+        if node.op == "result":
+            results.setdefault(node.inputs[0], []).append(node)
+    return [_lower(group, number, results) for number, group in enumerate(groups)]
 
 
 def task_name(group: Group, number: int) -> str:
@@ -38,7 +42,7 @@ def task_name(group: Group, number: int) -> str:
     return "_".join([f"k{number}", *(words or [group.kind])])
 
 
-def _lower(group: Group, number: int) -> Task:
+def _lower(group: Group, number: int, results: dict[Node, list[Node]]) -> Task:
     name = task_name(group, number)
     if group.kind == "loops":
         return _lower_loops(group, name)
@@ -48,11 +52,9 @@ def _lower(group: Group, number: int) -> Task:
     assert node is not None
     if group.kind == "scatter":
         return _lower_scatter(group, node, name)
-    reads = list(dict.fromkeys(storage(i) for i in node.inputs if i.prim.kind != "host" or i.op == "result"))  # noqa: E501
-    reads = [r for r in reads if r.prim.kind != "check"]
-    writes = [n for n in group.whole if n.op == "result"]
-    if group.kind == "random":
-        writes = [node]
+    values = [i for i in node.inputs if i.op == "result" or i.prim.kind not in ("host", "check")]
+    reads = list(dict.fromkeys(storage(i) for i in values))
+    writes = [node] if group.kind == "random" else results.get(node, [])
     return Task(group, group.kind, name, reads, writes)
 
 

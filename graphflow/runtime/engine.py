@@ -23,6 +23,7 @@ from graphflow.ir.types import TensorType
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.variables import VariableStore
+from graphflow.schedule.plan import OBJECT_KINDS
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Feed, Split, Traced, trace
 
@@ -176,12 +177,15 @@ class Engine:
         )  # fmt: skip
 
         def after() -> None:
+            instance.commit()
             self.store.mark_initialized(initializes)
             prepared.layout = self.store.layout
 
+        objects = any(u.value.dtype.kind in OBJECT_KINDS for u in compiled.program.updates)
+        needs_commit = bool(initializes or instance.pending or objects)
         prepared.run = instance.callable(
             [slots[n] for n in inputs], [n.shape for n in inputs],
-            list(range(len(request.tensors))), "list", None, after if initializes else None,
+            list(range(len(request.tensors))), "list", None, after if needs_commit else None,
         )  # fmt: skip
         if self.listener is not None:
             self.listener(compiled, prepared)
@@ -202,7 +206,9 @@ class Engine:
             return None
         prepared = known.latest
         assert prepared is not None
-        if prepared.initializes or prepared.layout != self.store.layout:
+        if prepared.initializes or prepared.instance.has_objects:
+            return None
+        if len(prepared.instance.segments) > 1 or prepared.layout != self.store.layout:
             return None
         if prepared.arguments != list(range(len(request.fed))):
             return None

@@ -23,6 +23,7 @@ from graphflow.ir.walk import expressions
 from graphflow.schedule.group import Group, order_groups, storage
 
 ALIGNMENT = 64
+OBJECT_KINDS = ("string", "resource")
 
 
 @dataclass(eq=False)
@@ -94,9 +95,13 @@ class MemoryPlan:
     slots: list[Slot] = field(default_factory=list)
     by_node: dict[Node, Slot] = field(default_factory=dict)
     copies: list[tuple[Slot, Slot]] = field(default_factory=list)  # (to, from), at the end
-    outputs: list[Slot] = field(default_factory=list)  # one for each output of the Program
+    outputs: list[Slot | None] = field(default_factory=list)  # per output; None for an object
     updated: list[tuple[str, TensorType]] = field(default_factory=list)
     in_place: set[str] = field(default_factory=set)  # variables written over directly
+
+    def holds(self, node: Node) -> bool:
+        """Whether the node's value lies in memory; text is kept as Python objects beside it."""
+        return node.dtype.kind not in OBJECT_KINDS
 
     def new(self, kind: str, type: TensorType, node: Node | None = None, name: str = "") -> Slot:
         """Add a slot."""
@@ -197,16 +202,16 @@ def plan_memory(program: Program, tasks: Sequence[Task], overwritten: set[str]) 
     overwritten : variables that order allows to be written over (see `order_for_updates`).
     """
     plan = MemoryPlan()
-    for node in program.inputs:
+    for node in filter(plan.holds, program.inputs):
         kind = "feed" if node["source"] == "feed" else "variable"
         plan.by_node[node] = plan.new(kind, node.type, node, node["name"])
     variables = {s.name: s for s in plan.slots if s.kind == "variable"}
     targets = {storage(u.value): u.variable for u in program.updates if u.variable in overwritten}
     outputs = {storage(n) for n in program.outputs}
     for position, task in enumerate(tasks):
-        for node in task.reads:
+        for node in filter(plan.holds, task.reads):
             _slot_of(plan, node).last = position
-        for node in task.writes:
+        for node in filter(plan.holds, task.writes):
             slot = plan.by_node.get(node)
             if slot is None:
                 kind = "output" if node in outputs else "arena"
@@ -235,7 +240,7 @@ def _slot_of(plan: MemoryPlan, node: Node) -> Slot:
 
 def _extend_lives(plan: MemoryPlan, program: Program, end: int) -> None:
     """What outputs and updates need lives until the copies at the end."""
-    for node in (*program.outputs, *(u.value for u in program.updates)):
+    for node in filter(plan.holds, (*program.outputs, *(u.value for u in program.updates))):
         _slot_of(plan, storage(node)).last = end
 
 
@@ -245,7 +250,7 @@ def _reuse_in_place(
 ) -> None:  # fmt: skip
     """Let the task's results take over variables, or operands that die here."""
     taken: set[Slot] = set()
-    for node in task.writes:
+    for node in filter(plan.holds, task.writes):
         slot = plan.by_node[node]
         if slot.kind != "arena" or slot.first != position:
             continue
@@ -253,7 +258,7 @@ def _reuse_in_place(
         candidates = [variable] if variable is not None else []
         if node not in targets:
             candidates += [
-                plan.by_node[n] for n in task.reads
+                plan.by_node[n] for n in filter(plan.holds, task.reads)
                 if plan.by_node[n].kind == "arena" and plan.by_node[n].home().last == position
             ]  # fmt: skip
         for candidate in candidates:
@@ -288,6 +293,8 @@ def _commit(plan: MemoryPlan, program: Program, variables: dict[str, Slot]) -> N
     commits: list[tuple[Slot, Slot]] = []
     for update in program.updates:
         plan.updated.append((update.variable, update.value.type))
+        if not plan.holds(update.value):
+            continue
         value = _slot_of(plan, storage(update.value))
         variable = variables.get(update.variable)
         if variable is not None and value.home() is variable:
@@ -308,6 +315,9 @@ def _collect_outputs(plan: MemoryPlan, program: Program) -> None:
     used: set[Slot] = set()
     copies = []
     for node in program.outputs:
+        if not plan.holds(node):
+            plan.outputs.append(None)
+            continue
         slot = _slot_of(plan, storage(node))
         if slot.kind != "output" or slot in used:
             source, slot = slot, plan.new("output", node.type, None)

@@ -219,7 +219,7 @@ class Tracer(Builder):
             return self.feed(tensor)
         source = tensor.op
         if tensor.dtype._is_ref_dtype:
-            if op is not None and op.definition.stateful:
+            if op is not None and op.definition.takes_reference and tensor is op.inputs[0]:
                 return None
             return self.read_variable(_variable_of(source))
         if source.type == "Identity" and source.inputs[0].dtype._is_ref_dtype and (
