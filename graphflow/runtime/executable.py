@@ -393,4 +393,5 @@ def _unwrapped(array: Array) -> Any:
 
 def constant_array(node: Node) -> Array:
     """The memory of a constant."""
-    return np.ascontiguousarray(node["value"].array)
+    array = node["value"].array
+    return array if array.dtype == object else np.ascontiguousarray(array)
