@@ -113,11 +113,21 @@ class KernelEmitter(ExprEmitter):
         for buffer in self.kernel.scratch:
             size = buffer.type.size
             assert isinstance(size, int)
+            size *= self.scratch_lanes()
             array = ir.ArrayType(memory_type(buffer.type.dtype), size)
             row = builder.alloca(array)
             row.align = 64
             row.type = POINTER  # llvmlite types it by its array; every other address is opaque
             self.pointers[buffer] = row
+
+    def scratch_lanes(self) -> int:
+        """How many rows of scratch a thread needs: one a lane where the vector loop is outside."""
+        around = [
+            s for s in statements(self.kernel.body)
+            if isinstance(s, Loop) and s.kind.endswith("vector")
+            and any(isinstance(inner, Loop) for inner in s.body)
+        ]  # fmt: skip
+        return max((vector_width(s, self.target) for s in around), default=1)
 
     def emit_body(self, body: Sequence[Statement]) -> None:
         """Emit statements in order; accumulators end with the loop that fed them."""
