@@ -355,15 +355,20 @@ class _Grouper:
     # ---- placing and merging
 
     def visit_placed(self, node: Node, consumers: list[Group], forced: bool) -> None:
-        """Place a value in one group, merging its consumers where that is possible."""
+        """Place a value in one group, merging its consumers where that is possible.
+
+        The consumer with the largest domain comes first: smaller ones may join its outer axes.
+        """
         host: Group | None = None
-        for group in consumers:
+        for group in sorted(consumers, key=lambda g: -len(g.axes)):
             if not self.accepts(group, node):
                 continue
             if not self.free_of_cycles(group, consumers):
                 continue
             if host is None:
                 host = group
+                if node.prim.kind == "reduce":
+                    self.align_reduction(host, node)
             elif self.merge(host, group, node):
                 consumers = [host if g is group else g for g in consumers]
         others = [g for g in dict.fromkeys(consumers) if g is not host]
@@ -373,8 +378,6 @@ class _Grouper:
             host = self.own_group(node)
             self.store(node, host)
         else:
-            if node.prim.kind == "reduce":
-                self.align_reduction(host, node)
             self.place(node, host)
             if others or forced:
                 self.store(node, host)
