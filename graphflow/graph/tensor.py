@@ -125,9 +125,8 @@ class Tensor:
     @staticmethod
     def _override_operator(operator: str, function: Callable[..., Any]) -> None:
         """Install what an operator of tensors does; each may be installed once."""
-        existing = getattr(Tensor, operator, None)
-        # What `object` itself brings (``<`` and its like), a slot wrapper, does not count.
-        if existing is not None and not isinstance(existing, type(object.__repr__)):
+        # Only the class's own dictionary counts: `object` brings ``<`` and `type` brings ``|``.
+        if operator in vars(Tensor):
             raise ValueError(f"operator {operator} cannot be overwritten again on class {Tensor}.")
         if operator not in Tensor.OVERLOADABLE_OPERATORS:
             raise ValueError(f"Overriding {operator} is disallowed")

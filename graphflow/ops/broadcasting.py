@@ -82,3 +82,13 @@ def sum_to_operands(op: Operation, *gradients: Any) -> list[Any]:
         None if g is None else RESHAPE(SUM(g, a, keep_dims=False).outputs[0], s).outputs[0]
         for g, a, s in zip(gradients, axes, shapes, strict=True)
     ]
+
+
+def sum_to_shape(gradient: Tensor, like: Tensor) -> Tensor:
+    """`gradient` summed to the shape of `like`, which broadcasts to the gradient's shape."""
+    if same_static_shape(gradient, like):
+        return gradient
+    target = SHAPE(like, out_type=int32).outputs[0]
+    whole = SHAPE(gradient, out_type=int32).outputs[0]
+    axes = _GRADIENT_ARGS(target, whole).outputs[0]
+    return RESHAPE(SUM(gradient, axes, keep_dims=False).outputs[0], target).outputs[0]
