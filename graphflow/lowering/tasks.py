@@ -61,7 +61,6 @@ def _lower(group: Group, number: int, results: dict[Node, list[Node]]) -> Task:
 
 def _finish(task: Task, kernel: Kernel) -> Task:
     task.kernel = kernel
-    task.stores = [s for s in statements(kernel.body) if isinstance(s, Store)]
     kernel.symbols = symbols_of(kernel)
     return task
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from graphflow.errors import CompilerError
 from graphflow.graph.dtypes import uint8
 from graphflow.ir.dims import evaluate
-from graphflow.ir.loops import Buffer, Kernel, Store
+from graphflow.ir.loops import Buffer, Kernel, Loop, Statement, Store, statements
 from graphflow.ir.node import Node, Program
 from graphflow.ir.types import TensorType
 from graphflow.ir.walk import expressions
@@ -35,7 +35,6 @@ class Task:
     kind : loops, gemm, scatter, random, check, host.
     reads, writes : stored values, by their storage node.
     buffers : the kernel's parameter for each of them, where a kernel reads them element by element.
-    stores : the kernel's stores, for the question whether memory may be reused in place.
     private : bytes that the step needs for itself.
     """
 
@@ -45,7 +44,6 @@ class Task:
     reads: list[Node]
     writes: list[Node]
     buffers: dict[Node, Buffer] = field(default_factory=dict)
-    stores: list[Store] = field(default_factory=list)
     kernel: Kernel | None = None
     private: int = 0
     workspace: Slot | None = None
@@ -176,20 +174,37 @@ def _dependents(groups: Sequence[Group], start: Group) -> set[Group]:
     return seen
 
 
-def reuse_is_safe(reads: Buffer, writes: Buffer, stores: Sequence[Store]) -> bool:
+def reuse_is_safe(reads: Buffer, writes: Buffer, body: Sequence[Statement]) -> bool:
     """Whether writing `writes` over the memory of `reads` leaves every read as it was.
 
-    True when the kernel reads the one only at the offset at which it then writes the other.
+    True when the kernel reads the one only at the offset at which it writes the other, and never in
+    a loop after the one that writes. (Within a loop's body all values are computed before any is
+    stored.)
     """
-    mine = [s for s in stores if s.buffer is writes]
-    if len(mine) != 1 or reads.type.dtype.size != writes.type.dtype.size:
+    stores = [s for s in statements(body) if isinstance(s, Store) and s.buffer is writes]
+    if len(stores) != 1 or reads.type.dtype.size != writes.type.dtype.size:
         return False
-    offset = mine[0].offset
-    body = list(stores)
+    offset = stores[0].offset
     for expr in expressions(body):
         if expr.name == "load" and expr.payload[0] is reads and expr.payload[1] != offset:
             return False
-    return True
+    return not _read_after(reads, stores[0], body)
+
+
+def _read_after(reads: Buffer, store: Store, body: Sequence[Statement]) -> bool:
+    """Whether a statement behind the list that holds `store` reads the buffer."""
+    for number, statement in enumerate(body):
+        if statement is store:
+            return any(_loads(reads, [s]) for s in body[number:] if isinstance(s, Loop))
+        if isinstance(statement, Loop) and store in list(statements(statement.body)):
+            if _read_after(reads, store, statement.body):
+                return True
+            return _loads(reads, body[number + 1 :])
+    return False
+
+
+def _loads(buffer: Buffer, body: Sequence[Statement]) -> bool:
+    return any(e.name == "load" and e.payload[0] is buffer for e in expressions(body))
 
 
 def plan_memory(program: Program, tasks: Sequence[Task], overwritten: set[str]) -> MemoryPlan:
@@ -251,6 +266,8 @@ def _reuse_in_place(
     """Let the task's results take over variables, or operands that die here."""
     taken: set[Slot] = set()
     for node in filter(plan.holds, task.writes):
+        if node.op in ("concat", "pad") and node in targets:
+            continue  # several steps write it, and later ones may still read the variable
         slot = plan.by_node[node]
         if slot.kind != "arena" or slot.first != position:
             continue
@@ -285,7 +302,10 @@ def _may_take_over(task: Task, slot: Slot, candidate: Slot) -> bool:
     if task.kind == "gemm" and task.node is not None:
         if candidate.node in [storage(i) for i in task.node.inputs]:
             return False
-    return reuse_is_safe(task.buffers[candidate.node], task.buffers[slot.node], task.stores)
+    assert task.kernel is not None
+    return reuse_is_safe(
+        task.buffers[candidate.node], task.buffers[slot.node], task.kernel.body
+    )
 
 
 def _commit(plan: MemoryPlan, program: Program, variables: dict[str, Slot]) -> None:
