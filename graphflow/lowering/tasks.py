@@ -52,10 +52,11 @@ def _lower(group: Group, number: int, results: dict[Node, list[Node]]) -> Task:
     assert node is not None
     if group.kind == "scatter":
         return _lower_scatter(group, node, name)
+    if group.kind == "random":
+        return _lower_random(group, node, name)
     values = [i for i in node.inputs if i.op == "result" or i.prim.kind not in ("host", "check")]
     reads = list(dict.fromkeys(storage(i) for i in values))
-    writes = [node] if group.kind == "random" else results.get(node, [])
-    return Task(group, group.kind, name, reads, writes)
+    return Task(group, group.kind, name, reads, results.get(node, []))
 
 
 def _finish(task: Task, kernel: Kernel) -> Task:
@@ -125,6 +126,19 @@ def _lower_scatter(group: Group, node: Node, name: str) -> Task:
     kernel.work = 4.0 * count * (row_size if isinstance(row_size, int) else 1000)
     reads = list(dict.fromkeys([target, indices, updates]))
     return _finish(Task(group, "scatter", name, reads, [node], buffers), kernel)
+
+
+def _lower_random(group: Group, node: Node, name: str) -> Task:
+    """A kernel without loops: what draws is emitted as a whole (`codegen.random`)."""
+    operands = [storage(i) for i in node.inputs]
+    buffers = {operand: Buffer(f"in{k}", operand.type) for k, operand in enumerate(operands)}
+    out = Buffer("out", node.type, "out")
+    # A bound may be given twice, so the parameters are listed by operand.
+    kernel = Kernel(name, [*(buffers[operand] for operand in operands), out], [])
+    size = node.type.size
+    kernel.symbols = sorted(size.symbols()) if isinstance(size, SymDim) else []
+    reads = list(dict.fromkeys(operands))
+    return Task(group, "random", name, reads, [node], {**buffers, node: out}, kernel=kernel)
 
 
 def _combined(mode: str, old: Expr, new: Expr) -> Expr:

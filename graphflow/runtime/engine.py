@@ -17,6 +17,7 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.compiler import CompiledProgram, Options, compile_program
+from graphflow.graph.dtypes import uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.types import TensorType
@@ -187,6 +188,8 @@ class Engine:
     def compile(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
         traced = self.traced(request, plan, values)
         compiled = compile_program(traced.program, self.options)
+        for name, value in traced.hidden.items():
+            self.store.set(name, value, uint64)
         instance = Instance(compiled, self.store, {})
         initializes = [
             name for name, _ in compiled.memory.updated if not self.store.is_initialized(name)
