@@ -1,4 +1,4 @@
-"""Activation functions: Relu, Relu6, LeakyRelu, Elu, Selu, Softplus, Softsign and their gradients.
+"""Activation functions: Relu, Relu6, LeakyRelu, Elu, Selu, Softsign and their gradients.
 
 The gradients of TensorFlow 1.15 are ops of their own (``ReluGrad`` and so on), with gradients in
 turn. At the kinks they are TensorFlow's: zero for relu at 0 and for relu6 at 0 and 6, `alpha` for
@@ -34,7 +34,6 @@ __all__ = [
     "relu",
     "relu6",
     "selu",
-    "softplus",
     "softsign",
 ]
 
@@ -120,12 +119,6 @@ def _exponential_gradient(grad: Signature) -> Any:
     return gradient
 
 
-def _softplus_grad_gradient(op: Operation, g: Any) -> list[Any]:
-    gradient, x = op.inputs
-    second = g * gradient / (exp(-x) + 2.0 + exp(x))
-    return [_SOFTPLUS_GRAD(g, x).outputs[0], second]
-
-
 def _alpha(op: Operation) -> dict[str, Any]:
     return {"alpha": op.attrs["alpha"]} if "alpha" in op.attrs else {}
 
@@ -135,14 +128,12 @@ _RELU6 = Signature("Relu6", "features: T", T=_REALS)
 _LEAKY_RELU = Signature("LeakyRelu", "features: T", T=_FLOATS)
 _ELU = Signature("Elu", "features: T", T=_FLOATS)
 _SELU = Signature("Selu", "features: T", T=_FLOATS)
-_SOFTPLUS = Signature("Softplus", "features: T", T=_FLOATS)
 _SOFTSIGN = Signature("Softsign", "features: T", T=_FLOATS)
 _RELU_GRAD = Signature("ReluGrad", "gradients: T", "features: T", T=_REALS)
 _RELU6_GRAD = Signature("Relu6Grad", "gradients: T", "features: T", T=_REALS)
 _LEAKY_RELU_GRAD = Signature("LeakyReluGrad", "gradients: T", "features: T", T=_FLOATS)
 _ELU_GRAD = Signature("EluGrad", "gradients: T", "outputs: T", T=_FLOATS)
 _SELU_GRAD = Signature("SeluGrad", "gradients: T", "outputs: T", T=_FLOATS)
-_SOFTPLUS_GRAD = Signature("SoftplusGrad", "gradients: T", "features: T", T=_FLOATS)
 _SOFTSIGN_GRAD = Signature("SoftsignGrad", "gradients: T", "features: T", T=_FLOATS)
 
 define_op(
@@ -206,18 +197,6 @@ define_op(
     gradient=_exponential_gradient(_SELU_GRAD),
 )
 define_op(
-    name="Softplus",
-    infer=same_as_input,
-    lower=lambda b, op, x: b.softplus(x),
-    gradient=lambda op, g: [_SOFTPLUS_GRAD(g, op.inputs[0]).outputs[0]],
-)
-define_op(
-    name="SoftplusGrad",
-    infer=_infer_gradient,
-    lower=lambda b, op, g, x: b.mul(g, b.sigmoid(x)),
-    gradient=_softplus_grad_gradient,
-)
-define_op(
     name="Softsign",
     infer=same_as_input,
     lower=_lower_softsign,
@@ -268,11 +247,6 @@ def crelu(features: Any, name: str | None = None, axis: int = -1) -> Tensor:
     with name_scope(name, "CRelu", [features]) as scope:
         features = convert_to_tensor(features, name="features")
         return relu(concat([features, -features], axis, name=scope))
-
-
-def softplus(features: Any, name: str | None = None) -> Tensor:
-    """Return ``log(exp(features) + 1)``."""
-    return _SOFTPLUS(features, name=name).outputs[0]
 
 
 def softsign(features: Any, name: str | None = None) -> Tensor:
