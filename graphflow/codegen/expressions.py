@@ -327,7 +327,10 @@ class ExprEmitter:
         dtype, builder = buffer.type.dtype, self.builder
         element = memory_type(dtype)
         size = max(dtype.size, 1)
-        if self.lanes == 1 or not self.varies(offset):
+        if self.in_lanes(buffer, offset):
+            address = self.address(buffer, self.lane_offset(offset))
+            raw = builder.load(address, align=size, typ=widen(element, self.lanes))
+        elif self.lanes == 1 or not self.varies(offset):
             raw = builder.load(
                 self.address(buffer, self.index_scalar(offset)), align=size, typ=element
             )
@@ -337,6 +340,16 @@ class ExprEmitter:
         else:
             raw = self.gather(buffer, element, self.index_vector(offset))
         return from_memory(builder, raw, dtype)
+
+    def in_lanes(self, buffer: Buffer, offset: IndexExpr) -> bool:
+        """Whether scratch is addressed inside a vector loop around it: then each lane has its own.
+
+        This is so in a reduction over rows; element k of the scratch row is a vector.
+        """
+        return buffer.role == "scratch" and self.lanes > 1 and not self.varies(offset)
+
+    def lane_offset(self, offset: IndexExpr) -> ir.Value:
+        return self.builder.mul(self.index_scalar(offset), ir.Constant(I64, self.lanes))
 
     def gather(self, buffer: Buffer, element: ir.Type, offsets: ir.Value) -> ir.Value:
         builder = self.builder
@@ -358,6 +371,10 @@ class ExprEmitter:
             )
             return
         raw = to_memory(builder, self.value(store.value, vector=True), dtype)
+        if self.in_lanes(store.buffer, store.offset):
+            address = self.address(store.buffer, self.lane_offset(store.offset))
+            builder.store(raw, address, align=size)
+            return
         if self.is_contiguous(store.offset):
             address = self.address(store.buffer, self.index_scalar(store.offset))
             builder.store(raw, address, align=size)

@@ -113,15 +113,31 @@ class KernelEmitter(ExprEmitter):
         for buffer in self.kernel.scratch:
             size = buffer.type.size
             assert isinstance(size, int)
+            size *= self.scratch_lanes()
             array = ir.ArrayType(memory_type(buffer.type.dtype), size)
             row = builder.alloca(array)
             row.align = 64
             row.type = POINTER  # llvmlite types it by its array; every other address is opaque
             self.pointers[buffer] = row
 
+    def scratch_lanes(self) -> int:
+        """How many rows of scratch a thread needs: one a lane where the vector loop is outside."""
+        around = [
+            s for s in statements(self.kernel.body)
+            if isinstance(s, Loop) and s.kind.endswith("vector")
+            and any(isinstance(inner, Loop) for inner in s.body)
+        ]  # fmt: skip
+        return max((vector_width(s, self.target) for s in around), default=1)
+
     def emit_body(self, body: Sequence[Statement]) -> None:
-        """Emit statements in order; accumulators end with the loop that fed them."""
-        for statement in body:
+        """Emit statements in order; accumulators end with the loop that fed them.
+
+        Values are computed before anything is stored, so that a store over a buffer that is read
+        at the same place changes nothing.
+        """
+        for number, statement in enumerate(body):
+            if isinstance(statement, Store):
+                self.compute_stored(body[number:])
             if isinstance(statement, Loop):
                 self.emit_loop(statement)
                 self.finish_accumulators()
@@ -131,6 +147,13 @@ class KernelEmitter(ExprEmitter):
                 self.declare(statement.local)
             else:
                 self.accumulate(statement)
+
+    def compute_stored(self, body: Sequence[Statement]) -> None:
+        """Compute the values of the stores with which `body` begins."""
+        for statement in body:
+            if not isinstance(statement, Store):
+                break
+            self.value(statement.value)
 
     # ---- loops
 
@@ -437,6 +460,8 @@ def emit_epilogue(
     emitter.load_arguments(args, kernel.buffers, kernel.symbols, first_slot)
     emitter.vector_axis = axes[-1]
     emitter.levels.append(Level(dict(zip(axes, place, strict=True))))
-    for store in kernel.body:
-        assert isinstance(store, Store)
+    stores = [s for s in kernel.body if isinstance(s, Store)]
+    for store in stores:
+        emitter.value(store.value)
+    for store in stores:
         emitter.emit_store(store)

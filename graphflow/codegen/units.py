@@ -14,6 +14,7 @@ from llvmlite import ir
 
 from graphflow.codegen.gemm import GemmSpec, emit_gemm
 from graphflow.codegen.kernel import emit_epilogue, emit_kernel, parallel_extent
+from graphflow.codegen.random import emit_random, unit_count, unit_cycles
 from graphflow.codegen.target import host_target
 from graphflow.ir.dims import Dim, SymDim
 from graphflow.ir.index import Axis
@@ -65,6 +66,8 @@ def unit_of(task: Task, threads: int) -> CodeUnit | None:
         return None
     if task.kind == "gemm":
         return _product_unit(task, threads)
+    if task.kind == "random":
+        return _random_unit(task)
     kernel = task.kernel
 
     def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], int]:
@@ -77,6 +80,19 @@ def unit_of(task: Task, threads: int) -> CodeUnit | None:
     return CodeUnit(kernel_key(kernel), emit)
 
 
+def _random_unit(task: Task) -> CodeUnit:
+    node, kernel = task.node, task.kernel
+    assert node is not None and kernel is not None
+    kind, target = node["kind"], host_target()
+
+    def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], int]:
+        function = emit_random(module, kernel, kind, target, prefix)
+        extent = unit_count(node.type.size, node.dtype, target)
+        return [Phase(function.name, extent, unit_cycles(kind, target))], 0
+
+    return CodeUnit(kernel_key(kernel, f"random {kind}"), emit)
+
+
 def product_spec(node: Node) -> GemmSpec:
     """The matrix product that a node asks for."""
     a, b = node.inputs
@@ -87,9 +103,7 @@ def product_spec(node: Node) -> GemmSpec:
         batch *= dim
     strides = [0 if batch > 1 and product_operand(o) is not o else None for o in (a, b)]
     dtype = "f64" if node.dtype.size == 8 else "f32"
-    return GemmSpec(
-        dtype, m, n, k, batch, strides[0], strides[1], node["trans_a"], node["trans_b"]
-    )
+    return GemmSpec(dtype, m, n, k, batch, strides[0], strides[1], node["trans_a"], node["trans_b"])
 
 
 def _product_unit(task: Task, threads: int) -> CodeUnit:

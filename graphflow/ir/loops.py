@@ -12,7 +12,7 @@ and accumulations. The text form reads like the code it stands for:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -20,6 +20,9 @@ from graphflow.graph.dtypes import DType
 from graphflow.ir.dims import Dim
 from graphflow.ir.index import Axis, IndexExpr
 from graphflow.ir.types import TensorType
+
+
+_NO_NAMES: Mapping[int, str] = {}
 
 
 @dataclass(eq=False)
@@ -181,9 +184,14 @@ def statements(body: Sequence[Statement]) -> Iterator[Statement]:
             yield from statements(statement.body)
 
 
-def expr_text(root: Expr) -> str:
-    """An expression in prefix notation, cut off where it gets long; iterative, as chains are deep."""
-    texts: dict[int, str] = {}
+def expr_text(root: Expr, names: Mapping[int, str] = _NO_NAMES) -> str:
+    """An expression in prefix notation, iteratively as chains are deep.
+
+    `names` gives the names of expressions that are written elsewhere, by identity. What gets too
+    long to read is cut off.
+    """
+    texts: dict[int, str] = dict(names)
+    texts.pop(id(root), None)
     stack = [(root, False)]
     while stack:
         expr, ready = stack.pop()
@@ -208,19 +216,46 @@ def expr_text(root: Expr) -> str:
     return texts[id(root)]
 
 
-def _body_lines(body: Sequence[Statement], indent: str) -> Iterator[str]:
+def _shared(body: Sequence[Statement]) -> list[Expr]:
+    """Expressions that the statements of a body use more than once, operands first."""
+    uses: dict[int, int] = {}
+    order: list[Expr] = []
+    roots = [s.value for s in body if not isinstance(s, Loop) and s.value is not None]
+    stack = [(r, False) for r in reversed(roots)]
+    while stack:
+        expr, ready = stack.pop()
+        if ready:
+            order.append(expr)
+            continue
+        uses[id(expr)] = uses.get(id(expr), 0) + 1
+        if uses[id(expr)] == 1:
+            stack.append((expr, True))
+            stack.extend((a, False) for a in reversed(expr.args))
+    return [e for e in order if uses[id(e)] > 1 and e.args]
+
+
+def _body_lines(body: Sequence[Statement], indent: str, names: dict[int, str]) -> Iterator[str]:
+    names = dict(names)
+    for expr in _shared(body):
+        if id(expr) not in names:
+            text = expr_text(expr, names)
+            names[id(expr)] = f"t{len(names)}"
+            yield f"{indent}{names[id(expr)]} = {text}"
     for statement in body:
         if isinstance(statement, Loop):
             yield f"{indent}{statement.kind} {statement.axis} in 0..{statement.axis.extent}:"
-            yield from _body_lines(statement.body, indent + "  ")
-        elif isinstance(statement, Store):
-            yield f"{indent}{statement.buffer.name}[{statement.offset}] = {statement.value}"
+            yield from _body_lines(statement.body, indent + "  ", names)
+            continue
+        value = "" if statement.value is None else names.get(id(statement.value), "")
+        value = value or ("" if statement.value is None else expr_text(statement.value, names))
+        if isinstance(statement, Store):
+            yield f"{indent}{statement.buffer.name}[{statement.offset}] = {value}"
         elif isinstance(statement, Declare):
-            value = statement.value if statement.value is not None else statement.local.combiner
-            yield f"{indent}{statement.local}: {statement.local.dtype.short} = {value}"
+            local = statement.local
+            yield f"{indent}{local}: {local.dtype.short} = {value or local.combiner}"
         else:
             at = f" at {statement.position}" if statement.position is not None else ""
-            yield f"{indent}{statement.local} {statement.local.combiner}= {statement.value}{at}"
+            yield f"{indent}{statement.local} {statement.local.combiner}= {value}{at}"
 
 
 def kernel_text(kernel: Kernel) -> str:
@@ -230,5 +265,5 @@ def kernel_text(kernel: Kernel) -> str:
     )
     lines = [f"kernel {kernel.name}({parameters}):"]
     lines += [f"  scratch {b.name}: {b.type}" for b in kernel.scratch]
-    lines += _body_lines(kernel.body, "  ")
+    lines += _body_lines(kernel.body, "  ", {})
     return "\n".join(lines) + "\n"

@@ -207,3 +207,32 @@ def truncated_normal(n: int, dtype: Any, key: int, counter: int) -> np.ndarray:
         active = active[filled[active] < size]
         step += 1
     return result.reshape(-1)[:n].astype(dtype)
+
+
+def draw(kind: str, dtype: Any, shape: Any, state: np.ndarray, bounds: Any = ()) -> np.ndarray:
+    """Return an array of random numbers: the meaning of a Program's ``random`` node.
+
+    Parameters
+    ----------
+    kind
+        uniform, normal, truncated_normal or uniform_int.
+    dtype
+        Element type, a graphflow or NumPy one.
+    shape
+        Sizes of the result.
+    state
+        uint64[4]: key (low, high) and counter (low, high). The generator's key has 64 bits, so the
+        upper half of the key is zero.
+    bounds
+        Lowest value and the one after the highest, for uniform_int.
+    """
+    key, counter = int(state[0]), int(state[2]) | int(state[3]) << 64
+    n = int(np.prod(shape, dtype=np.int64))
+    element = getattr(dtype, "numpy", dtype)
+    if kind == "uniform_int":
+        low, high = (int(bound) for bound in bounds)
+        flat = uniform_int(n, low, high, element, key, counter)
+    else:
+        functions = {"uniform": uniform, "normal": normal, "truncated_normal": truncated_normal}
+        flat = functions[kind](n, element, key, counter)
+    return flat.reshape(shape)

@@ -28,7 +28,11 @@ from graphflow.schedule.plan import Task
 
 def lower_tasks(program: Program, groups: Sequence[Group]) -> list[Task]:
     """Lower every group, in order."""
-    return [_lower(group, number) for number, group in enumerate(groups)]
+    results: dict[Node, list[Node]] = {}
+    for node in program.nodes():
+        if node.op == "result":
+            results.setdefault(node.inputs[0], []).append(node)
+    return [_lower(group, number, results) for number, group in enumerate(groups)]
 
 
 def task_name(group: Group, number: int) -> str:
@@ -38,7 +42,7 @@ def task_name(group: Group, number: int) -> str:
     return "_".join([f"k{number}", *(words or [group.kind])])
 
 
-def _lower(group: Group, number: int) -> Task:
+def _lower(group: Group, number: int, results: dict[Node, list[Node]]) -> Task:
     name = task_name(group, number)
     if group.kind == "loops":
         return _lower_loops(group, name)
@@ -48,17 +52,15 @@ def _lower(group: Group, number: int) -> Task:
     assert node is not None
     if group.kind == "scatter":
         return _lower_scatter(group, node, name)
-    reads = list(dict.fromkeys(storage(i) for i in node.inputs if i.prim.kind != "host" or i.op == "result"))  # noqa: E501
-    reads = [r for r in reads if r.prim.kind != "check"]
-    writes = [n for n in group.whole if n.op == "result"]
     if group.kind == "random":
-        writes = [node]
-    return Task(group, group.kind, name, reads, writes)
+        return _lower_random(group, node, name)
+    values = [i for i in node.inputs if i.op == "result" or i.prim.kind not in ("host", "check")]
+    reads = list(dict.fromkeys(storage(i) for i in values))
+    return Task(group, group.kind, name, reads, results.get(node, []))
 
 
 def _finish(task: Task, kernel: Kernel) -> Task:
     task.kernel = kernel
-    task.stores = [s for s in statements(kernel.body) if isinstance(s, Store)]
     kernel.symbols = symbols_of(kernel)
     return task
 
@@ -124,6 +126,19 @@ def _lower_scatter(group: Group, node: Node, name: str) -> Task:
     kernel.work = 4.0 * count * (row_size if isinstance(row_size, int) else 1000)
     reads = list(dict.fromkeys([target, indices, updates]))
     return _finish(Task(group, "scatter", name, reads, [node], buffers), kernel)
+
+
+def _lower_random(group: Group, node: Node, name: str) -> Task:
+    """A kernel without loops: what draws is emitted as a whole (`codegen.random`)."""
+    operands = [storage(i) for i in node.inputs]
+    buffers = {operand: Buffer(f"in{k}", operand.type) for k, operand in enumerate(operands)}
+    out = Buffer("out", node.type, "out")
+    # A bound may be given twice, so the parameters are listed by operand.
+    kernel = Kernel(name, [*(buffers[operand] for operand in operands), out], [])
+    size = node.type.size
+    kernel.symbols = sorted(size.symbols()) if isinstance(size, SymDim) else []
+    reads = list(dict.fromkeys(operands))
+    return Task(group, "random", name, reads, [node], {**buffers, node: out}, kernel=kernel)
 
 
 def _combined(mode: str, old: Expr, new: Expr) -> Expr:

@@ -11,7 +11,7 @@ from graphflow.ir.node import Program
 from graphflow.ir.verifier import verify_program
 from graphflow.rewrite.driver import apply_rules
 from graphflow.rewrite.rule import PHASES, RULES
-from graphflow.rewrite.rules import algebra, layout  # noqa: F401  # they register their rules
+from graphflow.rewrite.rules import algebra, layout, reductions, stability  # noqa: F401  # they register their rules
 
 
 def rewrite_program(program: Program, level: int) -> Program:

@@ -17,12 +17,16 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.compiler import CompiledProgram, Options, compile_program
+from graphflow.graph.dtypes import uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.types import TensorType
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.fetches import FetchPlan
+from graphflow.runtime.protos import RunMetadata
+from graphflow.runtime.stepstats import TracedCall, fill_metadata
 from graphflow.runtime.variables import VariableStore
+from graphflow.schedule.plan import OBJECT_KINDS
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Feed, Split, Traced, trace
 
@@ -59,6 +63,20 @@ class Prepared:
     run: Callable[..., Any]  # gives the list of the request's tensors
     initializes: list[str]
     layout: int = 0
+    after: Callable[[], None] = lambda: None
+
+    def traced(self, metadata: RunMetadata, arguments: Sequence[Array]) -> list[Any]:
+        """Run step by step and fill in the step statistics."""
+        instance = self.instance
+        inputs = [n for n in instance.compiled.program.inputs if n["source"] == "feed"]
+        slots = [instance.compiled.memory.by_node[n] for n in inputs]
+        shapes = [instance.shape_of(n) for n in inputs]
+        call = instance.callable(slots, shapes, [], "list", None, kind=TracedCall)
+        assert isinstance(call, TracedCall)
+        results = call(*arguments)
+        self.after()
+        fill_metadata(metadata, call.stats, instance)
+        return results
 
     def bound(self, fetch_plan: FetchPlan, fallback: Callable[..., Any]) -> Callable[..., Any]:
         """A native callable that gives the fetches in their simple form."""
@@ -90,8 +108,12 @@ class Engine:
         self.lock = threading.RLock()
         self.listener: Callable[[CompiledProgram, Prepared], None] | None = None
 
-    def run(self, request: Request, values: Sequence[Array]) -> list[Any]:
+    def run(
+        self, request: Request, values: Sequence[Array], metadata: RunMetadata | None = None
+    ) -> list[Any]:
         """Run a request; returns the values of its tensors.
+
+        `metadata`, where given, gets the step statistics of the run's last part.
 
         Raises
         ------
@@ -112,7 +134,10 @@ class Engine:
                 else:
                     plan.split = split
                 continue
-            return prepared.run(*[values[k] for k in prepared.arguments])
+            arguments = [values[k] for k in prepared.arguments]
+            if metadata is not None:
+                return prepared.traced(metadata, arguments)
+            return prepared.run(*arguments)
         raise errors.InternalError(None, None, "a run was cut without end")
 
     # ---- preparing
@@ -163,6 +188,8 @@ class Engine:
     def compile(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
         traced = self.traced(request, plan, values)
         compiled = compile_program(traced.program, self.options)
+        for name, value in traced.hidden.items():
+            self.store.set(name, value, uint64)
         instance = Instance(compiled, self.store, {})
         initializes = [
             name for name, _ in compiled.memory.updated if not self.store.is_initialized(name)
@@ -176,12 +203,16 @@ class Engine:
         )  # fmt: skip
 
         def after() -> None:
+            instance.commit()
             self.store.mark_initialized(initializes)
             prepared.layout = self.store.layout
 
+        prepared.after = after
+        objects = any(u.value.dtype.kind in OBJECT_KINDS for u in compiled.program.updates)
+        needs_commit = bool(initializes or instance.pending or objects)
         prepared.run = instance.callable(
             [slots[n] for n in inputs], [n.shape for n in inputs],
-            list(range(len(request.tensors))), "list", None, after if initializes else None,
+            list(range(len(request.tensors))), "list", None, after if needs_commit else None,
         )  # fmt: skip
         if self.listener is not None:
             self.listener(compiled, prepared)
@@ -202,7 +233,9 @@ class Engine:
             return None
         prepared = known.latest
         assert prepared is not None
-        if prepared.initializes or prepared.layout != self.store.layout:
+        if prepared.initializes or prepared.instance.has_objects:
+            return None
+        if len(prepared.instance.segments) > 1 or prepared.layout != self.store.layout:
             return None
         if prepared.arguments != list(range(len(request.fed))):
             return None

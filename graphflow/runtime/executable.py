@@ -25,11 +25,11 @@ from graphflow.ir.dims import evaluate
 from graphflow.ir.node import Node
 from graphflow.runtime.call import Binding, Call, PythonCall
 from graphflow.runtime.fastcall import make_callable
-from graphflow.runtime.memory import allocate
+from graphflow.runtime.memory import allocate, allocate_array
 from graphflow.runtime.pool import ThreadPool, get_pool
 from graphflow.runtime.variables import VariableStore
 from graphflow.schedule.group import product_operand, storage
-from graphflow.schedule.plan import Slot, Task, assign_offsets
+from graphflow.schedule.plan import OBJECT_KINDS, Slot, Task, assign_offsets
 
 Array = np.ndarray[Any, Any]
 
@@ -89,6 +89,9 @@ class Instance:
         self.table = np.zeros(count, np.int64)
         self.keep: list[Any] = [self.arena, compiled]
         self.variables: dict[int, Array] = {}
+        self.objects: dict[Node, Any] = {}  # text and other Python values of the current run
+        self.pending: dict[str, Array] = {}  # memory of variables that change their shape
+        self.names: dict[Segment, list[str]] = {}
         self.cycles = 0.0
         self.checks: list[Task] = []
         self.fill_table()
@@ -127,11 +130,33 @@ class Instance:
     def variables_unchanged(self) -> bool:
         """Whether the variables still lie where this instance's table points."""
         slots = {s.number: s for s in self.compiled.memory.slots}
-        return all(self.variable_memory(slots[k]) is a for k, a in self.variables.items())
+        return all(self.store.lies_in(slots[k].name, a) for k, a in self.variables.items())
 
     def variable_memory(self, slot: Slot) -> Array:
         shape = tuple(evaluate(d, self.symbols) for d in slot.type.shape)
+        if slot.node is None and self.store.is_initialized(slot.name):
+            known = self.store.type_of(slot.name)
+            if known is not None and known[1] != shape:
+                if slot.name not in self.pending:
+                    dtype = slot.type.dtype.numpy
+                    self.pending[slot.name] = allocate_array(dtype, shape, slot.name)
+                return self.pending[slot.name]
         return self.store.memory(slot.name, slot.type.dtype, shape)
+
+    def commit(self) -> None:
+        """After a successful run: variables take the memory and the objects made for them."""
+        for name, array in self.pending.items():
+            self.store.adopt(name, array)
+        for update in self.compiled.program.updates:
+            if update.value.dtype.kind in OBJECT_KINDS:
+                self.store.adopt(update.variable, np.asarray(self.read(update.value), object))
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether values of the run are Python objects, so that Python must pass them on."""
+        program = self.compiled.program
+        values = (*program.inputs, *program.outputs, *(u.value for u in program.updates))
+        return any(v.dtype.kind in OBJECT_KINDS for v in values)
 
     def shape_of(self, node: Node) -> tuple[int, ...]:
         """A node's shape for this instance's sizes."""
@@ -146,12 +171,20 @@ class Instance:
     def encode(self, segment: Segment, is_last: bool) -> Array:
         """The records of a segment's steps; see `codegen.runner`."""
         records: list[list[int]] = []
+        names: list[str] = []
         for task in segment.tasks:
             records += self.encode_task(task)
+            names += [task.name] * (len(records) - len(names))
         if is_last:
             records += [self.copy_record(t, s) for t, s in self.compiled.memory.copies]
+            names += [f"copy_{t.name or t.number}" for t, _ in self.compiled.memory.copies]
+        self.names[segment] = names
         flat = [len(records)] + [word for record in records for word in record]
         return np.array(flat, np.int64)
+
+    def step_names(self, segment: Segment) -> list[str]:
+        """A name for each record of a segment."""
+        return self.names[segment]
 
     def slots_array(self, positions: list[int]) -> int:
         array = np.array(positions or [0], np.int64)
@@ -228,7 +261,9 @@ class Instance:
         raise getattr(errors, node["error"])(None, node["op"], node["describe"](*data))
 
     def read(self, node: Node) -> Array:
-        """A copy of a stored value as it now lies in memory."""
+        """A copy of a stored value as it now is."""
+        if node.dtype.kind in OBJECT_KINDS:
+            return constant_array(node) if node.op == "const" else self.objects[node]
         slot = self.compiled.memory.by_node[storage(node)]
         shape = self.shape_of(node)
         nbytes = int(evaluate(node.type.nbytes, self.symbols))
@@ -245,6 +280,9 @@ class Instance:
         ------
         errors.InvalidArgumentError : its type or shape is another than the plan was compiled for.
         """
+        if node.dtype.kind in OBJECT_KINDS:
+            self.objects[node] = np.asarray(value, dtype=object)
+            return
         array = np.ascontiguousarray(value, dtype=node.dtype.numpy)
         expected = self.shape_of(node)
         if array.shape != expected:
@@ -259,7 +297,7 @@ class Instance:
     def callable(
         self, feeds: Sequence[Slot], feed_shapes: Sequence[tuple[int, ...]],
         items: Sequence[int | None], form: str, fallback: Callable[..., Any] | None,
-        after: Callable[[], None] | None = None,
+        after: Callable[[], None] | None = None, kind: type[SegmentedCall] | None = None,
     ) -> Callable[..., Any]:  # fmt: skip
         """A function of the fed arrays that runs the plan and returns the fetches.
 
@@ -269,27 +307,36 @@ class Instance:
         items, form : what to return; see `Call`.
         fallback : called with the arguments when they are not what the plan was compiled for.
         after : called after a successful run.
+        kind : run through this class in any case; the result is then its instance.
         """
-        outputs = []
-        for slot, node in zip(self.compiled.memory.outputs, self.compiled.program.outputs, strict=True):  # noqa: E501
-            binding = Binding(self.position(slot), node.dtype.numpy, self.shape_of(node))
-            outputs.append(binding)
+        outputs, places = [], []
+        program = self.compiled.program
+        for slot, node in zip(self.compiled.memory.outputs, program.outputs, strict=True):
+            places.append(len(outputs) if slot is not None else None)
+            if slot is not None:
+                dtype = node.dtype.numpy
+                outputs.append(Binding(self.position(slot), dtype, self.shape_of(node)))
         inputs = [
             Binding(self.position(s), s.type.dtype.numpy, shape)
             for s, shape in zip(feeds, feed_shapes, strict=True)
         ]
+        simple = len(self.segments) == 1 and not self.has_objects and kind is None
+        if not simple:
+            items, form = list(range(len(outputs))), "list"
         call = Call(
             runner_address(), self.table, inputs, outputs, items, form, self.raise_failure,
             self.cycles >= GIL_CYCLES, keep=self,
         )  # fmt: skip
-        if len(self.segments) == 1:
-            python_call = PythonCall(call)
-            if after is None and fallback is not None:
-                native = make_callable(python_call, fallback, cached_object)
-                if native is not None:
-                    return native
-            return _with_after(python_call, after)
-        return _with_after(SegmentedCall(call, self), after)
+        if kind is not None:
+            return kind(call, self, places)
+        if not simple:
+            return _with_after(SegmentedCall(call, self, places), after)
+        python_call = PythonCall(call)
+        if after is None and fallback is not None:
+            native = make_callable(python_call, fallback, cached_object)
+            if native is not None:
+                return native
+        return _with_after(python_call, after)
 
 
 def _with_after(function: Callable[..., Any], after: Callable[[], None] | None) -> Callable[..., Any]:
@@ -305,37 +352,62 @@ def _with_after(function: Callable[..., Any], after: Callable[[], None] | None) 
 
 
 class SegmentedCall(PythonCall):
-    """Runs a plan whose native segments have host calls between them."""
+    """Runs a plan whose native segments have host calls between them, or that passes text.
 
-    def __init__(self, call: Call, instance: Instance) -> None:
+    Returns the list of the Program's outputs.
+    """
+
+    def __init__(self, call: Call, instance: Instance, places: list[int | None]) -> None:
         super().__init__(call)
         self.instance = instance
+        self.places = places
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run all segments; see `PythonCall`."""
+        stored = super().__call__(*arguments)
+        outputs = self.instance.compiled.program.outputs
+        return [
+            stored[place] if place is not None else _unwrapped(self.instance.read(node))
+            for place, node in zip(self.places, outputs, strict=True)
+        ]
 
     def _run_locked(self, arrays: list[Any], results: list[Any]) -> int:
         instance, table = self.instance, self.call.table
         with instance.store.lock_for(self):
+            for node in instance.compiled.program.inputs:
+                if node["source"] == "variable" and node.dtype.kind in OBJECT_KINDS:
+                    instance.objects[node] = instance.store.get(node["name"])
             for binding, array in zip(self.call.inputs, arrays, strict=True):
                 table[binding.slot] = array.ctypes.data
             for binding, array in zip(self.call.outputs, results, strict=True):
                 table[binding.slot] = array.ctypes.data
             for segment, record in zip(instance.segments, instance.records, strict=True):
-                table[0] = record.ctypes.data
-                status = int(self._run(table.ctypes.data))
+                status = self.run_segment(record, instance.step_names(segment))
                 if status != 0:
                     return status
                 if segment.host is not None:
                     self.call_host(segment.host)
             return 0
 
+    def run_segment(self, record: Array, names: list[str]) -> int:
+        """Run the native steps of a segment; returns the status."""
+        self.call.table[0] = record.ctypes.data
+        return int(self._run(self.call.table.ctypes.data))
+
     def call_host(self, task: Task) -> None:
         node = task.node
         assert node is not None
-        operands = [self.instance.read(i) for i in node.inputs if i.type.dtype.kind != "resource"]
+        operands = [self.instance.read(i) for i in node.inputs if i.prim.kind != "host" or i.op == "result"]
         results = node["function"].function(*operands)
         for result in task.writes:
             self.instance.write(result, results[result["index"]])
 
 
+def _unwrapped(array: Array) -> Any:
+    return array[()] if array.ndim == 0 else array
+
+
 def constant_array(node: Node) -> Array:
     """The memory of a constant."""
-    return np.ascontiguousarray(node["value"].array)
+    array = node["value"].array
+    return array if array.dtype == object else np.ascontiguousarray(array)

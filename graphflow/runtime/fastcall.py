@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.runtime.call import BASES_PER_OUTPUT, Binding, PythonCall
+from graphflow.runtime.call import Binding, PythonCall
 
 METH_FASTCALL = 0x80
 # Positions in the table of NumPy's C API, fixed since NumPy 1.7.
@@ -46,7 +46,7 @@ class _Native:
     """The compiled function and the addresses that every descriptor needs."""
 
     def __init__(self, cache: Callable[[str, Callable[[], bytes]], bytes] | None) -> None:
-        import llvmlite.binding as llvm
+        import llvmlite.binding as llvm  # here and not above: it takes a while to load
 
         from graphflow.codegen import fastcall as code
         from graphflow.codegen.jit import compile_module, load_object
@@ -228,5 +228,4 @@ def _records(
         elif index in call.memory:
             record[code.OUTPUT_BASES] = call.memory[index].addresses.ctypes.data
     records.keep = kept
-    assert code.BASES_PER_OUTPUT == BASES_PER_OUTPUT
     return records

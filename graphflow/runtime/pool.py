@@ -13,10 +13,6 @@ import sys
 import threading
 from collections.abc import Callable
 
-from graphflow.codegen.jit import LoadedCode, compile_module, load_object
-from graphflow.codegen.pool import pool_module
-from graphflow.codegen.target import host_target
-
 # How long an idle worker looks for work before it sleeps. Waking a sleeper and hearing back costs
 # about 57 us, so a pause between two kernels of a plan should not put the workers to sleep; much
 # longer, and a program that alternates with others' code pays for it in their time.
@@ -47,13 +43,18 @@ class _NativePool:
     """The pool's compiled functions, never unloaded: workers run in them until the process ends."""
 
     def __init__(self, cache: ObjectCache | None) -> None:
+        # Here and not above: loading LLVM takes longer than all of graphflow's own modules.
+        from graphflow.codegen.jit import compile_module, load_object
+        from graphflow.codegen.pool import pool_module
+        from graphflow.codegen.target import host_target
+
         target = host_target()
 
         def compile_pool() -> bytes:
             return compile_module(pool_module(target), target)
 
         object_code = compile_pool() if cache is None else cache("pool", compile_pool)
-        code: LoadedCode = load_object(object_code, target)
+        code = load_object(object_code, target)
         self.parallel_for_address = code.address("graphflow_parallel_for")
         create_type = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         self.create = create_type(code.address("graphflow_pool_create"))

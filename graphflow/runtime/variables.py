@@ -42,6 +42,16 @@ class VariableStore:
         self.layout += 1
         return fresh
 
+    def lies_in(self, name: str, array: Array) -> bool:
+        """Whether `array` is the variable's memory now."""
+        return self._arrays.get(name) is array
+
+    def adopt(self, name: str, array: Array) -> None:
+        """Make `array` the variable's memory and value, whatever shape it had before."""
+        self._arrays[name] = array
+        self._initialized.add(name)
+        self.layout += 1
+
     def is_initialized(self, name: str) -> bool:
         """Whether the variable has a value."""
         return name in self._initialized
@@ -68,6 +78,9 @@ class VariableStore:
 
     def set(self, name: str, value: Array, dtype: DType) -> None:
         """Give the variable a value."""
+        if dtype.kind == "string":
+            self.adopt(name, value)
+            return
         self.memory(name, dtype, value.shape)[...] = value
         self.mark_initialized([name])
 

@@ -342,7 +342,7 @@ class _Grouper:
             group.axes = [Axis(f"i{k}", d) for k, d in enumerate(root.value.shape)]
             group.roots.append(root)
             self.reach(group, root.value, tuple(axis_index(a) for a in group.axes))
-            if root.value not in node.inputs:  # the filling of a padding is no node of the Program
+            if root.value.op == "broadcast" and root.value not in node.inputs:  # the filling of a padding is no node of the Program
                 self.place(root.value, group)
             if first is not None and node.op == "pad":
                 group.after.add(first)
@@ -355,28 +355,44 @@ class _Grouper:
     # ---- placing and merging
 
     def visit_placed(self, node: Node, consumers: list[Group], forced: bool) -> None:
-        """Place a value in one group, merging its consumers where that is possible."""
+        """Place a value in one group, merging its consumers where that is possible.
+
+        The consumer with the largest domain comes first: smaller ones may join its outer axes.
+        """
         host: Group | None = None
-        for group in consumers:
+        for group in sorted(consumers, key=lambda g: -len(g.axes)):
             if not self.accepts(group, node):
                 continue
+            if not self.free_of_cycles(group, consumers):
+                continue
             if host is None:
-                if self.free_of_cycles(group, consumers):
-                    host = group
+                host = group
+                if node.prim.kind == "reduce":
+                    self.align_reduction(host, node)
             elif self.merge(host, group, node):
                 consumers = [host if g is group else g for g in consumers]
         others = [g for g in dict.fromkeys(consumers) if g is not host]
+        if host is not None and (others or forced) and not self.storable(host, node):
+            others, host = list(dict.fromkeys(consumers)), None
         if host is None:
             host = self.own_group(node)
             self.store(node, host)
         else:
-            if node.prim.kind == "reduce":
-                self.align_reduction(host, node)
             self.place(node, host)
             if others or forced:
                 self.store(node, host)
         for group in others:
             group.after.add(host)
+
+    def storable(self, group: Group, node: Node) -> bool:
+        """Whether the group's loops visit each element of the value once, so as to store it."""
+        (index,) = group.reach[node]
+        used = [i.as_axis() for i in index if i != ZERO]
+        if node.prim.kind == "reduce" and group.inner is None:
+            return True  # the reduction decides which axes are inner
+        full = used == [a for a in group.axes if a.extent != 1]
+        outer = group.inner is not None and used == [a for a in group.outer if a.extent != 1]
+        return full or outer
 
     def accepts(self, group: Group, node: Node) -> bool:
         """Whether the group can compute the value once for each of its elements."""

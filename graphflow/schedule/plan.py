@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from graphflow.errors import CompilerError
 from graphflow.graph.dtypes import uint8
 from graphflow.ir.dims import evaluate
-from graphflow.ir.loops import Buffer, Kernel, Store
+from graphflow.ir.loops import Buffer, Kernel, Loop, Statement, Store, statements
 from graphflow.ir.node import Node, Program
 from graphflow.ir.types import TensorType
 from graphflow.ir.walk import expressions
 from graphflow.schedule.group import Group, order_groups, storage
 
 ALIGNMENT = 64
+OBJECT_KINDS = ("string", "resource")
 
 
 @dataclass(eq=False)
@@ -34,7 +35,6 @@ class Task:
     kind : loops, gemm, scatter, random, check, host.
     reads, writes : stored values, by their storage node.
     buffers : the kernel's parameter for each of them, where a kernel reads them element by element.
-    stores : the kernel's stores, for the question whether memory may be reused in place.
     private : bytes that the step needs for itself.
     """
 
@@ -44,7 +44,6 @@ class Task:
     reads: list[Node]
     writes: list[Node]
     buffers: dict[Node, Buffer] = field(default_factory=dict)
-    stores: list[Store] = field(default_factory=list)
     kernel: Kernel | None = None
     private: int = 0
     workspace: Slot | None = None
@@ -94,9 +93,13 @@ class MemoryPlan:
     slots: list[Slot] = field(default_factory=list)
     by_node: dict[Node, Slot] = field(default_factory=dict)
     copies: list[tuple[Slot, Slot]] = field(default_factory=list)  # (to, from), at the end
-    outputs: list[Slot] = field(default_factory=list)  # one for each output of the Program
+    outputs: list[Slot | None] = field(default_factory=list)  # per output; None for an object
     updated: list[tuple[str, TensorType]] = field(default_factory=list)
     in_place: set[str] = field(default_factory=set)  # variables written over directly
+
+    def holds(self, node: Node) -> bool:
+        """Whether the node's value lies in memory; text is kept as Python objects beside it."""
+        return node.dtype.kind not in OBJECT_KINDS
 
     def new(self, kind: str, type: TensorType, node: Node | None = None, name: str = "") -> Slot:
         """Add a slot."""
@@ -171,20 +174,37 @@ def _dependents(groups: Sequence[Group], start: Group) -> set[Group]:
     return seen
 
 
-def reuse_is_safe(reads: Buffer, writes: Buffer, stores: Sequence[Store]) -> bool:
+def reuse_is_safe(reads: Buffer, writes: Buffer, body: Sequence[Statement]) -> bool:
     """Whether writing `writes` over the memory of `reads` leaves every read as it was.
 
-    True when the kernel reads the one only at the offset at which it then writes the other.
+    True when the kernel reads the one only at the offset at which it writes the other, and never in
+    a loop after the one that writes. (Within a loop's body all values are computed before any is
+    stored.)
     """
-    mine = [s for s in stores if s.buffer is writes]
-    if len(mine) != 1 or reads.type.dtype.size != writes.type.dtype.size:
+    stores = [s for s in statements(body) if isinstance(s, Store) and s.buffer is writes]
+    if len(stores) != 1 or reads.type.dtype.size != writes.type.dtype.size:
         return False
-    offset = mine[0].offset
-    body = list(stores)
+    offset = stores[0].offset
     for expr in expressions(body):
         if expr.name == "load" and expr.payload[0] is reads and expr.payload[1] != offset:
             return False
-    return True
+    return not _read_after(reads, stores[0], body)
+
+
+def _read_after(reads: Buffer, store: Store, body: Sequence[Statement]) -> bool:
+    """Whether a statement behind the list that holds `store` reads the buffer."""
+    for number, statement in enumerate(body):
+        if statement is store:
+            return any(_loads(reads, [s]) for s in body[number:] if isinstance(s, Loop))
+        if isinstance(statement, Loop) and store in list(statements(statement.body)):
+            if _read_after(reads, store, statement.body):
+                return True
+            return _loads(reads, body[number + 1 :])
+    return False
+
+
+def _loads(buffer: Buffer, body: Sequence[Statement]) -> bool:
+    return any(e.name == "load" and e.payload[0] is buffer for e in expressions(body))
 
 
 def plan_memory(program: Program, tasks: Sequence[Task], overwritten: set[str]) -> MemoryPlan:
@@ -197,16 +217,16 @@ def plan_memory(program: Program, tasks: Sequence[Task], overwritten: set[str]) 
     overwritten : variables that order allows to be written over (see `order_for_updates`).
     """
     plan = MemoryPlan()
-    for node in program.inputs:
+    for node in filter(plan.holds, program.inputs):
         kind = "feed" if node["source"] == "feed" else "variable"
         plan.by_node[node] = plan.new(kind, node.type, node, node["name"])
     variables = {s.name: s for s in plan.slots if s.kind == "variable"}
     targets = {storage(u.value): u.variable for u in program.updates if u.variable in overwritten}
     outputs = {storage(n) for n in program.outputs}
     for position, task in enumerate(tasks):
-        for node in task.reads:
+        for node in filter(plan.holds, task.reads):
             _slot_of(plan, node).last = position
-        for node in task.writes:
+        for node in filter(plan.holds, task.writes):
             slot = plan.by_node.get(node)
             if slot is None:
                 kind = "output" if node in outputs else "arena"
@@ -235,7 +255,7 @@ def _slot_of(plan: MemoryPlan, node: Node) -> Slot:
 
 def _extend_lives(plan: MemoryPlan, program: Program, end: int) -> None:
     """What outputs and updates need lives until the copies at the end."""
-    for node in (*program.outputs, *(u.value for u in program.updates)):
+    for node in filter(plan.holds, (*program.outputs, *(u.value for u in program.updates))):
         _slot_of(plan, storage(node)).last = end
 
 
@@ -245,7 +265,9 @@ def _reuse_in_place(
 ) -> None:  # fmt: skip
     """Let the task's results take over variables, or operands that die here."""
     taken: set[Slot] = set()
-    for node in task.writes:
+    for node in filter(plan.holds, task.writes):
+        if node.op in ("concat", "pad") and node in targets:
+            continue  # several steps write it, and later ones may still read the variable
         slot = plan.by_node[node]
         if slot.kind != "arena" or slot.first != position:
             continue
@@ -253,7 +275,7 @@ def _reuse_in_place(
         candidates = [variable] if variable is not None else []
         if node not in targets:
             candidates += [
-                plan.by_node[n] for n in task.reads
+                plan.by_node[n] for n in filter(plan.holds, task.reads)
                 if plan.by_node[n].kind == "arena" and plan.by_node[n].home().last == position
             ]  # fmt: skip
         for candidate in candidates:
@@ -280,7 +302,10 @@ def _may_take_over(task: Task, slot: Slot, candidate: Slot) -> bool:
     if task.kind == "gemm" and task.node is not None:
         if candidate.node in [storage(i) for i in task.node.inputs]:
             return False
-    return reuse_is_safe(task.buffers[candidate.node], task.buffers[slot.node], task.stores)
+    assert task.kernel is not None
+    return reuse_is_safe(
+        task.buffers[candidate.node], task.buffers[slot.node], task.kernel.body
+    )
 
 
 def _commit(plan: MemoryPlan, program: Program, variables: dict[str, Slot]) -> None:
@@ -288,6 +313,8 @@ def _commit(plan: MemoryPlan, program: Program, variables: dict[str, Slot]) -> N
     commits: list[tuple[Slot, Slot]] = []
     for update in program.updates:
         plan.updated.append((update.variable, update.value.type))
+        if not plan.holds(update.value):
+            continue
         value = _slot_of(plan, storage(update.value))
         variable = variables.get(update.variable)
         if variable is not None and value.home() is variable:
@@ -308,6 +335,9 @@ def _collect_outputs(plan: MemoryPlan, program: Program) -> None:
     used: set[Slot] = set()
     copies = []
     for node in program.outputs:
+        if not plan.holds(node):
+            plan.outputs.append(None)
+            continue
         slot = _slot_of(plan, storage(node))
         if slot.kind != "output" or slot in used:
             source, slot = slot, plan.new("output", node.type, None)

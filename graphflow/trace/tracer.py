@@ -22,10 +22,14 @@ from graphflow.graph.dtypes import DType, uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.builder import Builder, NeedsValue
+from graphflow.ir.dims import Dim, Shape
 from graphflow.ir.node import Node, Program, SourceTable, Update
 from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
 from graphflow.trace.prune import execution_order, needed_operations
+
+
+_MASK64 = (1 << 64) - 1
 
 
 class Split(Exception):
@@ -64,11 +68,13 @@ class Traced:
     ----------
     feeds : the fed tensors that the Program reads, in the order of its feed inputs.
     assumed : whether each variable asked about had a value.
+    hidden : first values of the state that random operations keep in the session.
     """
 
     program: Program
     feeds: list[Tensor]
     assumed: dict[str, bool] = field(default_factory=dict)
+    hidden: dict[str, Any] = field(default_factory=dict)
 
 
 class Tracer(Builder):
@@ -88,6 +94,7 @@ class Tracer(Builder):
         self.variable_inputs: dict[str, Node] = {}
         self.state: dict[str, Node] = {}
         self.assumed: dict[str, bool] = {}
+        self.hidden: dict[str, Any] = {}
         self.effects: list[Node] = []
         self.sources = SourceTable()
         self.operation: Operation | None = None
@@ -148,27 +155,35 @@ class Tracer(Builder):
     def random_state(self, op: Operation, key: int, counter: int) -> Node:
         """The generator state of a random operation: a hidden variable of the session.
 
-        A u64[4] of key (low, high) and counter (low, high); `advance_random` moves it on.
+        A u64[4] of key (low, high) and counter (low, high); `advance_random` moves it on. `key` and
+        `counter` are its first value, which the session stores before the Program runs for the
+        first time: so the first run and all later ones are one Program.
         """
-        name = f"{op.name}/state"
+        name = _state_name(op)
         if name not in self.state:
-            known = self.variable_type(name)
-            self.assumed[name] = known is not None
-            if known is None:
-                mask = (1 << 64) - 1
-                words = [key & mask, key >> 64, counter & mask, counter >> 64]
-                self.state[name] = self.const(np.array(words, np.uint64))
-            else:
-                type_ = TensorType(uint64, (4,))
-                self.state[name] = self.input(name, "variable", type_)
-                self.variable_inputs[name] = self.state[name]
+            if self.variable_type(name) is None:
+                words = [key & _MASK64, key >> 64, counter & _MASK64, counter >> 64]
+                self.hidden[name] = np.array(words, np.uint64)
+            self.assumed[name] = True
+            self.state[name] = self.input(name, "variable", TensorType(uint64, (4,)))
+            self.variable_inputs[name] = self.state[name]
         return self.state[name]
 
-    def advance_random(self, op: Operation, groups: int) -> None:
-        """Move the operation's generator on by that many 128-bit results."""
-        name = f"{op.name}/state"
-        step = self.const(np.array([0, 0, groups, 0], np.uint64))
+    def advance_random(self, op: Operation, steps: Dim) -> None:
+        """Move the operation's generator on by that many values of its counter.
+
+        The counter's lower half starts at zero, and 2**56 elements must be drawn before it
+        overflows: the carry is left out.
+        """
+        name = _state_name(op)
+        step = self.shape_value([0, 0, steps, 0], uint64)
         self.state[name] = self.pointwise("add", self.state[name], step)
+
+    def random(
+        self, kind: str, dtype: DType, shape: Shape, state: Node, bounds: Sequence[Node] = ()
+    ) -> Node:
+        """Random numbers from a state; see `graphflow.ir.philox.draw`."""
+        return self.make("random", state, *bounds, kind=kind, dtype=dtype, shape=tuple(shape))
 
     def check(
         self, condition: Node, error: str, message: Any, data: Sequence[Node] = ()
@@ -219,7 +234,7 @@ class Tracer(Builder):
             return self.feed(tensor)
         source = tensor.op
         if tensor.dtype._is_ref_dtype:
-            if op is not None and op.definition.stateful:
+            if op is not None and op.definition.takes_reference and tensor is op.inputs[0]:
                 return None
             return self.read_variable(_variable_of(source))
         if source.type == "Identity" and source.inputs[0].dtype._is_ref_dtype and (
@@ -272,6 +287,10 @@ class _Describe:
 
     def __hash__(self) -> int:
         return hash(self.message)
+
+
+def _state_name(op: Operation) -> str:
+    return f"{op.name}/state"
 
 
 def _plain_name(dtype: DType) -> str:
@@ -340,7 +359,7 @@ def trace(
     program = Program(
         inputs, tuple(outputs), tuple(updates), tuple(tracer.effects), tracer.sources
     )
-    return Traced(program, list(tracer.feed_inputs), tracer.assumed)
+    return Traced(program, list(tracer.feed_inputs), tracer.assumed, tracer.hidden)
 
 
 def _is_reference_only(op: Operation) -> bool:

@@ -125,7 +125,7 @@ def test_batches(a_stride, b_stride, trans_b, shape):
 
 @pytest.mark.parametrize("trans_a", [False, True])
 @pytest.mark.parametrize("trans_b", [False, True])
-@pytest.mark.parametrize(("n", "k"), [(64, 64), (10, 33), (100, 1200)])
+@pytest.mark.parametrize(("n", "k"), [(64, 64), (10, 33), (100, 1200), (1, 77)])
 def test_rows_known_at_run_time(trans_a, trans_b, n, k):
     spec = GemmSpec("f32", None, n, k, trans_a=trans_a, trans_b=trans_b, m_slot=4)
     for m in (0, 1, 5, 6, 13, 128, 301):

@@ -1,6 +1,7 @@
 """The native call path: the same as the Python path on every argument, and no leaks."""
 
 import gc
+import subprocess
 import sys
 import threading
 import tracemalloc
@@ -336,6 +337,19 @@ def test_a_plan_that_calls_itself_is_told(release_gil):
     native, _, _ = make((), hook=ctypes.cast(hook, ctypes.c_void_p).value, release_gil=release_gil)
     assert native(np.float32(1), np.float32(2)) == 3
     assert calls == ["a plan was called again from inside its own run"]
+
+
+def test_native_and_python_code_agree_on_the_blocks_of_an_output():
+    from graphflow.codegen import fastcall as native
+    from graphflow.runtime import call
+
+    assert native.BASES_PER_OUTPUT == call.BASES_PER_OUTPUT
+
+
+def test_loading_the_runtime_does_not_load_llvm():
+    modules = "graphflow.runtime.pool, graphflow.runtime.fastcall, graphflow.runtime.call"
+    program = f"import {modules}, sys; sys.exit('llvmlite' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
 
 
 def test_an_unknown_interpreter_gets_none(monkeypatch):

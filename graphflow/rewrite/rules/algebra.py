@@ -106,3 +106,70 @@ def small_powers(b: Builder, node: Node) -> Node | None:
     for _ in range(int(exponent) - 1):
         power = b.pointwise("mul", power, x)
     return power
+
+
+@rule("abs")
+def absolute_of_absolute(b: Builder, node: Node) -> Node | None:
+    """``abs(abs(x)) -> abs(x)`` and ``abs(-x) -> abs(x)``. Exact."""
+    (x,) = node.inputs
+    if x.op == "abs":
+        return x
+    return b.pointwise("abs", x.inputs[0]) if x.op == "neg" else None
+
+
+@rule("max", "min", "and", "or")
+def idempotent(b: Builder, node: Node) -> Node | None:
+    """``max(x, x) -> x`` and its like. Exact, nan included."""
+    x, y = node.inputs
+    return x if x is y else None
+
+
+@rule("not")
+def double_not(b: Builder, node: Node) -> Node | None:
+    """``not(not(x)) -> x``."""
+    (x,) = node.inputs
+    return x.inputs[0] if x.op == "not" else None
+
+
+@rule("and", "or")
+def constant_logic(b: Builder, node: Node) -> Node | None:
+    """``and(x, true) -> x``, ``or(x, false) -> x``, and the constants that absorb."""
+    if not node.dtype.is_bool:
+        return None
+    for x, c in (node.inputs, node.inputs[::-1]):
+        known = scalar_value(c)
+        if known is not None:
+            return x if bool(known) == (node.op == "and") else c
+    return None
+
+
+@rule("cast")
+def cast_of_cast(b: Builder, node: Node) -> Node | None:
+    """``cast(cast(x))`` is one cast when the type in between holds every value of x.
+
+    So for bool into anything, for a float or integer type into a wider one of its kind, and for
+    integers into floats that hold them exactly.
+    """
+    (inner,) = node.inputs
+    if inner.op != "cast":
+        return None
+    source, between = inner.inputs[0].dtype, inner.dtype
+    wider = source.kind == between.kind and between.size > source.size
+    same_range = source.name not in ("float16", "bfloat16") or between.size >= 4
+    exact = source.is_integer and between.is_floating and between.size > source.size
+    if source.is_bool or (wider and same_range) or (exact and between.size >= 4):
+        return b.cast(inner.inputs[0], node.dtype)
+    return None
+
+
+@rule("slice", phase="canonicalise")
+def slice_of_slice(b: Builder, node: Node) -> Node | None:
+    """A slice of a slice is one slice."""
+    (inner,) = node.inputs
+    if inner.op != "slice":
+        return None
+    outer_start, outer_stride = node["start"], node["stride"]
+    steps = list(zip(inner["start"], inner["stride"], outer_start, outer_stride, strict=True))
+    start = [a + first * step for a, step, first, _ in steps]
+    stride = [step * again for _, step, _, again in steps]
+    return b.slice(inner.inputs[0], start, node["size"], stride)

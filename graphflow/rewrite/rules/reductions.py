@@ -1,0 +1,69 @@
+"""Rules about reductions."""
+
+from __future__ import annotations
+
+from graphflow.ir.builder import Builder
+from graphflow.ir.dims import product
+from graphflow.ir.node import Node
+from graphflow.rewrite.rule import rule, scalar_value
+
+
+@rule("reduce_sum", "reduce_max", "reduce_min", "reduce_and", "reduce_or", accuracy="not worse")
+def reduction_of_broadcast(b: Builder, node: Node) -> Node | None:
+    """A reduction over axes along which its operand repeats needs no loop.
+
+    ``sum(broadcast(x)) -> x * count``: one rounding in place of many. Maxima, minima and logical
+    reductions are x itself; not over an empty axis, whose result is the neutral element.
+    """
+    (x,) = node.inputs
+    if x.op != "broadcast":
+        return None
+    source, target = x.inputs[0], x["axes"]
+    repeated = [k for k in node["axes"] if k not in target]
+    if not repeated or any(not isinstance(x.shape[k], int) or x.shape[k] == 0 for k in repeated):
+        return None
+    left = [k for k in node["axes"] if k in target]
+    kept = [k for k in range(x.rank) if k not in repeated]
+    smaller = b.broadcast(source, [x.shape[k] for k in kept], [kept.index(k) for k in target])
+    kind = node.op.removeprefix("reduce_")
+    reduced = b.reduce(kind, smaller, [kept.index(k) for k in left])
+    if kind != "sum":
+        return reduced
+    count = product(x.shape[k] for k in repeated)
+    return b.pointwise("mul", reduced, b.full(reduced.shape, count, node.dtype))
+
+
+@rule("reduce_sum", phase="specialise", accuracy="not worse")
+def factor_leaves_sum(b: Builder, node: Node) -> Node | None:
+    """``sum(c * x) -> c * sum(x)`` and ``sum(-x) -> -sum(x)`` for a number c.
+
+    As near to the real value, with a multiplication less per term. Only for |c| between 1e-6 and
+    1e6, so that the sum neither overflows nor underflows where the terms did not; and not when the
+    factor is alone, as then nothing is saved.
+    """
+    (x,) = node.inputs
+    if not node.dtype.is_floating or node.dtype.size < 4:
+        return None
+    axes = node["axes"]
+    if x.op == "neg":
+        return b.pointwise("neg", b.reduce("sum", x.inputs[0], axes))
+    if x.op != "mul":
+        return None
+    for y, c in (x.inputs, x.inputs[::-1]):
+        value = scalar_value(c)
+        if value is not None and 1e-6 < abs(float(value)) < 1e6 and scalar_value(y) is None:
+            total = b.reduce("sum", y, axes)
+            return b.pointwise("mul", total, b.full(total.shape, value, node.dtype))
+    return None
+
+
+@rule("reduce_sum", "reduce_max", "reduce_min", "reduce_prod", accuracy="not worse")
+def nested_reductions(b: Builder, node: Node) -> Node | None:
+    """``reduce(reduce(x, a), b) -> reduce(x, a and b)`` of the same kind: one loop nest."""
+    (inner,) = node.inputs
+    if inner.op != node.op:
+        return None
+    x = inner.inputs[0]
+    kept = [k for k in range(x.rank) if k not in inner["axes"]]
+    axes = sorted([*inner["axes"], *(kept[k] for k in node["axes"])])
+    return b.reduce(node.op.removeprefix("reduce_"), x, axes)
