@@ -1,4 +1,4 @@
-"""Activation functions: Relu, Relu6, LeakyRelu, Elu, Selu, Softplus, Softsign and their gradients.
+"""Activation functions: Relu, Relu6, LeakyRelu, Elu, Selu, Softsign and their gradients.
 
 The gradients of TensorFlow 1.15 are ops of their own (``ReluGrad`` and so on), with gradients in
 turn. At the kinks they are TensorFlow's: zero for relu at 0 and for relu6 at 0 and 6, `alpha` for
@@ -20,12 +20,12 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import merge_in_op
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.casting import cast
-from graphflow.ops.comparison import where
+from graphflow.ops.comparison import less, where
 from graphflow.ops.creation import zeros_like
 from graphflow.ops.elementwise import multiply
 from graphflow.ops.identity import Types, same_as_input
-from graphflow.ops.slicing import concat
-from graphflow.ops.unary import exp
+from graphflow.ops.joining import concat
+from graphflow.ops.unary import negative
 
 __all__ = [
     "crelu",
@@ -34,7 +34,6 @@ __all__ = [
     "relu",
     "relu6",
     "selu",
-    "softplus",
     "softsign",
 ]
 
@@ -114,16 +113,10 @@ def _exponential_gradient(grad: Signature) -> Any:
 
     def gradient(op: Operation, g: Any) -> list[Any]:
         activations = op.inputs[1]
-        slope = where(activations < 0, multiply(g, op.inputs[0]), zeros_like(activations))
+        slope = where(less(activations, 0), multiply(g, op.inputs[0]), zeros_like(activations))
         return [grad(g, activations).outputs[0], slope]
 
     return gradient
-
-
-def _softplus_grad_gradient(op: Operation, g: Any) -> list[Any]:
-    gradient, x = op.inputs
-    second = g * gradient / (exp(-x) + 2.0 + exp(x))
-    return [_SOFTPLUS_GRAD(g, x).outputs[0], second]
 
 
 def _alpha(op: Operation) -> dict[str, Any]:
@@ -135,14 +128,12 @@ _RELU6 = Signature("Relu6", "features: T", T=_REALS)
 _LEAKY_RELU = Signature("LeakyRelu", "features: T", T=_FLOATS)
 _ELU = Signature("Elu", "features: T", T=_FLOATS)
 _SELU = Signature("Selu", "features: T", T=_FLOATS)
-_SOFTPLUS = Signature("Softplus", "features: T", T=_FLOATS)
 _SOFTSIGN = Signature("Softsign", "features: T", T=_FLOATS)
 _RELU_GRAD = Signature("ReluGrad", "gradients: T", "features: T", T=_REALS)
 _RELU6_GRAD = Signature("Relu6Grad", "gradients: T", "features: T", T=_REALS)
 _LEAKY_RELU_GRAD = Signature("LeakyReluGrad", "gradients: T", "features: T", T=_FLOATS)
 _ELU_GRAD = Signature("EluGrad", "gradients: T", "outputs: T", T=_FLOATS)
 _SELU_GRAD = Signature("SeluGrad", "gradients: T", "outputs: T", T=_FLOATS)
-_SOFTPLUS_GRAD = Signature("SoftplusGrad", "gradients: T", "features: T", T=_FLOATS)
 _SOFTSIGN_GRAD = Signature("SoftsignGrad", "gradients: T", "features: T", T=_FLOATS)
 
 define_op(
@@ -206,18 +197,6 @@ define_op(
     gradient=_exponential_gradient(_SELU_GRAD),
 )
 define_op(
-    name="Softplus",
-    infer=same_as_input,
-    lower=lambda b, op, x: b.softplus(x),
-    gradient=lambda op, g: [_SOFTPLUS_GRAD(g, op.inputs[0]).outputs[0]],
-)
-define_op(
-    name="SoftplusGrad",
-    infer=_infer_gradient,
-    lower=lambda b, op, g, x: b.mul(g, b.sigmoid(x)),
-    gradient=_softplus_grad_gradient,
-)
-define_op(
     name="Softsign",
     infer=same_as_input,
     lower=_lower_softsign,
@@ -250,7 +229,7 @@ def leaky_relu(features: Any, alpha: Any = 0.2, name: str | None = None) -> Tens
             features = cast(features, dtypes.float32)
         if isinstance(alpha, np.ndarray):
             alpha = alpha.item()
-        return _LEAKY_RELU(features, name=scope, alpha=float(alpha)).outputs[0]
+        return _LEAKY_RELU(features, name=scope, alpha=float(np.float32(alpha))).outputs[0]
 
 
 def elu(features: Any, name: str | None = None) -> Tensor:
@@ -267,12 +246,7 @@ def crelu(features: Any, name: str | None = None, axis: int = -1) -> Tensor:
     """Return ``relu`` of `features` and of ``-features``, joined along `axis`."""
     with name_scope(name, "CRelu", [features]) as scope:
         features = convert_to_tensor(features, name="features")
-        return relu(concat([features, -features], axis, name=scope))
-
-
-def softplus(features: Any, name: str | None = None) -> Tensor:
-    """Return ``log(exp(features) + 1)``."""
-    return _SOFTPLUS(features, name=name).outputs[0]
+        return relu(concat([features, negative(features)], axis, name=scope))
 
 
 def softsign(features: Any, name: str | None = None) -> Tensor:
