@@ -8,6 +8,7 @@ place to start reading.
 import builtins
 
 from graphflow import bitwise, compat, debugging, errors, initializers, math, nn, random, train
+from graphflow.gradients.custom import custom_gradient, recompute_grad
 from graphflow.gradients.reverse import (
     AggregationMethod,
     Lop,

@@ -20,12 +20,12 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import merge_in_op
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.casting import cast
-from graphflow.ops.comparison import where
+from graphflow.ops.comparison import less, where
 from graphflow.ops.creation import zeros_like
 from graphflow.ops.elementwise import multiply
 from graphflow.ops.identity import Types, same_as_input
-from graphflow.ops.slicing import concat
-from graphflow.ops.unary import exp
+from graphflow.ops.joining import concat
+from graphflow.ops.unary import negative
 
 __all__ = [
     "crelu",
@@ -113,7 +113,7 @@ def _exponential_gradient(grad: Signature) -> Any:
 
     def gradient(op: Operation, g: Any) -> list[Any]:
         activations = op.inputs[1]
-        slope = where(activations < 0, multiply(g, op.inputs[0]), zeros_like(activations))
+        slope = where(less(activations, 0), multiply(g, op.inputs[0]), zeros_like(activations))
         return [grad(g, activations).outputs[0], slope]
 
     return gradient
@@ -229,7 +229,7 @@ def leaky_relu(features: Any, alpha: Any = 0.2, name: str | None = None) -> Tens
             features = cast(features, dtypes.float32)
         if isinstance(alpha, np.ndarray):
             alpha = alpha.item()
-        return _LEAKY_RELU(features, name=scope, alpha=float(alpha)).outputs[0]
+        return _LEAKY_RELU(features, name=scope, alpha=float(np.float32(alpha))).outputs[0]
 
 
 def elu(features: Any, name: str | None = None) -> Tensor:
@@ -246,7 +246,7 @@ def crelu(features: Any, name: str | None = None, axis: int = -1) -> Tensor:
     """Return ``relu`` of `features` and of ``-features``, joined along `axis`."""
     with name_scope(name, "CRelu", [features]) as scope:
         features = convert_to_tensor(features, name="features")
-        return relu(concat([features, -features], axis, name=scope))
+        return relu(concat([features, negative(features)], axis, name=scope))
 
 
 def softsign(features: Any, name: str | None = None) -> Tensor:

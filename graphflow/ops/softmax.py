@@ -20,16 +20,17 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, broadcast_shape, shape_from_tuple
 from graphflow.graph.tensor import Tensor
+from graphflow.ops import operators as operators  # formulas are written with them
 from graphflow.ops.casting import cast
 from graphflow.ops.checks import Assert
 from graphflow.ops.comparison import where
-from graphflow.ops.creation import range as range_op
 from graphflow.ops.identity import Types, prevent_gradient, same_as_input, stop_gradient
+from graphflow.ops.joining import concat
 from graphflow.ops.linear import matmul
 from graphflow.ops.reductions import reduce_all, reduce_sum
-from graphflow.ops.shape import expand_dims, one_of, rank, reshape, squeeze, transpose
+from graphflow.ops.shape import expand_dims, one_of, rank, reshape, squeeze
 from graphflow.ops.shape import shape as shape_op
-from graphflow.ops.slicing import concat, slice as slice_op
+from graphflow.ops.transposing import transpose
 from graphflow.ops.unary import exp
 
 __all__ = [
@@ -220,20 +221,31 @@ define_op(
 
 _SOFTMAX = Signature("Softmax", "logits: T", T=_FLOATS)
 _LOG_SOFTMAX = Signature("LogSoftmax", "logits: T", T=_FLOATS)
-_CROSS_ENTROPY = Signature(
-    "SoftmaxCrossEntropyWithLogits", "features: T", "labels: T", T=_FLOATS
-)
+_CROSS_ENTROPY = Signature("SoftmaxCrossEntropyWithLogits", "features: T", "labels: T", T=_FLOATS)
 _SPARSE_CROSS_ENTROPY = Signature(
     "SparseSoftmaxCrossEntropyWithLogits", "features: T", "labels: Tlabels", T=_FLOATS,
     Tlabels=_LABELS,
 )  # fmt: skip
 
 
+_EQUAL = Signature("Equal", "x: T", "y: T")
+_RANGE = Signature("Range", "start: T", "limit: T", "delta: T", T=_LABELS)
+_SLICE = Signature("Slice", "input: T", "begin: Index", "size: Index", Index=_LABELS)
+
+
+def _range(start: Any, limit: Any) -> Tensor:
+    return _RANGE(start, limit, 1, name="range").outputs[0]
+
+
+def _slice(x: Any, begin: Any, size: Any) -> Tensor:
+    return _SLICE(x, begin, size).outputs[0]
+
+
 # ---- softmax over any axis
 
 
 def _swap_axes(x: Tensor, axis: Any, last: Any, name: str | None = None) -> Tensor:
-    order = [range_op(axis), [last], range_op(axis + 1, last), [axis]]
+    order = [_range(0, axis), [last], _range(axis + 1, last), [axis]]
     return transpose(x, concat(order, 0), name=name)
 
 
@@ -261,9 +273,7 @@ def _over_axis(signature: Signature, logits: Any, axis: Any, name: str | None) -
     return result
 
 
-def softmax(
-    logits: Any, axis: Any = None, name: str | None = None, dim: Any = None
-) -> Tensor:
+def softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Tensor:
     """Return ``exp(logits) / reduce_sum(exp(logits), axis)``.
 
     Parameters
@@ -279,9 +289,7 @@ def softmax(
     return _over_axis(_SOFTMAX, logits, -1 if axis is None else axis, name)
 
 
-def log_softmax(
-    logits: Any, axis: Any = None, name: str | None = None, dim: Any = None
-) -> Tensor:
+def log_softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Tensor:
     """Return ``logits - log(reduce_sum(exp(logits), axis))``; see `softmax`."""
     axis = one_of("axis", axis, "dim", dim)
     return _over_axis(_LOG_SOFTMAX, logits, -1 if axis is None else axis, name)
@@ -300,12 +308,12 @@ def _check_arguments(function: str, sentinel: Any, labels: Any, logits: Any) -> 
 
 
 def _move_to_end(x: Tensor, axis: Any, axes: Any) -> Tensor:
-    return transpose(x, concat([range_op(axis), range_op(axis + 1, axes), [axis]], 0))
+    return transpose(x, concat([_range(0, axis), _range(axis + 1, axes), [axis]], 0))
 
 
 def _flatten_outer(x: Tensor) -> Tensor:
     """Return a matrix whose rows are those of `x`."""
-    last = slice_op(shape_op(x), [rank(x) - 1], [1])
+    last = _slice(shape_op(x), [rank(x) - 1], [1])
     flat = reshape(x, concat([[-1], last], 0))
     sizes = x.shape.as_list() if x.shape.rank is not None else None
     if sizes is not None and None not in sizes:
@@ -338,7 +346,7 @@ def softmax_cross_entropy_with_logits_v2(
         sizes = shape_op(precise)
         precise, labels = _flatten_outer(precise), _flatten_outer(labels)
         cost = _CROSS_ENTROPY(precise, labels, name=scope).outputs[0]
-        cost = reshape(cost, slice_op(sizes, [0], [axes - 1]))
+        cost = reshape(cost, _slice(sizes, [0], [axes - 1]))
         if logits.shape.rank is not None:
             static = logits.shape.as_list()
             del static[axis]
@@ -420,5 +428,5 @@ def _check_sparse_shapes(labels: TensorShape, logits: TensorShape) -> bool:
 
 def _assert_equal_shapes(labels: Tensor, logits: Tensor) -> Operation:
     wanted, found = shape_op(logits)[:-1], shape_op(labels)
-    same = reduce_all(Signature("Equal", "x: T", "y: T")(found, wanted).outputs[0])
+    same = reduce_all(_EQUAL(found, wanted).outputs[0])
     return Assert(same, ["Condition x == y did not hold element-wise:", found, wanted])

@@ -26,6 +26,7 @@ from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.protos import RunMetadata
 from graphflow.runtime.stepstats import TracedCall, fill_metadata
 from graphflow.runtime.variables import VariableStore
+from graphflow.runtime.verify import active_verifier
 from graphflow.schedule.plan import OBJECT_KINDS
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Feed, Split, Traced, trace
@@ -106,6 +107,7 @@ class Engine:
         self.store = VariableStore()
         self.plans: dict[Request, Plan] = {}
         self.lock = threading.RLock()
+        self.verifier = active_verifier()
         self.listener: Callable[[CompiledProgram, Prepared], None] | None = None
 
     def run(
@@ -214,6 +216,9 @@ class Engine:
             [slots[n] for n in inputs], [n.shape for n in inputs],
             list(range(len(request.tensors))), "list", None, after if needs_commit else None,
         )  # fmt: skip
+        if self.verifier is not None:
+            fetched = [t.name for t in request.tensors]
+            prepared.run = self.verifier.wrap(traced.program, fetched, self.store, prepared.run)
         if self.listener is not None:
             self.listener(compiled, prepared)
         return prepared
@@ -224,9 +229,11 @@ class Engine:
         """The newest compilation of a request as a native callable of its feeds.
 
         None when the request cannot be called directly: its result has a nested structure, it is
-        cut in parts, or depends on values, or has just initialised variables.
+        cut in parts, or depends on values, or has just initialised variables; or runs are verified.
         """
         known = self.plans.get(request)
+        if self.verifier is not None:
+            return None
         if fetch_plan.form is None or known is None or known.split is not None or known.statics:
             return None
         if not known.prepared:

@@ -268,9 +268,7 @@ class Optimizer:
         """Return a variable's slot, made with an initializer when it is new."""
         slots = self._slots.setdefault(slot_name, {})
         if _key(var) not in slots:
-            slots[_key(var)] = create_slot_with_initializer(
-                var, initializer, shape, dtype, op_name
-            )
+            slots[_key(var)] = create_slot_with_initializer(var, initializer, shape, dtype, op_name)
         return slots[_key(var)]
 
     def _assert_valid_dtypes(self, tensors: Sequence[Any]) -> None:

@@ -1,0 +1,77 @@
+"""Lets a script's ``import tensorflow`` find graphflow, in this process only.
+
+``tensorflow``, ``tensorflow.compat.v1`` and its submodules are graphflow's own modules. The private
+modules ``tensorflow.python.*``, which scripts of the time import too, are modules that look every
+name up among the public ones.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+_ROOT = "tensorflow"
+_SEARCHED = ("nn", "math", "train", "errors", "initializers", "layers", "summary", "test")
+
+
+class _PrivateModule(ModuleType):
+    """Stands for ``tensorflow.python.<path>``: its names are the public ones."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        root = importlib.import_module("graphflow")
+        for place in (root, *(getattr(root, part, None) for part in _SEARCHED)):
+            if hasattr(place, name):
+                return getattr(place, name)
+        raise AttributeError(f"graphflow offers no {name!r}, which {self.__name__} has")
+
+
+def _public(path: Sequence[str]) -> Any:
+    """Return graphflow's object at a path below ``tensorflow``; None when there is none."""
+    if list(path[:2]) in (["compat", "v1"], ["_api", "v1"]):
+        path = path[2:]
+    found: Any = importlib.import_module("graphflow")
+    for part in path:
+        if not hasattr(found, part):
+            try:
+                importlib.import_module(f"{getattr(found, '__name__', '')}.{part}")
+            except ImportError:
+                return None
+        found = getattr(found, part, None)
+    return found
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds ``tensorflow`` and what is below it."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """Return a spec for names of TensorFlow's that graphflow has."""
+        root, *parts = fullname.split(".")
+        if root != _ROOT:
+            return None
+        if parts[:1] not in (["python"], ["compat"]) and _public(parts) is None:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: Any) -> ModuleType:
+        """Return the module that stands under the name until it is replaced."""
+        return _PrivateModule(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Put graphflow's module in the place of one that it has."""
+        parts = module.__name__.split(".")[1:]
+        found = None if parts[:1] == ["python"] else _public(parts)
+        if isinstance(found, ModuleType):
+            sys.modules[module.__name__] = found
+
+
+def map_tensorflow() -> None:
+    """Map ``import tensorflow`` to graphflow from now on."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())

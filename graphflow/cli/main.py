@@ -1,0 +1,140 @@
+"""The command line: ``graphflow run | dump | devices | cache``."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from graphflow.cli.dump import STAGES, dump
+from graphflow.cli.script import run_script
+from graphflow.version import VERSION
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="graphflow",
+        description="Runs TensorFlow 1.x scripts, compiled, and shows what was compiled.",
+        epilog="example: graphflow run train.py --epochs 3",
+    )
+    parser.add_argument("--version", action="version", version=f"graphflow {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    _add_run(commands)
+    _add_dump(commands)
+    commands.add_parser(
+        "devices",
+        help="the processors that code is compiled for",
+        epilog="example: graphflow devices",
+    )
+    cache = commands.add_parser(
+        "cache",
+        help="the compiled objects on disk",
+        description="Shows or empties the folder of compiled objects.",
+        epilog="example: graphflow cache clear",
+    )
+    cache.add_argument("action", choices=["path", "size", "clear"])
+    return parser
+
+
+def _add_script(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("script", help="a Python script; its `import tensorflow` gives graphflow")
+    parser.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser(
+        "run",
+        help="run a script",
+        description="Runs a script in which `import tensorflow` gives graphflow.",
+        epilog="example: graphflow run --verify train.py --epochs 3",
+    )
+    run.add_argument(
+        "--verify",
+        action="store_true",
+        help="compute every run by the interpreter too and report the first tensor that differs",
+    )
+    _add_script(run)
+
+
+def _add_dump(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    show = commands.add_parser(
+        "dump",
+        help="print what is compiled for a script's runs",
+        description="Runs a script and prints one stage of each compiled run. What the script "
+        "itself prints goes to the standard error stream.",
+        epilog="example: graphflow dump --stage kernels --run 2 train.py",
+    )
+    show.add_argument("--stage", choices=STAGES, default="kernels", help="what to print")
+    show.add_argument("--run", type=int, metavar="N", help="only the N-th compiled run, from 1")
+    _add_script(show)
+
+
+def _run(script: str, arguments: Sequence[str], verify: bool) -> int:
+    if not verify:
+        return run_script(script, arguments)
+    from graphflow.runtime.verify import verifying
+
+    with verifying() as verifier:
+        status = run_script(script, arguments)
+    if verifier.difference:
+        sys.stderr.write(f"graphflow: verify: {verifier.difference}\n")
+        return status or 1
+    more = f", {verifier.skipped} with Python calls not checked" if verifier.skipped else ""
+    sys.stderr.write(f"graphflow: verify: {verifier.checked} runs agree{more}\n")
+    return status
+
+
+def _devices() -> int:
+    from graphflow.codegen.target import host_target
+    from graphflow.runtime.pool import default_threads
+
+    target = host_target()
+    sys.stdout.write(
+        f"/device:CPU:0  {target.cpu} ({target.triple}), {target.vector_bits}-bit vectors, "
+        f"{default_threads()} threads\n"
+    )
+    return 0
+
+
+def _cache(action: str) -> int:
+    from graphflow.codegen.object_cache import cache_folder
+
+    folder = cache_folder()
+    if folder is None:
+        sys.stdout.write("no cache: GRAPHFLOW_CACHE_DIR is empty\n")
+        return 0
+    if action == "path":
+        sys.stdout.write(f"{folder}\n")
+        return 0
+    objects = sorted(folder.glob("[0-9a-f][0-9a-f]/*.o")) if folder.is_dir() else []
+    size = sum(path.stat().st_size for path in objects)
+    if action == "size":
+        sys.stdout.write(f"{len(objects)} objects, {size / 1e6:.1f} MB in {folder}\n")
+        return 0
+    _clear(objects)
+    sys.stdout.write(f"removed {len(objects)} objects, {size / 1e6:.1f} MB\n")
+    return 0
+
+
+def _clear(objects: Sequence[Path]) -> None:
+    """Remove the objects' folders, and nothing else that may lie beside them."""
+    for folder in sorted({path.parent for path in objects}):
+        shutil.rmtree(folder)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    options = _parser().parse_args(arguments)
+    if options.command == "run":
+        return _run(options.script, options.args, options.verify)
+    if options.command == "dump":
+        return dump(options.script, options.args, options.stage, options.run)
+    if options.command == "devices":
+        return _devices()
+    return _cache(options.action)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Checks runs against the interpreter, which evaluates the traced Program node by node in NumPy.
+
+Every run is computed twice from the same feeds, variables and random states. Programs that call
+Python functions for their effect are run once only: they are counted, not checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphflow.ir.interpreter import run_program
+from graphflow.ir.node import Program
+from graphflow.runtime.variables import VariableStore
+
+# Sums are taken in another order by generated code: errors are relative to the largest element.
+_TOLERANCE = {2: 2e-2, 4: 1e-4, 8: 1e-10}
+
+_active: list[Verifier] = []
+
+
+@dataclass
+class Verifier:
+    """What was checked so far, and the first difference."""
+
+    checked: int = 0
+    skipped: int = 0
+    difference: str = ""
+
+    def wrap(
+        self, program: Program, names: Sequence[str], store: VariableStore,
+        run: Callable[..., list[Any]],
+    ) -> Callable[..., list[Any]]:  # fmt: skip
+        """Return `run` with the check added; it takes the Program's feeds in order."""
+        if any(node.op in ("effect_call", "host_call") for node in program.nodes()):
+            self.skipped += 1
+            return run
+
+        def checked(*arrays: Any) -> list[Any]:
+            feeds = iter(arrays)
+            inputs = [
+                next(feeds) if i["source"] == "feed" else store.get(i["name"])
+                for i in program.inputs
+            ]
+            results = run(*arrays)
+            outputs, updates = run_program(program, inputs)
+            self.checked += 1
+            for name, found, expected in zip(names, results, outputs, strict=True):
+                self.compare(name, found, expected)
+            for name, expected in updates.items():
+                self.compare(f"variable {name}", store.get(name), expected)
+            return results
+
+        return checked
+
+    def compare(self, name: str, found: Any, expected: Any) -> None:
+        """Note the difference if it is the first."""
+        if not self.difference:
+            text = difference(np.asarray(found), np.asarray(expected))
+            if text:
+                self.difference = f"run {self.checked}: {name}: {text}"
+
+
+def difference(found: Any, expected: Any) -> str:
+    """Return in words how two arrays differ beyond rounding; empty when they agree."""
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        return (
+            f"expected {expected.dtype}{list(expected.shape)}, "
+            f"got {found.dtype}{list(found.shape)}"
+        )
+    if found.size == 0 or found.dtype.kind not in "fcV":
+        return "" if np.array_equal(found, expected) else _where(found, expected, found != expected)
+    wide = np.complex128 if found.dtype.kind == "c" else np.float64
+    x, y = found.astype(wide), expected.astype(wide)
+    finite = np.isfinite(y)
+    scale = float(np.abs(y[finite]).max(initial=0.0)) or 1.0
+    with np.errstate(invalid="ignore"):
+        near = np.abs(x - y) <= _TOLERANCE.get(found.dtype.itemsize, 1e-10) * scale
+    same = (x == y) | (np.isnan(x) & np.isnan(y)) | (near & finite)
+    return "" if same.all() else _where(found, expected, ~same)
+
+
+def _where(found: Any, expected: Any, differs: Any) -> str:
+    place = tuple(int(k) for k in np.argwhere(differs)[0])
+    return (
+        f"{int(np.sum(differs))} of {found.size} elements differ, first at {list(place)}: "
+        f"expected {expected[place]}, got {found[place]}"
+    )
+
+
+def active_verifier() -> Verifier | None:
+    """Return the verifier that sessions made now report to."""
+    return _active[-1] if _active else None
+
+
+@contextmanager
+def verifying() -> Iterator[Verifier]:
+    """Check the runs of all sessions that are made inside."""
+    _active.append(Verifier())
+    try:
+        yield _active[-1]
+    finally:
+        _active.pop()
