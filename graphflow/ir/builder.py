@@ -145,7 +145,7 @@ class Builder:
         if node.op == "const":
             return node["value"].array
         if node.op == "broadcast" and node.inputs[0].op == "const" and is_static(node.shape):
-            return np.broadcast_to(node.inputs[0]["value"].array, node.shape)
+            return _repeated(node)
         if node.op == "iota" and is_static(node.shape):
             reference = PRIMS["iota"].reference
             assert reference is not None
@@ -379,7 +379,14 @@ def _known_array(node: Node) -> Any:
     repeated = node.op == "broadcast" and node.inputs[0].op == "const"
     if not repeated or not is_static(node.shape) or product(node.shape) > FOLD_LIMIT:  # type: ignore[operator]
         return None
-    return np.broadcast_to(node.inputs[0]["value"].array, node.shape)
+    return _repeated(node)
+
+
+def _repeated(node: Node) -> np.ndarray[Any, Any]:
+    """The array of a constant that is broadcast, by its axes."""
+    reference = PRIMS["broadcast"].reference
+    assert reference is not None
+    return reference(dict(node.attrs), node.inputs[0]["value"].array)
 
 
 def _texts(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
