@@ -309,7 +309,8 @@ class Instance:
         after : called after a successful run.
         kind : run through this class in any case; the result is then its instance.
         """
-        outputs, places = [], []
+        outputs: list[Binding] = []
+        places: list[int | None] = []
         program = self.compiled.program
         for slot, node in zip(self.compiled.memory.outputs, program.outputs, strict=True):
             places.append(len(outputs) if slot is not None else None)

@@ -61,11 +61,6 @@ class BaseSession:
         return self._graph
 
     @property
-    def graph_def(self) -> Any:
-        """The graph as a GraphDef."""
-        return self._graph.as_graph_def()
-
-    @property
     def sess_str(self) -> str:
         """The target that was asked for."""
         return self._target
