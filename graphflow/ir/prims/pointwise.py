@@ -126,6 +126,11 @@ def _integer_safe(function: Callable[..., Array]) -> Callable[..., Array]:
     return whole
 
 
+def _floordiv(x: Array, y: Array) -> Array:
+    """TensorFlow's: the floor of the rounded quotient. NumPy's differs at ``1.0 // 0.1``."""
+    return np.floor(x / y) if x.dtype.kind == "f" else np.floor_divide(x, y)
+
+
 def _truncdiv(x: Array, y: Array) -> Array:
     if x.dtype.kind == "f":
         return np.trunc(x / y)
@@ -176,7 +181,7 @@ _simple("pow", NUMBER, _pow, cost=40)
 _simple("atan2", FLOAT, np.arctan2, cost=30)
 _simple("max", REAL, np.maximum)
 _simple("min", REAL, np.minimum)
-_simple("floordiv", REAL, _integer_safe(np.floor_divide), cost=10)
+_simple("floordiv", REAL, _integer_safe(_floordiv), cost=10)
 _simple("truncdiv", REAL, _integer_safe(_truncdiv), cost=10)
 _simple("floormod", REAL, _integer_safe(np.mod), cost=10)
 _simple("truncmod", REAL, _integer_safe(np.fmod), cost=10)
