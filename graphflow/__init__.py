@@ -1,1 +1,181 @@
-"""Graphflow: TensorFlow 1.x's graph API over a small native compiler."""
+"""Graphflow: TensorFlow 1.x's graph API over a small native compiler.
+
+``import graphflow as tf`` (or ``as gf``) gives TensorFlow 1.15's names, with Theano's `function`,
+`Rop` and `Lop` beside them. The compiler itself is in the submodules; `graphflow.compiler` is the
+place to start reading.
+"""
+
+import builtins
+
+from graphflow import bitwise, compat, debugging, errors, initializers, math, nn, random, train
+from graphflow.gradients.reverse import (
+    AggregationMethod,
+    Lop,
+    Rop,
+    UnconnectedGradients,
+    gradients,
+    hessians,
+    jvp,
+)
+from graphflow.graph.collections import GraphKeys
+from graphflow.graph.constants import constant
+from graphflow.graph.convert import (
+    convert_to_tensor,
+    convert_to_tensor_or_indexed_slices,
+    register_tensor_conversion_function,
+)
+from graphflow.graph.default import (
+    add_to_collection,
+    add_to_collections,
+    colocate_with,
+    container,
+    control_dependencies,
+    device,
+    get_collection,
+    get_collection_ref,
+    get_default_graph,
+    init_scope,
+    name_scope,
+    op_scope,
+    reset_default_graph,
+)
+from graphflow.graph.devices import DeviceSpec
+from graphflow.graph.dimension import Dimension
+from graphflow.graph.dtypes import (
+    DType,
+    as_dtype,
+    bfloat16,
+    complex64,
+    complex128,
+    double,
+    float16,
+    float32,
+    float64,
+    half,
+    int8,
+    int16,
+    int32,
+    int64,
+    resource,
+    string,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from graphflow.graph.dtypes import bool_ as bool
+from graphflow.graph.graph import Graph
+from graphflow.graph.indexed_slices import IndexedSlices
+from graphflow.graph.opdef import RegisterGradient
+from graphflow.graph.opdef import no_gradient as NoGradient
+from graphflow.graph.opdef import no_gradient as NotDifferentiable
+from graphflow.graph.operation import Operation
+from graphflow.graph.random_seed import get_seed, set_random_seed
+from graphflow.graph.session_stack import default_session as get_default_session
+from graphflow.graph.shapes import TensorShape
+from graphflow.graph.tensor import Tensor
+from graphflow.initializers import (
+    constant_initializer,
+    glorot_normal_initializer,
+    glorot_uniform_initializer,
+    ones_initializer,
+    random_normal_initializer,
+    random_uniform_initializer,
+    truncated_normal_initializer,
+    uniform_unit_scaling_initializer,
+    variance_scaling_initializer,
+    zeros_initializer,
+)
+from graphflow.ops import operators as _operators  # installs the operators of tensors
+from graphflow.ops.casting import *  # noqa: F403
+from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
+from graphflow.ops.checks import print_v2 as print
+from graphflow.ops.comparison import *  # noqa: F403
+from graphflow.ops.creation import *  # noqa: F403
+from graphflow.ops.elementwise import *  # noqa: F403
+from graphflow.ops.identity import (
+    group,
+    identity,
+    identity_n,
+    no_op,
+    placeholder,
+    placeholder_with_default,
+    stop_gradient,
+    tuple,
+)
+from graphflow.ops.joining import *  # noqa: F403
+from graphflow.ops.linear import *  # noqa: F403
+from graphflow.ops.partitioned_variables import (
+    fixed_size_partitioner,
+    min_max_variable_partitioner,
+    variable_axis_size_partitioner,
+)
+from graphflow.ops.py_func import numpy_function, py_func
+from graphflow.ops.random import random_normal, random_uniform, truncated_normal
+from graphflow.ops.reductions import *  # noqa: F403
+from graphflow.ops.scatter import *  # noqa: F403
+from graphflow.ops.shape import *  # noqa: F403
+from graphflow.ops.slicing import *  # noqa: F403
+from graphflow.ops.state import assign, assign_add, assign_sub
+from graphflow.ops.strided_slice import *  # noqa: F403
+from graphflow.ops.transposing import *  # noqa: F403
+from graphflow.ops.unary import *  # noqa: F403
+from graphflow.ops.variable_lists import (
+    all_variables,
+    assert_variables_initialized,
+    global_variables,
+    global_variables_initializer,
+    initialize_all_variables,
+    initialize_local_variables,
+    initialize_variables,
+    is_variable_initialized,
+    local_variables,
+    local_variables_initializer,
+    model_variables,
+    moving_average_variables,
+    report_uninitialized_variables,
+    trainable_variables,
+    variables_initializer,
+)
+from graphflow.ops.variable_scope import (
+    AUTO_REUSE,
+    VariableScope,
+    get_local_variable,
+    get_variable,
+    get_variable_scope,
+    no_regularizer,
+    variable_creator_scope,
+    variable_op_scope,
+    variable_scope,
+)
+from graphflow.ops.variables import Variable, VariableAggregation, VariableSynchronization
+from graphflow.runtime.function import function
+from graphflow.runtime.protos import (
+    ConfigProto,
+    GPUOptions,
+    GraphOptions,
+    OptimizerOptions,
+    RunMetadata,
+    RunOptions,
+)
+from graphflow.runtime.session import InteractiveSession, Session
+from graphflow.version import VERSION as __version__
+
+newaxis = None
+
+
+def disable_v2_behavior() -> None:
+    """Do nothing: there is no other behaviour."""
+
+
+def enable_resource_variables() -> None:
+    """Do nothing: variables are read and written in the order of their dependences anyway."""
+
+
+def executing_eagerly() -> "builtins.bool":
+    """Whether operations run as they are made: never."""
+    return False
+
+
+disable_eager_execution = disable_v2_behavior
+disable_resource_variables = enable_resource_variables

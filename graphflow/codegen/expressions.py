@@ -28,6 +28,7 @@ from graphflow.codegen.types import (
     splat,
     splat_value,
     to_memory,
+    type_suffix,
     widen,
 )
 from graphflow.ir.dims import Dim, SymDim
@@ -55,6 +56,7 @@ class ExprEmitter:
         self.levels: list[Level] = []
         self.vector_axis: Axis | None = None
         self.lanes = 1
+        self.outlined: frozenset[str] = frozenset()  # math functions called, not inlined
 
     def load_arguments(
         self, args: ir.Value, buffers: Sequence[Buffer], symbols: Sequence[str], first: int = 0
@@ -138,13 +140,17 @@ class ExprEmitter:
             if missing:
                 stack.extend(missing)
                 continue
-            with self.at_level(level, splits=expr.name in mathlib.SPLITTING):
+            with self.at_level(level, splits=self.splits(expr)):
                 self.levels[level].values[id(expr)] = self.compute(expr)
             stack.pop()
         made = self.known(root)
         if vector and lanes_of(made) == 1:
             return self.splatted(root, made)
         return made
+
+    def splits(self, expr: Expr) -> bool:
+        """Whether emitting the expression may leave the builder in another block."""
+        return expr.name in mathlib.SPLITTING and expr.name not in self.outlined
 
     def is_known(self, expr: Expr) -> bool:
         return id(expr) in self.levels[self.level_of(expr.axes, expr.locals)].values
@@ -181,7 +187,23 @@ class ExprEmitter:
                 a if lanes_of(a) > 1 else self.splatted(e, a)
                 for e, a in zip(expr.args, args, strict=True)
             ]
-        return emit_pointwise(self.builder, expr.name, expr.args[0].dtype, expr.dtype, *args)
+        operand = expr.args[0].dtype
+        if expr.name in self.outlined and operand.is_floating:
+            return self.call_outlined(expr.name, args)
+        return emit_pointwise(self.builder, expr.name, operand, expr.dtype, *args)
+
+    def call_outlined(self, name: str, args: list[ir.Value]) -> ir.Value:
+        """Call a math function that the module holds once, in place of its instructions."""
+        module, typ = self.builder.module, args[0].type
+        symbol = f"gf.{name}.{type_suffix(typ)}"
+        function = module.globals.get(symbol)
+        if function is None:
+            function = ir.Function(module, ir.FunctionType(typ, [a.type for a in args]), symbol)
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            builder = ir.IRBuilder(function.append_basic_block("entry"))
+            builder.ret(mathlib.emit(name, builder, *function.args))
+        return self.builder.call(function, args)
 
     def index_as(self, expr: Expr) -> ir.Value:
         index = self.index_vector(expr.payload)

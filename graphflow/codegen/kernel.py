@@ -13,6 +13,7 @@ the loop is done: the result does not depend on the number of threads.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
+from graphflow.codegen import mathlib
 from graphflow.codegen.expressions import ExprEmitter, Level
 from graphflow.codegen.pointwise import emit_pointwise
 from graphflow.codegen.target import Target
@@ -48,9 +50,11 @@ from graphflow.ir.loops import (
     statements,
 )
 from graphflow.ir.prims.reductions import neutral_element
+from graphflow.ir.walk import expressions
 
 SHORT_BODY = 12.0  # a reduction body below this weight gets several vectors of partial results
 PARTIALS = 4
+INLINED_AT_MOST = 24  # occurrences of one math function in a kernel
 COLUMN_VECTORS = 4  # vectors side by side in a reduction over rows: whole cache lines of a row
 
 _COMBINE = {
@@ -92,6 +96,7 @@ class KernelEmitter(ExprEmitter):
         signature = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64])
         self.function = ir.Function(module, signature, name)
         super().__init__(ir.IRBuilder(self.function.append_basic_block("entry")))
+        self.outlined = outlined_functions(kernel)
         self.partial = 0
         self.accumulators: dict[Local, Accumulator] = {}
 
@@ -388,6 +393,15 @@ class KernelEmitter(ExprEmitter):
     def is_vector_local(self, local: Local) -> bool:
         state = self.accumulators.get(local)
         return state is not None and state.lanes > 1
+
+
+def outlined_functions(kernel: Kernel) -> frozenset[str]:
+    """Math functions that a kernel uses so often that inlining them costs more than calling.
+
+    A chain of thousands of sines would be a hundred thousand instructions, and seconds of LLVM.
+    """
+    counts = Counter(e.name for e in expressions(kernel.body) if e.name in mathlib.FLOAT_FUNCTIONS)
+    return frozenset(name for name, count in counts.items() if count > INLINED_AT_MOST)
 
 
 def vector_width(loop: Loop, target: Target) -> int:

@@ -9,7 +9,13 @@ from typing import Any
 
 from llvmlite import ir
 
-from graphflow.codegen.mathlib.core import element_type, intrinsic, splat, with_element
+from graphflow.codegen.mathlib.core import (
+    element_type,
+    intrinsic,
+    splat,
+    type_suffix,
+    with_element,
+)
 from graphflow.graph.dtypes import DType
 
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
@@ -122,7 +128,7 @@ __all__ = [
     "literal",
     "memory_type",
     "splat",
-    "splat_value",
+    "splat_value", "type_suffix",
     "to_memory",
     "widen",
     "with_element",

@@ -1,17 +1,19 @@
-"""Gradients of broadcasting: a gradient is summed back to the shape of the operand it belongs to.
+"""Ops of two operands that broadcast, and the gradients of broadcasting.
 
-As in TensorFlow, the axes to sum over are computed in the graph from the operands' shapes, by
-`BroadcastGradientArgs`; where the static shapes are equal nothing is needed.
+A gradient is summed back to the shape of the operand it belongs to. As in TensorFlow, the axes to
+sum over are computed in the graph from the operands' shapes, by `BroadcastGradientArgs`; where the
+static shapes are equal nothing is needed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphflow.graph.apply import Signature
-from graphflow.graph.dtypes import int32, int64
+from graphflow.graph.dtypes import DType, int32, int64
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, broadcast
@@ -92,3 +94,33 @@ def sum_to_shape(gradient: Tensor, like: Tensor) -> Tensor:
     whole = SHAPE(gradient, out_type=int32).outputs[0]
     axes = _GRADIENT_ARGS(target, whole).outputs[0]
     return RESHAPE(SUM(gradient, axes, keep_dims=False).outputs[0], target).outputs[0]
+
+
+def define_binary(
+    op_type: str,
+    lower: Callable[..., Any],
+    types: Sequence[DType],
+    document: str,
+    gradient: Callable[..., Any] | None = None,
+    no_gradient: str = "",
+    operands: tuple[str, str] = ("x", "y"),
+    infer: Callable[[Operation], Sequence[Any]] = infer_broadcast,
+) -> Callable[..., Tensor]:
+    """Define an op of two operands of one type that broadcast; return its public function.
+
+    Parameters
+    ----------
+    lower : ``lower(b, op, x, y)``.
+    types : the element types that TensorFlow registers, in its order.
+    document : the docstring of the function.
+    operands : the names of the two operands.
+    """
+    define_op(op_type, infer, lower, gradient, no_gradient)
+    first, second = operands
+    signature = Signature(op_type, f"{first}: T", f"{second}: T", T=types)
+
+    def function(x: Any, y: Any, name: str | None = None) -> Tensor:
+        return signature(x, y, name=name).outputs[0]
+
+    function.__doc__ = document
+    return function

@@ -15,6 +15,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, shape_from_tuple, unknown_shape
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import dims_equal
+from graphflow.ops.kinds import BITS
 
 __all__ = [
     "bitcast",
@@ -27,11 +28,6 @@ __all__ = [
     "to_int64",
 ]
 
-_BITS = (
-    dtypes.bfloat16, dtypes.float16, dtypes.float32, dtypes.float64, dtypes.int64, dtypes.int32,
-    dtypes.uint8, dtypes.uint16, dtypes.uint32, dtypes.uint64, dtypes.int8, dtypes.int16,
-    dtypes.complex64, dtypes.complex128,
-)  # fmt: skip
 _UNSIGNED = {1: dtypes.uint8, 2: dtypes.uint16, 4: dtypes.uint32, 8: dtypes.uint64}
 
 
@@ -168,7 +164,7 @@ def _lower_bitcast(b: Any, op: Operation, x: Any) -> Any:
 
 
 define_op("Bitcast", _infer_bitcast, _lower_bitcast, no_gradient="bits have no derivative")
-_BITCAST = Signature("Bitcast", "input: T", T=_BITS)
+_BITCAST = Signature("Bitcast", "input: T", T=BITS)
 
 
 def bitcast(input: Any, type: Any, name: str | None = None) -> Tensor:

@@ -18,6 +18,8 @@ from graphflow.graph.shapes import broadcast, merge_in_op, shape_from_tuple
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import dims_equal, shapes_equal
 from graphflow.ops.broadcasting import sum_to_shape
+from graphflow.ops.creation import zeros_like
+from graphflow.ops.kinds import COMPARABLE, ORDERED
 
 __all__ = [
     "equal",
@@ -34,15 +36,6 @@ __all__ = [
     "where_v2",
 ]
 
-_ORDERED = (
-    dtypes.float32, dtypes.float64, dtypes.int32, dtypes.uint8, dtypes.int16, dtypes.int8,
-    dtypes.int64, dtypes.bfloat16, dtypes.uint16, dtypes.float16, dtypes.uint32, dtypes.uint64,
-)  # fmt: skip
-_COMPARABLE = (
-    dtypes.bfloat16, dtypes.float16, dtypes.float32, dtypes.float64, dtypes.uint8, dtypes.int8,
-    dtypes.int16, dtypes.int32, dtypes.int64, dtypes.complex64, dtypes.string, dtypes.bool_,
-    dtypes.complex128,
-)  # fmt: skip
 _BOOLEAN = "boolean output"
 
 
@@ -78,12 +71,12 @@ def _define_comparison(
     return function
 
 
-equal = _define_comparison("Equal", "eq", np.equal, _COMPARABLE, "==")
-not_equal = _define_comparison("NotEqual", "ne", np.not_equal, _COMPARABLE, "!=")
-less = _define_comparison("Less", "lt", np.less, _ORDERED, "<")
-less_equal = _define_comparison("LessEqual", "le", np.less_equal, _ORDERED, "<=")
-greater = _define_comparison("Greater", "gt", np.greater, _ORDERED, ">")
-greater_equal = _define_comparison("GreaterEqual", "ge", np.greater_equal, _ORDERED, ">=")
+equal = _define_comparison("Equal", "eq", np.equal, COMPARABLE, "==")
+not_equal = _define_comparison("NotEqual", "ne", np.not_equal, COMPARABLE, "!=")
+less = _define_comparison("Less", "lt", np.less, ORDERED, "<")
+less_equal = _define_comparison("LessEqual", "le", np.less_equal, ORDERED, "<=")
+greater = _define_comparison("Greater", "gt", np.greater, ORDERED, ">")
+greater_equal = _define_comparison("GreaterEqual", "ge", np.greater_equal, ORDERED, ">=")
 
 define_op(
     name="LogicalAnd",
@@ -148,20 +141,24 @@ def _infer_select(op: Operation) -> list[Any]:
     return [(op.inputs[1].dtype.base_dtype, data)]
 
 
+def not_same_size(op: Operation, nodes: Sequence[Any], first: int, second: int) -> str:
+    """Return TensorFlow's message for two operands whose shapes should be equal and are not."""
+    shapes = ["[" + ",".join(map(str, nodes[k].shape)) + "]" for k in (first, second)]
+    return (
+        f"Inputs to operation {op.name} of type {op.type} must have the same size and shape.  "
+        f"Input {first}: {shapes[0]} != input {second}: {shapes[1]}"
+    )
+
+
 def _lower_select(b: Any, op: Operation, condition: Any, x: Any, y: Any) -> Any:
     """The condition has the operands' shape, or is a scalar, or a vector that chooses rows."""
+    nodes = (condition, x, y)
     if not shapes_equal(x.shape, y.shape):
-        raise ValueError(
-            "'then' and 'else' must have the same size.  but received: "
-            f"{list(x.shape)} vs. {list(y.shape)}"
-        )
+        raise ValueError(not_same_size(op, nodes, 1, 2))
     if condition.rank == 1 and x.rank > 1 and dims_equal(condition.shape[0], x.shape[0]):
         condition = b.broadcast(condition, x.shape, (0,))
     elif condition.rank and not shapes_equal(condition.shape, x.shape):
-        raise ValueError(
-            "'cond' must be a scalar, a vector of as many elements as 'then' has rows, or have its "
-            f"shape, got {list(condition.shape)} and {list(x.shape)}"
-        )
+        raise ValueError(not_same_size(op, nodes, 0, 1))
     return _chosen(b, op, condition, x, y)
 
 
@@ -178,7 +175,7 @@ def _choose_texts(condition: Any, x: Any, y: Any) -> list[Any]:
 
 def _select_gradient(op: Operation, gradient: Any) -> list[Any]:
     condition, x, _ = op.inputs
-    zeros = _ZEROS_LIKE(x).outputs[0]
+    zeros = zeros_like(x)
     return [None, where(condition, gradient, zeros), where(condition, zeros, gradient)]
 
 
@@ -202,7 +199,6 @@ define_op("SelectV2", _infer_select_v2, _chosen, gradient=_select_v2_gradient)
 _SELECT = Signature("Select", "condition: bool", "t: T", "e: T")
 _SELECT_V2 = Signature("SelectV2", "condition: bool", "t: T", "e: T")
 _WHERE = Signature("Where", "condition: T = bool")  # its results' shape depends on data
-_ZEROS_LIKE = Signature("ZerosLike", "x: T")
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:

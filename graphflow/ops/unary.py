@@ -19,27 +19,19 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import merge_in_op
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.creation import zeros_like
 from graphflow.ops.elementwise import add, multiply, realdiv, subtract
 from graphflow.ops.identity import same_as_input
+from graphflow.ops.kinds import ANALYTIC, FLOATS, SIGNED
 
 __all__ = [
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "conj", "cos", "cosh",
-    "digamma", "erf", "erfc", "exp", "expm1", "floor", "imag", "invert", "is_finite", "is_inf",
+    "digamma", "erf", "erfc", "exp", "expm1", "floor", "imag", "is_finite", "is_inf",
     "is_nan", "lgamma", "log", "log1p", "log_sigmoid", "negative", "real", "reciprocal", "rint",
     "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt", "square", "tan", "tanh",
 ]  # fmt: skip
 
 Function = Callable[..., Tensor]
-
-_FLOATS = (dtypes.bfloat16, dtypes.float16, dtypes.float32, dtypes.float64)
-_COMPLEX = (dtypes.complex64, dtypes.complex128)
-_ANALYTIC = (*_FLOATS, *_COMPLEX)
-_NUMBERS = (*_FLOATS, dtypes.int32, dtypes.int64, *_COMPLEX)
-_INTEGERS = (
-    dtypes.int8, dtypes.int16, dtypes.int32, dtypes.int64,
-    dtypes.uint8, dtypes.uint16, dtypes.uint32, dtypes.uint64,
-)  # fmt: skip
-_ZEROS_LIKE = Signature("ZerosLike", "x: T")
 
 
 def _define(
@@ -95,7 +87,7 @@ def _define_gradient_op(
         return list(gradient(*op.inputs, op, grad))
 
     define_op(op_type, infer, lambda b, op, y, dy: lower(b, y, dy), rule)
-    signature = Signature(op_type, "y: T", "dy: T", T=_ANALYTIC)
+    signature = Signature(op_type, "y: T", "dy: T", T=ANALYTIC)
     return lambda y, dy: signature(y, dy).outputs[0]
 
 
@@ -158,7 +150,7 @@ define_op(
     lower=lambda b, op, dy, x: b.mul(dy, b.sigmoid(x)),
     gradient=_softplus_grad_gradient,
 )
-_SOFTPLUS_GRAD = Signature("SoftplusGrad", "gradients: T", "features: T", T=_FLOATS)
+_SOFTPLUS_GRAD = Signature("SoftplusGrad", "gradients: T", "features: T", T=FLOATS)
 
 
 def _softplus_grad(gradients: Any, features: Any) -> Tensor:
@@ -214,7 +206,7 @@ def _square_gradient(op: Operation, grad: Any) -> Any:
 
 
 def _sign_gradient(op: Operation, grad: Any) -> Any:
-    return _ZEROS_LIKE(op.inputs[0]).outputs[0]
+    return zeros_like(op.inputs[0])
 
 
 _STEP = "the result is constant between its jumps"
@@ -224,49 +216,49 @@ _STEP = "the result is constant between its jumps"
 negative = _define(
     "Neg",
     lambda b, x: b.neg(x),
-    _NUMBERS,
+    SIGNED,
     "Return ``-x``.",
     gradient=lambda op, grad: negative(grad),
 )
 _abs = _define(
     "Abs",
     lambda b, x: b.abs(x),
-    (*_FLOATS, dtypes.int8, dtypes.int16, dtypes.int32, dtypes.int64),
+    (*FLOATS, dtypes.int8, dtypes.int16, dtypes.int32, dtypes.int64),
     "Return the absolute value.",
     gradient=lambda op, grad: multiply(grad, sign(op.inputs[0])),
 )
 sign = _define(
     "Sign",
     lambda b, x: b.sign(x),
-    _NUMBERS,
+    SIGNED,
     "Return -1, 0 or 1, as ``x`` is negative, zero or positive.",
     gradient=_sign_gradient,
 )
 square = _define(
     "Square",
     lambda b, x: b.square(x),
-    _NUMBERS,
+    SIGNED,
     "Return ``x * x``.",
     gradient=_square_gradient,
 )
 reciprocal = _define(
     "Reciprocal",
     lambda b, x: b.div(1, x),
-    _NUMBERS,
+    SIGNED,
     "Return ``1 / x``.",
     gradient=lambda op, grad: _reciprocal_grad(op.outputs[0], grad),
 )
 sqrt = _define(
     "Sqrt",
     lambda b, x: b.sqrt(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return the square root.",
     gradient=lambda op, grad: _sqrt_grad(op.outputs[0], grad),
 )
 rsqrt = _define(
     "Rsqrt",
     lambda b, x: b.rsqrt(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return ``1 / sqrt(x)``.",
     gradient=lambda op, grad: _rsqrt_grad(op.outputs[0], grad),
 )
@@ -276,42 +268,42 @@ rsqrt = _define(
 exp = _define(
     "Exp",
     lambda b, x: b.exp(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return e to the power ``x``.",
     gradient=lambda op, grad: multiply(grad, op.outputs[0]),
 )
 expm1 = _define(
     "Expm1",
     lambda b, x: b.expm1(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return ``exp(x) - 1``, exact near 0.",
     gradient=lambda op, grad: multiply(grad, exp(op.inputs[0])),
 )
 log = _define(
     "Log",
     lambda b, x: b.log(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return the natural logarithm.",
     gradient=lambda op, grad: multiply(grad, reciprocal(op.inputs[0])),
 )
 log1p = _define(
     "Log1p",
     lambda b, x: b.log1p(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return ``log(1 + x)``, exact near 0.",
     gradient=_log1p_gradient,
 )
 _sigmoid = _define(
     "Sigmoid",
     lambda b, x: b.sigmoid(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return ``1 / (1 + exp(-x))``.",
     gradient=lambda op, grad: _sigmoid_grad(op.outputs[0], grad),
 )
 _softplus = _define(
     "Softplus",
     lambda b, x: b.softplus(x),
-    _FLOATS,
+    FLOATS,
     "Return ``log(1 + exp(x))``.",
     gradient=lambda op, grad: _softplus_grad(grad, op.inputs[0]),
     operand="features",
@@ -322,66 +314,66 @@ _softplus = _define(
 sin = _define(
     "Sin",
     lambda b, x: b.sin(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return the sine.",
     gradient=lambda op, grad: multiply(grad, cos(op.inputs[0])),
 )
 cos = _define(
     "Cos",
     lambda b, x: b.cos(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return the cosine.",
     gradient=lambda op, grad: multiply(negative(grad), sin(op.inputs[0])),
 )
-tan = _define("Tan", lambda b, x: b.tan(x), _NUMBERS, "Return the tangent.", gradient=_tan_gradient)
+tan = _define("Tan", lambda b, x: b.tan(x), SIGNED, "Return the tangent.", gradient=_tan_gradient)
 asin = _define(
-    "Asin", lambda b, x: b.asin(x), _NUMBERS, "Return the arcsine.", gradient=_asin_gradient
+    "Asin", lambda b, x: b.asin(x), SIGNED, "Return the arcsine.", gradient=_asin_gradient
 )
 acos = _define(
-    "Acos", lambda b, x: b.acos(x), _NUMBERS, "Return the arccosine.", gradient=_acos_gradient
+    "Acos", lambda b, x: b.acos(x), SIGNED, "Return the arccosine.", gradient=_acos_gradient
 )
 atan = _define(
-    "Atan", lambda b, x: b.atan(x), _NUMBERS, "Return the arctangent.", gradient=_atan_gradient
+    "Atan", lambda b, x: b.atan(x), SIGNED, "Return the arctangent.", gradient=_atan_gradient
 )
 sinh = _define(
     "Sinh",
     lambda b, x: b.sinh(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return the hyperbolic sine.",
     gradient=lambda op, grad: multiply(grad, cosh(op.inputs[0])),
 )
 cosh = _define(
     "Cosh",
     lambda b, x: b.cosh(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return the hyperbolic cosine.",
     gradient=lambda op, grad: multiply(grad, sinh(op.inputs[0])),
 )
 tanh = _define(
     "Tanh",
     lambda b, x: b.tanh(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return the hyperbolic tangent.",
     gradient=lambda op, grad: _tanh_grad(op.outputs[0], grad),
 )
 asinh = _define(
     "Asinh",
     lambda b, x: b.asinh(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return the inverse hyperbolic sine.",
     gradient=lambda op, grad: realdiv(grad, cosh(op.outputs[0])),
 )
 acosh = _define(
     "Acosh",
     lambda b, x: b.acosh(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return the inverse hyperbolic cosine.",
     gradient=lambda op, grad: realdiv(grad, sinh(op.outputs[0])),
 )
 atanh = _define(
     "Atanh",
     lambda b, x: b.atanh(x),
-    _ANALYTIC,
+    ANALYTIC,
     "Return the inverse hyperbolic tangent.",
     gradient=_atanh_gradient,
 )
@@ -391,52 +383,52 @@ atanh = _define(
 erf = _define(
     "Erf",
     lambda b, x: b.erf(x),
-    _FLOATS,
+    FLOATS,
     "Return the error function.",
     gradient=_bell_gradient(2 / math.sqrt(math.pi)),
 )
 erfc = _define(
     "Erfc",
     lambda b, x: b.erfc(x),
-    _FLOATS,
+    FLOATS,
     "Return ``1 - erf(x)``, exact where that is small.",
     gradient=_bell_gradient(-2 / math.sqrt(math.pi)),
 )
 lgamma = _define(
     "Lgamma",
     lambda b, x: b.lgamma(x),
-    _FLOATS,
+    FLOATS,
     "Return the logarithm of the absolute value of the gamma function.",
     gradient=lambda op, grad: multiply(grad, digamma(op.inputs[0])),
 )
 digamma = _define(
-    "Digamma", lambda b, x: b.digamma(x), _FLOATS, "Return the derivative of `lgamma`."
+    "Digamma", lambda b, x: b.digamma(x), FLOATS, "Return the derivative of `lgamma`."
 )
 
 # ---- rounding
 
 floor = _define(
-    "Floor", lambda b, x: b.floor(x), _FLOATS, "Return ``x`` rounded down.", no_gradient=_STEP
+    "Floor", lambda b, x: b.floor(x), FLOATS, "Return ``x`` rounded down.", no_gradient=_STEP
 )
 ceil = _define(
-    "Ceil", lambda b, x: b.ceil(x), _FLOATS, "Return ``x`` rounded up.", no_gradient=_STEP
+    "Ceil", lambda b, x: b.ceil(x), FLOATS, "Return ``x`` rounded up.", no_gradient=_STEP
 )
 rint = _define(
     "Rint",
     lambda b, x: b.rint(x),
-    _FLOATS,
+    FLOATS,
     "Return the nearest integer, the even one of two.",
     no_gradient=_STEP,
 )
 _round = _define(
     "Round",
     lambda b, x: x if x.dtype.is_integer else b.rint(x),
-    _NUMBERS,
+    SIGNED,
     "Return the nearest integer, the even one of two.",
     no_gradient=_STEP,
 )
 
-# ---- questions and bits
+# ---- questions
 
 
 def _infer_question(op: Operation) -> list[Any]:
@@ -446,7 +438,7 @@ def _infer_question(op: Operation) -> list[Any]:
 is_nan = _define(
     "IsNan",
     lambda b, x: b.is_nan(x),
-    _FLOATS,
+    FLOATS,
     "Return where ``x`` is not a number.",
     no_gradient="boolean output",
     infer=_infer_question,
@@ -454,7 +446,7 @@ is_nan = _define(
 is_inf = _define(
     "IsInf",
     lambda b, x: b.is_inf(x),
-    _FLOATS,
+    FLOATS,
     "Return where ``x`` is infinite.",
     no_gradient="boolean output",
     infer=_infer_question,
@@ -462,19 +454,11 @@ is_inf = _define(
 is_finite = _define(
     "IsFinite",
     lambda b, x: b.is_finite(x),
-    _FLOATS,
+    FLOATS,
     "Return where ``x`` is neither infinite nor nan.",
     no_gradient="boolean output",
     infer=_infer_question,
 )
-invert = _define(
-    "Invert",
-    lambda b, x: b.invert(x),
-    _INTEGERS,
-    "Return ``x`` with every bit flipped.",
-    no_gradient="integer output",
-)
-
 
 # ---- functions with more to them than their op
 
@@ -509,20 +493,19 @@ def log_sigmoid(x: Any, name: str | None = None) -> Tensor:
         return negative(_softplus(negative(x)), name=scope)
 
 
-def _real_only(x: Any, default_name: str, name: str | None, argument: str) -> Tensor:
-    with name_scope(name, default_name, [x]):
-        tensor = convert_to_tensor(x, name=argument)
-        if tensor.dtype.is_complex:
-            raise TypeError(
-                f"{default_name} expected a tensor of real numbers, got {tensor.dtype.name}: "
-                "complex numbers are not supported"
-            )
-        return tensor
+def _real_only(x: Any, argument: str) -> Tensor:
+    tensor = convert_to_tensor(x, name=argument)
+    if tensor.dtype.is_complex:
+        raise TypeError(
+            f"expected real numbers, got {tensor.dtype.name}: complex numbers are not supported"
+        )
+    return tensor
 
 
 def conj(x: Any, name: str | None = None) -> Tensor:
     """Return the complex conjugate: real numbers as they are."""
-    tensor = _real_only(x, "Conj", name, "x")
+    with name_scope(name, "Conj", [x]):
+        tensor = _real_only(x, "x")
     if tensor.dtype.kind not in ("float", "int", "uint"):
         raise TypeError(f"Expected numeric or variant tensor, got dtype {tensor.dtype!r}")
     return tensor
@@ -530,9 +513,11 @@ def conj(x: Any, name: str | None = None) -> Tensor:
 
 def real(input: Any, name: str | None = None) -> Tensor:
     """Return the real part: real numbers as they are."""
-    return _real_only(input, "Real", name, "input")
+    with name_scope(name, "Real", [input]):
+        return _real_only(input, "input")
 
 
 def imag(input: Any, name: str | None = None) -> Tensor:
     """Return the imaginary part: zeros for real numbers."""
-    return _ZEROS_LIKE(_real_only(input, "Imag", name, "input")).outputs[0]
+    with name_scope(name, "Imag", [input]):
+        return zeros_like(_real_only(input, "input"))

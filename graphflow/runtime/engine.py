@@ -23,6 +23,8 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ir.types import TensorType
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.fetches import FetchPlan
+from graphflow.runtime.protos import RunMetadata
+from graphflow.runtime.stepstats import TracedCall, fill_metadata
 from graphflow.runtime.variables import VariableStore
 from graphflow.runtime.verify import active_verifier
 from graphflow.schedule.plan import OBJECT_KINDS
@@ -62,6 +64,20 @@ class Prepared:
     run: Callable[..., Any]  # gives the list of the request's tensors
     initializes: list[str]
     layout: int = 0
+    after: Callable[[], None] = lambda: None
+
+    def traced(self, metadata: RunMetadata, arguments: Sequence[Array]) -> list[Any]:
+        """Run step by step and fill in the step statistics."""
+        instance = self.instance
+        inputs = [n for n in instance.compiled.program.inputs if n["source"] == "feed"]
+        slots = [instance.compiled.memory.by_node[n] for n in inputs]
+        shapes = [instance.shape_of(n) for n in inputs]
+        call = instance.callable(slots, shapes, [], "list", None, kind=TracedCall)
+        assert isinstance(call, TracedCall)
+        results = call(*arguments)
+        self.after()
+        fill_metadata(metadata, call.stats, instance)
+        return results
 
     def bound(self, fetch_plan: FetchPlan, fallback: Callable[..., Any]) -> Callable[..., Any]:
         """A native callable that gives the fetches in their simple form."""
@@ -94,8 +110,12 @@ class Engine:
         self.verifier = active_verifier()
         self.listener: Callable[[CompiledProgram, Prepared], None] | None = None
 
-    def run(self, request: Request, values: Sequence[Array]) -> list[Any]:
+    def run(
+        self, request: Request, values: Sequence[Array], metadata: RunMetadata | None = None
+    ) -> list[Any]:
         """Run a request; returns the values of its tensors.
+
+        `metadata`, where given, gets the step statistics of the run's last part.
 
         Raises
         ------
@@ -116,7 +136,10 @@ class Engine:
                 else:
                     plan.split = split
                 continue
-            return prepared.run(*[values[k] for k in prepared.arguments])
+            arguments = [values[k] for k in prepared.arguments]
+            if metadata is not None:
+                return prepared.traced(metadata, arguments)
+            return prepared.run(*arguments)
         raise errors.InternalError(None, None, "a run was cut without end")
 
     # ---- preparing
@@ -186,6 +209,7 @@ class Engine:
             self.store.mark_initialized(initializes)
             prepared.layout = self.store.layout
 
+        prepared.after = after
         objects = any(u.value.dtype.kind in OBJECT_KINDS for u in compiled.program.updates)
         needs_commit = bool(initializes or instance.pending or objects)
         prepared.run = instance.callable(

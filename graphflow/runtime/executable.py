@@ -91,6 +91,7 @@ class Instance:
         self.variables: dict[int, Array] = {}
         self.objects: dict[Node, Any] = {}  # text and other Python values of the current run
         self.pending: dict[str, Array] = {}  # memory of variables that change their shape
+        self.names: dict[Segment, list[str]] = {}
         self.cycles = 0.0
         self.checks: list[Task] = []
         self.fill_table()
@@ -170,12 +171,20 @@ class Instance:
     def encode(self, segment: Segment, is_last: bool) -> Array:
         """The records of a segment's steps; see `codegen.runner`."""
         records: list[list[int]] = []
+        names: list[str] = []
         for task in segment.tasks:
             records += self.encode_task(task)
+            names += [task.name] * (len(records) - len(names))
         if is_last:
             records += [self.copy_record(t, s) for t, s in self.compiled.memory.copies]
+            names += [f"copy_{t.name or t.number}" for t, _ in self.compiled.memory.copies]
+        self.names[segment] = names
         flat = [len(records)] + [word for record in records for word in record]
         return np.array(flat, np.int64)
+
+    def step_names(self, segment: Segment) -> list[str]:
+        """A name for each record of a segment."""
+        return self.names[segment]
 
     def slots_array(self, positions: list[int]) -> int:
         array = np.array(positions or [0], np.int64)
@@ -288,7 +297,7 @@ class Instance:
     def callable(
         self, feeds: Sequence[Slot], feed_shapes: Sequence[tuple[int, ...]],
         items: Sequence[int | None], form: str, fallback: Callable[..., Any] | None,
-        after: Callable[[], None] | None = None,
+        after: Callable[[], None] | None = None, kind: type[SegmentedCall] | None = None,
     ) -> Callable[..., Any]:  # fmt: skip
         """A function of the fed arrays that runs the plan and returns the fetches.
 
@@ -298,6 +307,7 @@ class Instance:
         items, form : what to return; see `Call`.
         fallback : called with the arguments when they are not what the plan was compiled for.
         after : called after a successful run.
+        kind : run through this class in any case; the result is then its instance.
         """
         outputs, places = [], []
         program = self.compiled.program
@@ -310,13 +320,15 @@ class Instance:
             Binding(self.position(s), s.type.dtype.numpy, shape)
             for s, shape in zip(feeds, feed_shapes, strict=True)
         ]
-        simple = len(self.segments) == 1 and not self.has_objects
+        simple = len(self.segments) == 1 and not self.has_objects and kind is None
         if not simple:
             items, form = list(range(len(outputs))), "list"
         call = Call(
             runner_address(), self.table, inputs, outputs, items, form, self.raise_failure,
             self.cycles >= GIL_CYCLES, keep=self,
         )  # fmt: skip
+        if kind is not None:
+            return kind(call, self, places)
         if not simple:
             return _with_after(SegmentedCall(call, self, places), after)
         python_call = PythonCall(call)
@@ -370,13 +382,17 @@ class SegmentedCall(PythonCall):
             for binding, array in zip(self.call.outputs, results, strict=True):
                 table[binding.slot] = array.ctypes.data
             for segment, record in zip(instance.segments, instance.records, strict=True):
-                table[0] = record.ctypes.data
-                status = int(self._run(table.ctypes.data))
+                status = self.run_segment(record, instance.step_names(segment))
                 if status != 0:
                     return status
                 if segment.host is not None:
                     self.call_host(segment.host)
             return 0
+
+    def run_segment(self, record: Array, names: list[str]) -> int:
+        """Run the native steps of a segment; returns the status."""
+        self.call.table[0] = record.ctypes.data
+        return int(self._run(self.call.table.ctypes.data))
 
     def call_host(self, task: Task) -> None:
         node = task.node

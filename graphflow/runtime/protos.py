@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Message:
     """A message with named fields; assigning to nested messages' fields makes them."""
 
-    _fields: Mapping[str, Any] = {}
+    _fields: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, **values: Any) -> None:
         for name, default in self._fields.items():
@@ -68,7 +68,7 @@ class Message:
 class GPUOptions(Message):
     """Accepted; the CPU ignores it."""
 
-    _fields = {
+    _fields: ClassVar = {
         "per_process_gpu_memory_fraction": 0.0, "allow_growth": False, "visible_device_list": "",
         "allocator_type": "", "deferred_deletion_bytes": 0, "polling_active_delay_usecs": 0,
         "force_gpu_compatible": False,
@@ -80,7 +80,7 @@ class OptimizerOptions(Message):
 
     L0, L1 = -1, 0
     DEFAULT, OFF, ON_1, ON_2 = 0, -1, 1, 2
-    _fields = {
+    _fields: ClassVar = {
         "do_common_subexpression_elimination": False, "do_constant_folding": False,
         "do_function_inlining": False, "opt_level": 0, "global_jit_level": 0,
         "max_folded_constant_in_bytes": 0, "cpu_global_jit": False,
@@ -92,7 +92,7 @@ class RewriterConfig(Message):
 
     DEFAULT, ON, OFF = 0, 1, 2
     NO_MEM_OPT = 1
-    _fields = {
+    _fields: ClassVar = {
         name: 0
         for name in (
             "layout_optimizer", "constant_folding", "shape_optimization", "remapping",
@@ -107,7 +107,7 @@ class RewriterConfig(Message):
 class GraphOptions(Message):
     """Options of a session's graph."""
 
-    _fields = {
+    _fields: ClassVar = {
         "optimizer_options": OptimizerOptions, "rewrite_options": RewriterConfig,
         "infer_shapes": False, "place_pruned_graph": False, "build_cost_model": 0,
         "build_cost_model_after": 0, "enable_bfloat16_sendrecv": False, "timeline_step": 0,
@@ -118,7 +118,7 @@ class GraphOptions(Message):
 class ConfigProto(Message):
     """A session's configuration."""
 
-    _fields = {
+    _fields: ClassVar = {
         "intra_op_parallelism_threads": 0, "inter_op_parallelism_threads": 0,
         "allow_soft_placement": False, "log_device_placement": False, "device_count": {},
         "gpu_options": GPUOptions, "graph_options": GraphOptions, "operation_timeout_in_ms": 0,
@@ -131,19 +131,38 @@ class RunOptions(Message):
     """Options of one run."""
 
     NO_TRACE, SOFTWARE_TRACE, HARDWARE_TRACE, FULL_TRACE = range(4)
-    _fields = {
+    _fields: ClassVar = {
         "trace_level": 0, "timeout_in_ms": 0, "inter_op_thread_pool": 0,
         "output_partition_graphs": False, "report_tensor_allocations_upon_oom": False,
     }  # fmt: skip
 
 
+class NodeExecStats(Message):
+    """One step of a run: when it began, how long it took."""
+
+    _fields: ClassVar = {
+        "node_name": "", "timeline_label": "", "all_start_micros": 0, "all_start_nanos": 0,
+        "op_start_rel_micros": 0, "op_end_rel_micros": 0, "all_end_rel_micros": 0,
+        "op_start_rel_nanos": 0, "op_end_rel_nanos": 0, "all_end_rel_nanos": 0,
+        "scheduled_micros": 0, "thread_id": 0, "memory": [], "output": [],
+    }  # fmt: skip
+
+
+class DeviceStepStats(Message):
+    """The steps that ran on one device."""
+
+    _fields: ClassVar = {"device": "", "node_stats": []}
+
+
 class StepStats(Message):
     """Times of one run's steps, by device."""
 
-    _fields = {"dev_stats": []}
+    _fields: ClassVar = {"dev_stats": []}
 
 
 class RunMetadata(Message):
-    """What a run reports about itself."""
+    """What a run reports about itself; `peak_bytes` is its memory, in bytes."""
 
-    _fields = {"step_stats": StepStats, "cost_graph": None, "partition_graphs": []}
+    _fields: ClassVar = {
+        "step_stats": StepStats, "cost_graph": None, "partition_graphs": [], "peak_bytes": 0,
+    }  # fmt: skip

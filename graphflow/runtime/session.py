@@ -21,7 +21,7 @@ from graphflow.runtime.engine import Engine, Request
 from graphflow.runtime.feeds import resolve_feeds
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.pool import default_threads
-from graphflow.runtime.protos import ConfigProto
+from graphflow.runtime.protos import ConfigProto, RunOptions
 
 
 class BaseSession:
@@ -111,16 +111,19 @@ class BaseSession:
             except TypeError as error:
                 if "unhashable" not in str(error):
                     raise
-        return self._run_slow(fetches, feed_dict)
+        wanted = options is not None and options.trace_level > RunOptions.NO_TRACE
+        return self._run_slow(fetches, feed_dict, run_metadata if wanted else None)
 
     def _state(self) -> tuple[int, int]:
         return self._engine.store.layout, self._graph._changes
 
-    def _run_slow(self, fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Any:
+    def _run_slow(
+        self, fetches: Any, feed_dict: Mapping[Any, Any] | None, metadata: Any = None
+    ) -> Any:
         self._check_open()
         feeds = resolve_feeds(self._graph, feed_dict)
         plan, request = self._request(fetches, tuple(feeds))
-        values = self._engine.run(request, list(feeds.values()))
+        values = self._engine.run(request, list(feeds.values()), metadata)
         self._remember(fetches, feed_dict, plan, request)
         return plan.build(values)
 

@@ -1,0 +1,5 @@
+"""Operations on bits: TensorFlow's `tf.bitwise`."""
+
+from graphflow.ops.unary import invert
+
+__all__ = ["invert"]

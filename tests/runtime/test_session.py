@@ -1,0 +1,335 @@
+"""Sessions: fetches, feeds, variables, errors, threads; the cases of bad input among them."""
+
+from __future__ import annotations
+
+import collections
+import os
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import graphflow as tf
+from graphflow import errors
+
+
+@pytest.fixture(autouse=True)
+def graph():
+    tf.reset_default_graph()
+    with tf.Graph().as_default() as g:
+        yield g
+
+
+def test_fetch_structures() -> None:
+    x = tf.placeholder(tf.float32, [2])
+    y, z = x * 2.0, x + 1.0
+    Pair = collections.namedtuple("Pair", "a b")
+    with tf.Session() as sess:
+        feed = {x: [1, 2]}
+        assert sess.run(y, feed).tolist() == [2, 4]
+        assert [a.tolist() for a in sess.run([y, z], feed)] == [[2, 4], [2, 3]]
+        assert type(sess.run((y, z), feed)) is tuple
+        nested = sess.run({"p": Pair(y, [z, y.op]), "n": y.name}, feed)
+        assert nested["p"].a.tolist() == [2, 4]
+        assert nested["p"].b[1] is None
+        assert nested["n"].tolist() == [2, 4]
+        assert sess.run([], feed) == []
+        assert isinstance(sess.run(tf.reduce_sum(x), feed), np.float32)
+
+
+def test_feeding_what_is_no_placeholder() -> None:
+    a = tf.constant(3.0)
+    b = a * 2.0
+    c = b + 1.0
+    with tf.Session() as sess:
+        assert sess.run(c) == 7
+        assert sess.run(c, {b: 10.0}) == 11
+        assert sess.run(c, {"mul:0": 20.0}) == 21
+        assert sess.run(b, {b: 4.0}) == 4
+
+
+def test_eval_and_operation_run() -> None:
+    v = tf.Variable(1.0)
+    with tf.Session():
+        v.initializer.run()
+        tf.assign_add(v, 2.0).op.run()
+        assert v.eval() == 3
+
+
+def test_variables_keep_their_values_between_runs() -> None:
+    v = tf.Variable(np.zeros((3, 4), np.float32))
+    up = tf.assign_add(v, tf.ones([3, 4]))
+    sess = tf.Session()
+    sess.run(tf.global_variables_initializer())
+    for count in range(1, 5):
+        assert sess.run(up)[0, 0] == count
+    other = tf.Session()
+    with pytest.raises(errors.FailedPreconditionError, match="uninitialized value Variable"):
+        other.run(v)
+
+
+def test_a_read_before_the_update_sees_the_old_value() -> None:
+    v = tf.Variable(1.0)
+    old = v * 10.0
+    up = tf.assign(v, 5.0)
+    with tf.control_dependencies([up]):
+        new = tf.identity(v) * 10.0
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        assert sess.run([old, up.op]) == [10.0, None]
+        sess.run(v.initializer)
+        assert sess.run(new) == 50.0
+
+
+def test_swap_through_temporaries() -> None:
+    a, b = tf.Variable([1.0, 2.0]), tf.Variable([3.0, 4.0])
+    first, second = tf.identity(a), tf.identity(b)
+    with tf.control_dependencies([first, second]):
+        swap = tf.group(tf.assign(a, second), tf.assign(b, first))
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(swap)
+        assert [v.tolist() for v in sess.run([a, b])] == [[3, 4], [1, 2]]
+
+
+def test_several_shapes_of_one_placeholder() -> None:
+    x = tf.placeholder(tf.float32, [None, 3])
+    y = tf.reduce_sum(x, 1)
+    with tf.Session() as sess:
+        for n in (4, 1, 4, 0, 7):
+            assert sess.run(y, {x: np.ones((n, 3))}).tolist() == [3.0] * n
+
+
+def test_make_callable() -> None:
+    x = tf.placeholder(tf.float32, [None])
+    with tf.Session() as sess:
+        call = sess.make_callable(x * 2.0, [x])
+        assert call([1.0, 2.0]).tolist() == [2, 4]
+        assert call(np.ones(3, np.float32)).tolist() == [2, 2, 2]
+        with pytest.raises(TypeError):
+            call()
+
+
+# ---- bad input: the class and text that TensorFlow gives
+
+
+def test_feed_of_the_wrong_shape() -> None:
+    x = tf.placeholder(tf.float32, [2, 3], name="x")
+    with tf.Session() as sess, pytest.raises(
+        ValueError, match=r"Cannot feed value of shape \(3, 2\) for Tensor 'x:0', which has shape '\(2, 3\)'"
+    ):
+        sess.run(x + 1.0, {x: np.zeros((3, 2))})
+
+
+def test_feed_of_the_wrong_type() -> None:
+    x, n = tf.placeholder(tf.float32, []), tf.placeholder(tf.int32, [])
+    with tf.Session() as sess:
+        with pytest.raises(ValueError, match="could not convert string to float"):
+            sess.run(x + 1.0, {x: "text"})
+        with pytest.raises(TypeError, match="not compatible with Tensor type"):
+            sess.run(n + 1, {n: 2**40})
+        with pytest.warns(UserWarning, match="fractions"):
+            assert sess.run(n + 1, {n: 1.5}) == 2
+
+
+def test_feed_of_what_is_no_tensor_of_the_graph() -> None:
+    x = tf.placeholder(tf.float32, [])
+    with tf.Graph().as_default():
+        foreign = tf.placeholder(tf.float32, [])
+    with tf.Session() as sess:
+        for key in (x.op, foreign, "nothing:0", 3):
+            with pytest.raises(TypeError, match="Cannot interpret feed_dict key as Tensor"):
+                sess.run(x, {key: 1.0})
+        with pytest.raises(TypeError, match="The value of a feed cannot be a tf.Tensor object"):
+            sess.run(x, {x: x})
+
+
+def test_fetch_of_what_is_no_tensor_of_the_graph() -> None:
+    tf.constant(1.0)
+    with tf.Graph().as_default():
+        foreign = tf.constant(1.0)
+    with tf.Session() as sess:
+        with pytest.raises(ValueError, match="cannot be interpreted as a Tensor"):
+            sess.run(foreign)
+        with pytest.raises(TypeError, match="has invalid type"):
+            sess.run(3)
+        with pytest.raises(TypeError):
+            sess.run(None)
+        with pytest.raises(ValueError):
+            sess.run("nothing:0")
+
+
+def test_closed_session_and_finalized_graph(graph: tf.Graph) -> None:
+    x = tf.constant(1.0)
+    sess = tf.Session()
+    sess.close()
+    with pytest.raises(RuntimeError, match="Attempted to use a closed Session"):
+        sess.run(x)
+    graph.finalize()
+    with pytest.raises(RuntimeError, match="Graph is finalized and cannot be modified"):
+        tf.constant(2.0)
+
+
+def test_empty_graph() -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        with pytest.raises(RuntimeError, match="The Session graph is empty"):
+            sess.run([])
+
+
+def test_placeholder_not_fed_names_it_and_the_line() -> None:
+    x = tf.placeholder(tf.float32, [None, 2], name="images")
+    with tf.Session() as sess, pytest.raises(errors.InvalidArgumentError) as info:
+        sess.run(x * 2.0)
+    assert "You must feed a value for placeholder tensor 'images' with dtype float" in str(info.value)
+    assert "test_session.py" in str(info.value)
+
+
+def test_memory_that_cannot_be_had() -> None:
+    n = tf.placeholder(tf.int32, [])
+    with tf.Session() as sess:
+        with pytest.raises(errors.ResourceExhaustedError):
+            sess.run(tf.ones([2**20, 2**22]) * 2.0)
+        with pytest.raises((errors.InvalidArgumentError, ValueError)):
+            sess.run(tf.zeros(tf.stack([n, 2])), {n: -1})
+        assert sess.run(tf.constant(1.0) + 1.0) == 2
+
+
+def test_zero_sizes() -> None:
+    x = tf.placeholder(tf.float32, [None, 3])
+    empty = np.zeros((0, 3), np.float32)
+    with tf.Session() as sess, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.isnan(sess.run(tf.reduce_mean(x), {x: empty}))
+        assert sess.run(tf.reduce_max(x), {x: empty}) == -np.inf
+        assert sess.run(tf.reduce_sum(x, 0), {x: empty}).tolist() == [0, 0, 0]
+        with pytest.raises(errors.InvalidArgumentError):
+            sess.run(tf.argmax(x, 0), {x: empty})
+
+
+def test_not_a_number() -> None:
+    x = tf.placeholder(tf.float32, [])
+    with tf.Session() as sess:
+        assert np.isnan(sess.run(tf.log(x), {x: -1.0}))
+        assert sess.run(tf.cast(x, tf.int32), {x: np.nan}) == np.iinfo(np.int32).min
+        with pytest.raises(errors.InvalidArgumentError, match="Tensor had NaN"):
+            sess.run(tf.check_numerics(x, "weights"), {x: np.nan})
+
+
+def test_integer_division() -> None:
+    a, b = tf.placeholder(tf.int32, [2]), tf.placeholder(tf.int32, [2])
+    with tf.Session() as sess:
+        for op in (a // b, a % b):
+            with pytest.raises(errors.InvalidArgumentError, match="[Dd]ivision by zero"):
+                sess.run(op, {a: [1, 2], b: [1, 0]})
+        low = np.iinfo(np.int32).min
+        assert sess.run(a // b, {a: [low, 7], b: [-1, -2]}).tolist() == [low, -4]
+
+
+def test_shapes_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="[Dd]imensions must be equal"):
+        tf.ones([2, 3]) + tf.ones([4, 3])
+    x, y = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
+    with tf.Session() as sess, pytest.raises(errors.InvalidArgumentError, match="Incompatible shapes"):
+        sess.run(x + y, {x: np.ones(3), y: np.ones(4)})
+
+
+def test_a_failed_run_leaves_the_variables_alone() -> None:
+    v = tf.Variable([1.0, 2.0])
+    d = tf.placeholder(tf.int32, [])
+    bad = tf.cast(tf.constant(4) // d, tf.float32)
+    update = tf.assign_add(v, [1.0, 1.0])
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        with pytest.raises(errors.InvalidArgumentError):
+            sess.run([update, bad], {d: 0})
+        assert sess.run(v).tolist() == [1, 2]
+        sess.run([update, bad], {d: 2})
+        assert sess.run(v).tolist() == [2, 3]
+
+
+def test_a_python_function_that_fails() -> None:
+    def fail(x):
+        raise KeyError("in the user's function")
+
+    v = tf.Variable(1.0)
+    y = tf.py_func(fail, [tf.constant(1.0)], tf.float32)
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        with pytest.raises(Exception, match="in the user's function"):
+            sess.run([y, tf.assign(v, 2.0)])
+        assert sess.run(v) == 1
+
+
+# ---- several at once
+
+
+def test_concurrent_runs() -> None:
+    x = tf.placeholder(tf.float32, [1000])
+    y = tf.reduce_sum(tf.tanh(x) * 2.0)
+    wrong: list[float] = []
+    with tf.Session() as sess:
+        expected = {k: sess.run(y, {x: np.full(1000, k, np.float32)}) for k in range(4)}
+
+        def work(k: int) -> None:
+            feed = {x: np.full(1000, k, np.float32)}
+            for _ in range(200):
+                if sess.run(y, feed) != expected[k]:
+                    wrong.append(k)
+
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong
+
+
+def test_fork_after_compilation() -> None:
+    x = tf.placeholder(tf.float32, [1 << 20])
+    y = tf.reduce_sum(tf.exp(x))
+    feed = {x: np.zeros(1 << 20, np.float32)}
+    with tf.Session() as sess:
+        assert sess.run(y, feed) == 1 << 20
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python warns of threads in a process that forks
+            child = os.fork()
+        if child == 0:
+            os._exit(0 if sess.run(y, feed) == 1 << 20 else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_config() -> None:
+    x = tf.placeholder(tf.float32, [4])
+    options = tf.GraphOptions(optimizer_options=tf.OptimizerOptions(opt_level=tf.OptimizerOptions.L0))
+    config = tf.ConfigProto(intra_op_parallelism_threads=1, graph_options=options)
+    config.gpu_options.allow_growth = True
+    with tf.Session(config=config) as sess:
+        assert sess.run(tf.reduce_sum(x * 2.0 + 1.0), {x: np.ones(4)}) == 12
+    with pytest.raises(AttributeError):
+        config.no_such_option = 1
+
+
+def test_run_metadata() -> None:
+    x = tf.placeholder(tf.float32, [100])
+    y = tf.reduce_sum(tf.exp(x))
+    with tf.Session() as sess:
+        metadata = tf.RunMetadata()
+        options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+        value = sess.run(y, {x: np.zeros(100)}, options, metadata)
+    assert value == 100
+    names = [s.node_name for d in metadata.step_stats.dev_stats for s in d.node_stats]
+    assert any("exp" in name for name in names)
+    assert metadata.peak_bytes > 0
+
+
+def test_function_of_theano() -> None:
+    x = tf.placeholder(tf.float32, [None])
+    w = tf.Variable(2.0)
+    step = tf.function([x], [tf.reduce_sum(x) * w], updates=[(w, w + 1.0)])
+    assert step([1.0, 2.0]) == [6.0]
+    assert step(np.ones(3, np.float32)) == [9.0]
+    given = tf.function([], x * 2.0, givens={x: tf.constant([1.0, 2.0])})
+    assert given().tolist() == [2, 4]
+    with pytest.raises(ValueError, match="nothing uses"):
+        tf.function([x], w * 2.0)
