@@ -1,4 +1,7 @@
-"""``x[...]`` of tensors and variables: what stands between the brackets becomes a StridedSlice."""
+"""``x[...]`` of tensors and variables, and picking by a mask: boolean_mask, one-argument where.
+
+What stands between the brackets becomes a StridedSlice. Importing this module installs it.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,23 @@ from typing import Any
 import numpy as np
 
 from graphflow.graph.apply import Signature
-from graphflow.graph.constants import constant
+from graphflow.graph.constants import constant, constant_value
+from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
 from graphflow.graph.dimension import Dimension
 from graphflow.graph.dtypes import as_dtype, int32, int64
+from graphflow.graph.opdef import define_op
+from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
-from graphflow.ops.joining import stack
+from graphflow.ops.gathering import gather
+from graphflow.ops.joining import concat, stack
+from graphflow.ops.shape import INDEX, reshape, squeeze
+from graphflow.ops.shape import shape as shape_of
+from graphflow.ops.shape_rules import Types, output
 from graphflow.ops.strided_slice import MASKS, strided_slice
 from graphflow.ops.variables import Variable
+
+__all__ = ["boolean_mask"]
 
 _ADD = Signature("AddV2", "x: T", "y: T")
 _CAST = Signature("Cast", "x: SrcT")
@@ -102,6 +114,65 @@ def _as_int64(x: Tensor) -> Tensor:
     if x.dtype == int64:
         return x
     return _CAST(x, DstT=int64, Truncate=False).outputs[0]
+
+
+# ---- masks
+def _infer_where(op: Operation) -> Types:
+    rank = op.inputs[0].shape.rank
+    return output(op, (None, rank), int64)
+
+
+def _places(condition: Any) -> list[Any]:
+    return [np.argwhere(condition).astype(np.int64)]
+
+
+define_op(
+    name="Where",
+    infer=_infer_where,
+    lower=lambda b, op, condition: b.call_python(_places, (condition,), [(int64, None)]),
+    no_gradient="integer output",
+)
+_WHERE = Signature("Where", "condition: T")
+_PROD = Signature("Prod", "input: T", "reduction_indices: Tidx = int32", Tidx=INDEX)
+
+
+def boolean_mask(
+    tensor: Any, mask: Any, name: str = "boolean_mask", axis: Any = None
+) -> Tensor:
+    """Return the elements of `tensor` where `mask` holds, in one axis.
+
+    Parameters
+    ----------
+    mask : boolean; its shape is that of `tensor` from `axis` on, and its rank is known.
+    axis : where the mask begins, 0 when None.
+
+    Raises
+    ------
+    ValueError : the shapes do not fit, or the mask is a scalar.
+    """
+    with name_scope(name, values=[tensor, mask]):
+        tensor = convert_to_tensor(tensor, name="tensor")
+        mask = convert_to_tensor(mask, name="mask")
+        rank = mask.shape.rank
+        if rank == 0:
+            raise ValueError("mask cannot be scalar.")
+        if rank is None:
+            raise ValueError(
+                "Number of mask dimensions must be specified, even if some dimensions are None.  "
+                "E.g. shape=[None] is ok, but shape=None is not."
+            )
+        axis = 0 if axis is None else int(np.asarray(constant_value(axis)))
+        tensor.shape[axis : axis + rank].assert_is_compatible_with(mask.shape)
+        masked = slice_tensor(shape_of(tensor), slice(axis, axis + rank))
+        count = _PROD(masked, [0], keep_dims=False).outputs[0]
+        before = slice_tensor(shape_of(tensor), slice(axis))
+        after = slice_tensor(shape_of(tensor), slice(axis + rank, None))
+        flat = reshape(tensor, concat([before, [count], after], 0))
+        places = squeeze(_WHERE(reshape(mask, [-1])).outputs[0], axis=[1])
+        return gather(flat, places, axis=axis)
+
+
+# ---- installation
 
 
 def slice_variable(variable: Variable, spec: Any) -> Tensor:
