@@ -8,6 +8,7 @@ place to start reading.
 import builtins
 
 from graphflow import bitwise, compat, debugging, errors, initializers, math, nn, random, train
+from graphflow.gradients.custom import custom_gradient, recompute_grad
 from graphflow.gradients.reverse import (
     AggregationMethod,
     Lop,
@@ -90,6 +91,7 @@ from graphflow.ops import operators as _operators  # installs the operators of t
 from graphflow.ops.casting import *  # noqa: F403
 from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print
+from graphflow.ops.clip import *  # noqa: F403
 from graphflow.ops.comparison import *  # noqa: F403
 from graphflow.ops.creation import *  # noqa: F403
 from graphflow.ops.elementwise import *  # noqa: F403
