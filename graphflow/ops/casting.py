@@ -135,7 +135,9 @@ def _bitcast_shape(shape: TensorShape, source: DType, target: DType) -> TensorSh
         parts = source.size // target.size
         return shape if parts == 1 else shape_from_tuple((*shape.extents, parts))
     parts = target.size // source.size
-    last = shape.extents[-1] if shape.extents else 0
+    if not shape.extents:
+        raise ValueError("Shape must be at least rank 1 but is rank 0")
+    last = shape.extents[-1]
     if last is not None and last != parts:
         raise ValueError(f"Cannot bitcast due to shape. {last} does not match {parts}")
     return shape_from_tuple(shape.extents[:-1])

@@ -134,8 +134,7 @@ def _infer_select(op: Operation) -> list[Any]:
         elif len(data.extents) == 1:
             data = merge_in_op(condition, data)
         elif data.extents:
-            rows = merge_in_op(condition, shape_from_tuple(data.extents[:1]))
-            data = rows.concatenate(shape_from_tuple(data.extents[1:]))
+            merge_in_op(condition, shape_from_tuple(data.extents[:1]))
         else:
             merge_in_op(data, condition)
     return [(op.inputs[1].dtype.base_dtype, data)]

@@ -209,6 +209,19 @@ def _sign_gradient(op: Operation, grad: Any) -> Any:
     return zeros_like(op.inputs[0])
 
 
+def _lower_sign(b: Any, x: Any) -> Any:
+    """TensorFlow's sign has no nan and no -0: where neither comparison holds, it is 0."""
+    if x.dtype.is_integer:
+        return b.sign(x)
+    zero, one = b.const(0, x.dtype), b.const(1, x.dtype)
+    return b.select(b.gt(x, 0), one, b.select(b.lt(x, 0), b.neg(one), zero))
+
+
+def _lower_digamma(b: Any, x: Any) -> Any:
+    pole = b.and_(b.le(x, 0), b.eq(x, b.floor(x)))
+    return b.select(pole, b.const(math.inf, x.dtype), b.digamma(x))
+
+
 _STEP = "the result is constant between its jumps"
 
 # ---- arithmetic
@@ -229,7 +242,7 @@ _abs = _define(
 )
 sign = _define(
     "Sign",
-    lambda b, x: b.sign(x),
+    _lower_sign,
     SIGNED,
     "Return -1, 0 or 1, as ``x`` is negative, zero or positive.",
     gradient=_sign_gradient,
@@ -402,7 +415,7 @@ lgamma = _define(
     gradient=lambda op, grad: multiply(grad, digamma(op.inputs[0])),
 )
 digamma = _define(
-    "Digamma", lambda b, x: b.digamma(x), FLOATS, "Return the derivative of `lgamma`."
+    "Digamma", _lower_digamma, FLOATS, "Return the derivative of `lgamma`: infinite at its poles."
 )
 
 # ---- rounding
@@ -504,8 +517,10 @@ def _real_only(x: Any, argument: str) -> Tensor:
 
 def conj(x: Any, name: str | None = None) -> Tensor:
     """Return the complex conjugate: real numbers as they are."""
-    with name_scope(name, "Conj", [x]):
-        tensor = _real_only(x, "x")
+    tensor = x
+    if not isinstance(x, Tensor) or x.dtype.is_complex:
+        with name_scope(name, "Conj", [x]):
+            tensor = _real_only(x, "x")
     if tensor.dtype.kind not in ("float", "int", "uint"):
         raise TypeError(f"Expected numeric or variant tensor, got dtype {tensor.dtype!r}")
     return tensor

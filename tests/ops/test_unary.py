@@ -1,6 +1,9 @@
-from gradcheck import check_gradient
 import numpy as np
+from gradcheck import check_gradient
+
 from graphflow.ops import unary
+
+
 def test_x():
     x=np.random.default_rng(0).standard_normal((2,3))
     check_gradient(unary.exp,x)

@@ -126,6 +126,11 @@ def _integer_safe(function: Callable[..., Array]) -> Callable[..., Array]:
     return whole
 
 
+def _floordiv(x: Array, y: Array) -> Array:
+    """TensorFlow's: the floor of the rounded quotient. NumPy's differs at ``1.0 // 0.1``."""
+    return np.floor(x / y) if x.dtype.kind == "f" else np.floor_divide(x, y)
+
+
 def _truncdiv(x: Array, y: Array) -> Array:
     if x.dtype.kind == "f":
         return np.trunc(x / y)
@@ -148,7 +153,7 @@ def _pow(x: Array, y: Array) -> Array:
     return np.power(x, y)
 
 
-for _name, _function, _cost in [
+_FUNCTIONS: list[tuple[str, Any, float]] = [
     ("exp", np.exp, 15), ("expm1", np.expm1, 20), ("log", np.log, 15), ("log1p", np.log1p, 20),
     ("sqrt", np.sqrt, 5), ("rsqrt", lambda x: (1 / np.sqrt(x)).astype(x.dtype), 10),
     ("sin", np.sin, 20), ("cos", np.cos, 20), ("tan", np.tan, 30), ("asin", np.arcsin, 20),
@@ -158,7 +163,8 @@ for _name, _function, _cost in [
     ("erfc", _by_scalar(_erfc_scalar), 25), ("sigmoid", _sigmoid, 20), ("softplus", _softplus, 35),
     ("lgamma", _by_scalar(_lgamma), 60), ("digamma", _by_scalar(digamma), 60),
     ("floor", np.floor, 1), ("ceil", np.ceil, 1), ("rint", np.rint, 1), ("trunc", np.trunc, 1),
-]:  # fmt: skip
+]  # fmt: skip
+for _name, _function, _cost in _FUNCTIONS:
     _simple(_name, FLOAT, _function, cost=_cost)
 for _name, _function in [("is_nan", np.isnan), ("is_inf", np.isinf), ("is_finite", np.isfinite)]:
     _simple(_name, FLOAT, _function, result=dtypes.bool_)
@@ -175,7 +181,7 @@ _simple("pow", NUMBER, _pow, cost=40)
 _simple("atan2", FLOAT, np.arctan2, cost=30)
 _simple("max", REAL, np.maximum)
 _simple("min", REAL, np.minimum)
-_simple("floordiv", REAL, _integer_safe(np.floor_divide), cost=10)
+_simple("floordiv", REAL, _integer_safe(_floordiv), cost=10)
 _simple("truncdiv", REAL, _integer_safe(_truncdiv), cost=10)
 _simple("floormod", REAL, _integer_safe(np.mod), cost=10)
 _simple("truncmod", REAL, _integer_safe(np.fmod), cost=10)
