@@ -166,7 +166,7 @@ class _Grouper:
 
     def run(self) -> list[Group]:
         for node in self.program.roots:
-            if node.prim.kind not in ("host", "check"):
+            if node.op == "result" or node.prim.kind not in ("host", "check"):
                 self.force(node)
         for node in self.program.effects:
             self.consumers.setdefault(node, [])
