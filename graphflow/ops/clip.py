@@ -11,12 +11,12 @@ from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import get_default_graph, name_scope
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.tensor import Tensor
-from graphflow.ops import creation, operators, shape  # noqa: F401  installs the operators
+from graphflow.ops import creation, operators, sequences, shape  # noqa: F401  installs the operators
 from graphflow.ops.casting import cast
 from graphflow.ops.comparison import where
 from graphflow.ops.elementwise import maximum, minimum
 from graphflow.ops.identity import identity
-from graphflow.ops.reductions import all_axes, reduce_sum
+from graphflow.ops.reductions import reduce_sum
 from graphflow.ops.unary import is_finite, rsqrt, sqrt
 
 __all__ = [
@@ -134,8 +134,8 @@ def clip_by_global_norm(
         dtype = use_norm.dtype.base_dtype
         inverse = 1.0 / use_norm
         finite = clip_norm * minimum(inverse, convert_to_tensor(1.0, dtype) / clip_norm)
-        nan = convert_to_tensor(float("nan"), dtype)
-        scale = where(is_finite(use_norm), finite, nan)
+        is_known = is_finite(use_norm)
+        scale = where(is_known, finite, convert_to_tensor(float("nan"), dtype))
         clipped: list[Any] = []
         for k, (t, values) in enumerate(zip(t_list, _all_values(t_list), strict=True)):
             if values is None:
@@ -152,7 +152,7 @@ def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Ten
     with name_scope(name, "clip_by_average_norm", [t, clip_norm]) as scope:
         t = convert_to_tensor(t, name="t")
         count = cast(shape.size(t), dtypes.float32)
-        inverse = rsqrt(reduce_sum(t * t, all_axes(t)))
+        inverse = rsqrt(reduce_sum(t * t, sequences.range(shape.rank(t))))
         scaled = t * clip_norm
         factor = minimum(inverse * count, convert_to_tensor(1.0) / clip_norm)
         return identity(scaled * factor, name=scope)

@@ -71,7 +71,7 @@ def _lower_division(name: str) -> Callable[..., Any]:
     return lower
 
 
-def _lower_real_division(b: Any, op: Operation, x: Any, y: Any) -> Any:
+def _lower_truncated_division(b: Any, op: Operation, x: Any, y: Any) -> Any:
     if not x.dtype.is_integer:
         return b.div(x, y)
     _check_divisor(b, y)
@@ -110,7 +110,7 @@ def _floor_mod_gradient(op: Operation, gradient: Any) -> Gradients:
 
 realdiv = define_binary(
     "RealDiv",
-    _lower_real_division,
+    _lower_truncated_division,
     ARITHMETIC,
     "Return ``x / y`` in the operands' own type.",
     gradient=_division_gradient(lambda x, y: realdiv(x, y)),
@@ -124,9 +124,9 @@ floor_div = define_binary(
 )
 truncatediv = define_binary(
     "TruncateDiv",
-    _lower_division("truncdiv"),
+    _lower_truncated_division,
     ARITHMETIC,
-    "Return ``x / y`` rounded towards zero.",
+    "Return ``x / y``, of integers rounded towards zero; of floats not, as in TensorFlow.",
     no_gradient="the result is constant between its jumps",
 )
 floormod = define_binary(

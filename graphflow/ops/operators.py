@@ -13,7 +13,13 @@ from graphflow.graph import dtypes
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
 from graphflow.graph.tensor import Tensor
-from graphflow.ops import comparison, elementwise, unary
+from graphflow.ops import (
+    comparison,
+    elementwise,
+    indexing,  # noqa: F401  installs x[...]
+    linear,
+    unary,
+)
 
 Binary = Callable[..., Any]  # (x, y, name=) -> Tensor
 
@@ -60,6 +66,7 @@ for _name, _function in [
     ("and", comparison.logical_and),
     ("or", comparison.logical_or),
     ("xor", comparison.logical_xor),
+    ("matmul", linear.matmul),
 ]:
     install_binary(_function, _name)
 

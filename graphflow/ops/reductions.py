@@ -10,7 +10,7 @@ import numpy as np
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.graph.constants import constant, constant_value
-from graphflow.graph.convert import convert_to_tensor
+from graphflow.graph.convert import convert_to_tensor, is_dense_tensor_like
 from graphflow.graph.default import name_scope
 from graphflow.graph.dtypes import DType, as_dtype
 from graphflow.graph.opdef import define_op
@@ -18,7 +18,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, shape_from_tuple, unknown_shape
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import dims_equal, product
-from graphflow.ops import creation, shape
+from graphflow.ops import creation, sequences, shape
 from graphflow.ops.casting import cast
 from graphflow.ops.comparison import equal, not_equal, where
 from graphflow.ops.elementwise import (
@@ -210,7 +210,6 @@ def _prod_gradient(op: Operation, gradient: Any) -> list[Any]:
     return [multiply(derivative, _keep_axes(op, gradient)), None]
 
 
-_RANGE = Signature("Range", "start: Tidx", "limit: Tidx", "delta: Tidx")
 
 
 def _norm_gradient(op: Operation, gradient: Any) -> list[Any]:
@@ -247,22 +246,18 @@ _ALL = _define_reduction("All", _primitive("and"), None, "boolean output", dtype
 _ANY = _define_reduction("Any", _primitive("or"), None, "boolean output", dtypes.bool_)
 
 
-def all_axes(x: Any) -> Tensor:
+def _all_axes(x: Any) -> Tensor:
     """All axes of a tensor: a constant when the rank is known, else a range."""
-    rank = convert_to_tensor(x).shape.rank
-    if rank is not None:
-        return constant(np.arange(rank), dtypes.int32)
-    limit = shape.rank(x)
-    with name_scope("range", values=[limit]) as scope:
-        start = convert_to_tensor(0, dtypes.int32, name="start")
-        delta = convert_to_tensor(1, dtypes.int32, name="delta")
-        return _RANGE(start, limit, delta, name=scope).outputs[0]
+    rank = x.shape.rank if is_dense_tensor_like(x) else None
+    if rank is None:
+        return sequences.range(0, shape.rank(x))
+    return constant(np.arange(rank), dtypes.int32)
 
 
 def _reduce(
     reduction: Signature, x: Any, axis: Any, keepdims: bool | None, name: str | None
 ) -> Tensor:
-    indices = all_axes(x) if axis is None else axis
+    indices = _all_axes(x) if axis is None else axis
     keep = False if keepdims is None else bool(keepdims)
     result = reduction(x, indices, name=name, keep_dims=keep).outputs[0]
     if axis is None and not keep and not result.shape.is_fully_defined():
