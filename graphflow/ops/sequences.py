@@ -73,8 +73,8 @@ def _lower_range(b: Any, op: Operation, *bounds: Any) -> Any:
         steps[:1] = start
         return b.const(np.add.accumulate(steps), dtype)
     ramp = b.iota((count,), 0, dtype)
-    first = b.runtime(b.dim(start, dtype))
-    return b.add(b.mul(ramp, delta) if delta != 1 else ramp, first)
+    ramp = ramp if delta == 1 else b.mul(ramp, delta)
+    return ramp if start == 0 else b.add(ramp, b.runtime(b.dim(start, dtype)))
 
 
 define_op(name="Range", infer=_infer_range, lower=_lower_range, no_gradient="a step function")

@@ -19,11 +19,13 @@ import numpy as np
 
 from graphflow.graph import dtypes
 from graphflow.graph.constants import set_static_evaluator
+from graphflow.graph.dtypes import DType
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.builder import Builder, NeedsValue
-from graphflow.ir.dims import Dim, SymDim, UndecidableDim
+from graphflow.ir.dims import Dim, Shape, SymDim, UndecidableDim
 from graphflow.ir.node import Node
+from graphflow.ir.prims import PRIMS
 from graphflow.ir.types import TensorType
 
 LIMIT = 4096  # elements; larger values are not worth knowing now
@@ -55,6 +57,10 @@ class StaticBuilder(Builder):
         """The value itself."""
         return x
 
+    def iota(self, shape: Shape, axis: int, dtype: DType) -> Node:
+        """Indices as a constant, which folds on."""
+        return self.const(self.static(super().iota(shape, axis, dtype)), dtype)
+
     def check(self, condition: Node, error: str, message: Any, data: Sequence[Node] = ()) -> None:
         """A check that does not hold now is left to the run to report."""
         if condition.op != "const" or not bool(condition["value"].array):
@@ -63,8 +69,6 @@ class StaticBuilder(Builder):
     def _fold_symbolic(
         self, name: str, result: TensorType, attrs: dict[str, Any], arrays: list[Any]
     ) -> Node | None:
-        from graphflow.ir.prims import PRIMS
-
         if PRIMS[name].kind == "pointwise" and name not in _SAFE_ARITHMETIC:
             return None
         return super()._fold_symbolic(name, result, attrs, arrays)
@@ -148,15 +152,17 @@ def _lowered(op: Operation) -> Values:
     except (Unknown, NeedsValue, UndecidableDim, ValueError, TypeError, IndexError):
         return nothing  # what is wrong with it, if anything is, the run says
     nodes = made if isinstance(made, tuple) else (made,)
-    return tuple(node if _is_constant(node) else None for node in nodes)
+    return tuple(_as_constant(builder, node) for node in nodes)
 
 
-def _is_constant(node: Node) -> bool:
+def _as_constant(builder: StaticBuilder, node: Node) -> Node | None:
+    """The node in a form that folds further, or None when its value is not known."""
+    if node.op == "const":
+        return node
     try:
-        StaticBuilder().static(node)
+        return builder.const(builder.static(node), node.dtype)
     except NeedsValue:
-        return False
-    return True
+        return None
 
 
 def _operand(builder: StaticBuilder, op: Operation, tensor: Tensor) -> Node:
