@@ -48,6 +48,9 @@ class Builder:
             folded = self._fold(name, inputs, attrs)
             if folded is not None:
                 return folded
+            if any(i.dtype.kind == "string" for i in inputs):
+                # Generated code has no text: it is known when it is traced, or not at all.
+                raise NeedsValue(next(i for i in inputs if i.op != "const"))
         if any(_is_symbolic_const(i) for i in inputs):
             inputs = tuple(self.runtime(i) for i in inputs)
         return intern_node(prim, inputs, attrs)
@@ -57,13 +60,17 @@ class Builder:
         if any(a is None for a in known) or all(i.op != "const" for i in inputs):
             return None
         result = PRIMS[name].infer(attrs, *[i.type for i in inputs])
-        if not result.is_static or not isinstance(result.size, int) or result.size > FOLD_LIMIT:
+        if not result.is_static or not isinstance(result.size, int):
+            return None
+        is_text = result.dtype.kind == "string"
+        if result.size > FOLD_LIMIT and not is_text:
             return None
         arrays: list[Any] = known
         reference = PRIMS[name].reference
         symbolic = any(_is_symbolic_const(i) for i in inputs)
         limit = SYMBOLIC_LIMIT if symbolic else 1
-        if (name == "broadcast" and result.size > limit) or reference is None:
+        is_large = name == "broadcast" and result.size > limit and not is_text
+        if is_large or reference is None:
             return None
         if symbolic:
             return self._fold_symbolic(name, result, attrs, arrays)

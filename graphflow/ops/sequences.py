@@ -196,7 +196,11 @@ def _lower_one_hot(b: Any, op: Operation, indices: Any, depth: Any, on: Any, off
         indices = b.cast(indices, int32)  # so that the ramp does not wrap at 256
     shape = (*indices.shape[:axis], count, *indices.shape[axis:])
     others = [k for k, _ in enumerate(shape) if k != axis]
-    hit = b.eq(b.broadcast(indices, shape, others), b.iota(shape, axis, indices.dtype))
+    if on.dtype.kind == "string":  # has no generated code, so all must be known now
+        places = np.arange(count).reshape([-1 if k == axis else 1 for k, _ in enumerate(shape)])
+        hit = b.const(np.expand_dims(b.static(indices), axis) == places)
+    else:
+        hit = b.eq(b.broadcast(indices, shape, others), b.iota(shape, axis, indices.dtype))
     return b.select(hit, b.broadcast(on, shape, ()), b.broadcast(off, shape, ()))
 
 

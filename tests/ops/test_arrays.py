@@ -382,3 +382,29 @@ def test_shapes_that_follow_the_batch():
             ]  # fmt: skip
             for k, (ours, theirs) in enumerate(zip(got, expected, strict=True)):
                 np.testing.assert_array_equal(ours, theirs, err_msg=f"{k} at {size}")
+
+
+def test_views_of_texts():
+    """Texts have no generated code: views of them are made while a run is traced."""
+    c = np.array([b"a", b"bb", b"c"], object)
+    with tf.Graph().as_default(), tf.Session() as session:
+        s, i = tf.placeholder(tf.string, [None]), tf.placeholder(tf.int32, [])
+        t = tf.constant(c)
+        made = {
+            "concat": (tf.concat([s, t], 0), [b"x", b"y", b"a", b"bb", b"c"]),
+            "stack": (tf.stack([s, s], 1), [[b"x", b"x"], [b"y", b"y"]]),
+            "tile": (tf.tile(t, [2]), [b"a", b"bb", b"c"] * 2),
+            "index": (t[i], b"bb"),
+            "gather": (tf.gather(s, [i, 0]), [b"y", b"x"]),
+            "mask": (tf.boolean_mask(s, [False, True]), [b"y"]),
+            "one_hot": (tf.one_hot([0, i], 2, "on", "off"), [[b"on", b"off"], [b"off", b"on"]]),
+            "fill": (tf.fill([2], "z"), [b"z", b"z"]),
+            "zeros_like": (tf.zeros_like(s), [b"", b""]),
+            "broadcast": (tf.broadcast_to(s, [2, 2]), [[b"x", b"y"]] * 2),
+            "pad": (tf.pad(s, [[1, 0]], constant_values=""), [b"", b"x", b"y"]),
+            "empty": (tf.concat([tf.constant([], tf.string), [""], ["", ""]], 0), [b""] * 3),
+            "shape": (tf.shape(s), [2]),
+        }
+        got = session.run({k: v[0] for k, v in made.items()}, {s: ["x", "y"], i: 1})
+        for name, (_, expected) in made.items():
+            assert np.asarray(got[name]).tolist() == expected, name
