@@ -199,7 +199,7 @@ class Optimizer:
             self._prepare()
             updates = [self._update(gradient, variable) for gradient, variable in used]
             if global_step is None:
-                step = self._finish(updates, scope)
+                step: Any = self._finish(updates, scope)
             else:
                 with control_dependencies([self._finish(updates, "update")]):
                     with colocate_with(global_step):
