@@ -21,7 +21,7 @@ from graphflow.ir.prims import PRIMS
 from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
 
-Operand = Union[Node, int, float, bool]
+Operand = Union[Node, int, float, bool]  # noqa: UP007  # evaluated at import
 
 FOLD_LIMIT = 4096  # elements; larger constants are folded by a rewrite that weighs the size
 SYMBOLIC_LIMIT = 64  # elements of a repeated symbol that are written out: those of shapes
@@ -217,7 +217,7 @@ class Builder:
             x
             if x is y and x.shape == condition.shape
             else self.pointwise("select", condition, x, y)
-        )  # noqa: E501
+        )
 
     def square(self, x: Node) -> Node:
         """The product of `x` with itself."""
