@@ -75,7 +75,7 @@ def _slice(attrs: Attrs, x: Array) -> Array:
     return x[tuple(index)]
 
 
-# attrs: start, size, stride, per axis; element i is the operand's start + i*stride (which may be < 0)
+# attrs: start, size, stride, per axis; element i is the operand's start + i*stride (stride < 0 too)
 define("slice", "view", _infer_slice, _slice, cost=0.0)
 
 
