@@ -88,6 +88,7 @@ from graphflow.initializers import (
     zeros_initializer,
 )
 from graphflow.ops import operators as _operators  # installs the operators of tensors
+from graphflow.ops import static as _static  # installs the evaluator of what is known early
 from graphflow.ops.casting import *  # noqa: F403
 from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print
@@ -95,6 +96,7 @@ from graphflow.ops.clip import *  # noqa: F403
 from graphflow.ops.comparison import *  # noqa: F403
 from graphflow.ops.creation import *  # noqa: F403
 from graphflow.ops.elementwise import *  # noqa: F403
+from graphflow.ops.gathering import *  # noqa: F403
 from graphflow.ops.identity import (
     group,
     identity,
@@ -105,6 +107,7 @@ from graphflow.ops.identity import (
     stop_gradient,
     tuple,
 )
+from graphflow.ops.indexing import *  # noqa: F403
 from graphflow.ops.joining import *  # noqa: F403
 from graphflow.ops.linear import *  # noqa: F403
 from graphflow.ops.partitioned_variables import (
@@ -116,6 +119,7 @@ from graphflow.ops.py_func import numpy_function, py_func
 from graphflow.ops.random import random_normal, random_uniform, truncated_normal
 from graphflow.ops.reductions import *  # noqa: F403
 from graphflow.ops.scatter import *  # noqa: F403
+from graphflow.ops.sequences import *  # noqa: F403
 from graphflow.ops.shape import *  # noqa: F403
 from graphflow.ops.slicing import *  # noqa: F403
 from graphflow.ops.state import assign, assign_add, assign_sub

@@ -62,7 +62,8 @@ class ExprEmitter:
         self, args: ir.Value, buffers: Sequence[Buffer], symbols: Sequence[str], first: int = 0
     ) -> None:
         """Load buffer pointers and sizes from the array of arguments, from slot `first` on."""
-        for number, name in enumerate([*buffers, *symbols], start=first):
+        names: list[Buffer | str] = [*buffers, *symbols]
+        for number, name in enumerate(names, start=first):
             address = self.builder.gep(args, [ir.Constant(I64, number)], source_etype=I64)
             if isinstance(name, Buffer):
                 self.pointers[name] = self.builder.load(address, typ=POINTER)
@@ -247,9 +248,10 @@ class ExprEmitter:
         total: ir.Value | None = None
         if index.constant != 0 or not parts:
             total = self.dim(index.constant)
-        summed: list[tuple[int, Any]] = []
+        summed: list[tuple[Any, Any]] = []
         for number, _, atom, coefficient in parts:
-            summed.append((id(atom) if isinstance(atom, (Axis, Loaded)) else atom, coefficient))
+            which: Any = id(atom) if isinstance(atom, (Axis, Loaded)) else atom
+            summed.append((which, coefficient))
             key = ("index", tuple(summed), index.constant)
             values = self.levels[number].values
             if key not in values:
@@ -275,7 +277,7 @@ class ExprEmitter:
         for level in reversed(self.levels):
             if axis in level.axes:
                 return level.axes[axis]
-        raise AssertionError(f"axis {axis} is not bound in {self.kernel.name}")
+        raise AssertionError(f"axis {axis} is not bound here")
 
     def clipped(self, value: ir.Value, atom: Loaded) -> ir.Value:
         """A data-dependent index as i64, forced into the valid range: no read leaves the buffer."""

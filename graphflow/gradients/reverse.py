@@ -283,7 +283,7 @@ def hessians(
     ValueError : a gradient does not exist.
     """
     xs = _as_list(xs)
-    options = {
+    options: dict[str, Any] = {
         "colocate_gradients_with_ops": colocate_gradients_with_ops,
         "gate_gradients": gate_gradients,
         "aggregation_method": aggregation_method,

@@ -24,6 +24,7 @@ from graphflow.ir.types import TensorType
 Operand = Union[Node, int, float, bool]
 
 FOLD_LIMIT = 4096  # elements; larger constants are folded by a rewrite that weighs the size
+SYMBOLIC_LIMIT = 64  # elements of a repeated symbol that are written out: those of shapes
 
 
 class NeedsValue(Exception):
@@ -47,19 +48,24 @@ class Builder:
             folded = self._fold(name, inputs, attrs)
             if folded is not None:
                 return folded
+        if any(_is_symbolic_const(i) for i in inputs):
+            inputs = tuple(self.runtime(i) for i in inputs)
         return intern_node(prim, inputs, attrs)
 
     def _fold(self, name: str, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> Node | None:
-        if any(i.op != "const" for i in inputs):
+        known = [_known_array(i) for i in inputs]
+        if any(a is None for a in known) or all(i.op != "const" for i in inputs):
             return None
         result = PRIMS[name].infer(attrs, *[i.type for i in inputs])
         if not result.is_static or not isinstance(result.size, int) or result.size > FOLD_LIMIT:
             return None
-        arrays = [i["value"].array for i in inputs]
+        arrays: list[Any] = known
         reference = PRIMS[name].reference
-        if (name == "broadcast" and result.size != 1) or reference is None:
+        symbolic = any(_is_symbolic_const(i) for i in inputs)
+        limit = SYMBOLIC_LIMIT if symbolic else 1
+        if (name == "broadcast" and result.size > limit) or reference is None:
             return None
-        if any(a.dtype == object for a in arrays):
+        if symbolic:
             return self._fold_symbolic(name, result, attrs, arrays)
         return self.const(reference(attrs, *arrays), result.dtype)
 
@@ -100,7 +106,9 @@ class Builder:
         """A constant; one value repeated over an array becomes a broadcast scalar."""
         array = np.asarray(value) if dtype is None else np.asarray(value, dtype=dtype.numpy)
         dtype = dtype or dtypes.as_dtype(array.dtype)
-        if array.size > 1 and dtype.kind not in ("string", "resource"):
+        if dtype.kind == "string":
+            array = _texts(array)  # objects, which have no bytes that could be compared
+        elif array.size > 1 and dtype.kind != "resource":
             flat = np.ascontiguousarray(array).reshape(-1)
             raw = flat.view(f"V{array.dtype.itemsize}")
             if raw[0].tobytes() == raw[-1].tobytes() and bool((raw == raw[0]).all()):
@@ -137,7 +145,7 @@ class Builder:
         if node.op == "const":
             return node["value"].array
         if node.op == "broadcast" and node.inputs[0].op == "const" and is_static(node.shape):
-            return np.broadcast_to(node.inputs[0]["value"].array, node.shape)
+            return _repeated(node)
         if node.op == "iota" and is_static(node.shape):
             reference = PRIMS["iota"].reference
             assert reference is not None
@@ -154,9 +162,11 @@ class Builder:
 
     def runtime(self, node: Node) -> Node:
         """A node that generated code can compute: symbolic constants become `dim_value`s."""
-        if node.op != "const" or node["value"].array.dtype != object:
+        if not _is_symbolic_const(node):
             return node
         array, dtype = node["value"].array, node.dtype
+        if array.ndim and all(v == array.flat[0] for v in array.flat):
+            return self.broadcast(self.runtime(self.dim(array.flat[0], dtype)), array.shape, ())
         parts = [
             self.make("dim_value", dim=v, dtype=dtype) if isinstance(v, SymDim)
             else self.const(v, dtype)
@@ -185,10 +195,7 @@ class Builder:
             inner = self.make(name, *[self.runtime_unless_foldable(n.inputs[0]) for n in nodes],
                               **attrs)  # fmt: skip
             return self.broadcast(inner, nodes[0].shape, ())
-        made = self.make(name, *nodes, **attrs)
-        if made.op != "const" and any(_is_symbolic_const(i) for i in made.inputs):
-            return self.make(name, *[self.runtime(n) for n in nodes], **attrs)
-        return made
+        return self.make(name, *nodes, **attrs)
 
     def runtime_unless_foldable(self, node: Node) -> Node:
         """The node itself; hook for builders that treat symbolic constants otherwise."""
@@ -225,7 +232,7 @@ class Builder:
             x = x.inputs[0]
         if tuple(axes) == tuple(range(len(shape))) and x.rank == len(shape):
             return x
-        return self.make("broadcast", self.runtime(x), shape=tuple(shape), axes=tuple(axes))
+        return self.make("broadcast", x, shape=tuple(shape), axes=tuple(axes))
 
     def broadcast_to(self, x: Node, shape: Shape) -> Node:
         """Broadcast by NumPy's rules: align at the last axis, repeat unit axes."""
@@ -246,7 +253,7 @@ class Builder:
             return x
         if x.op == "broadcast" and x.inputs[0].rank == 0:
             return self.broadcast(x.inputs[0], shape, ())
-        return self.make("reshape", self.runtime(x), shape=shape)
+        return self.make("reshape", x, shape=shape)
 
     def transpose(self, x: Node, perm: Sequence[int]) -> Node:
         """Permute axes: result axis k is operand axis ``perm[k]``."""
@@ -255,7 +262,7 @@ class Builder:
             perm, x = tuple(x["perm"][k] for k in perm), x.inputs[0]
         if perm == tuple(range(x.rank)):
             return x
-        return self.make("transpose", self.runtime(x), perm=perm)
+        return self.make("transpose", x, perm=perm)
 
     def expand_dims(self, x: Node, axis: int) -> Node:
         """Insert a unit axis at `axis` (0 to rank)."""
@@ -285,9 +292,7 @@ class Builder:
         interior = tuple(interior) if interior is not None else (0,) * x.rank
         if not any(low) and not any(high) and not any(interior):
             return x
-        return self.make(
-            "pad", self.runtime(x), fill, low=tuple(low), high=tuple(high), interior=interior
-        )  # noqa: E501
+        return self.make("pad", x, fill, low=tuple(low), high=tuple(high), interior=interior)
 
     def concat(self, parts: Iterable[Node], axis: int) -> Node:
         """Join along `axis`."""
@@ -295,9 +300,6 @@ class Builder:
         nonempty = [p for p in kept if not dims_equal(p.shape[axis], 0)] or kept[:1]
         if len(nonempty) == 1:
             return nonempty[0]
-        symbolic = any(_is_symbolic_const(p) for p in nonempty)
-        if symbolic and not all(p.op == "const" for p in nonempty):
-            nonempty = [self.runtime(p) for p in nonempty]
         return self.make("concat", *nonempty, axis=axis)
 
     def gather(self, x: Node, indices: Node, axis: int = 0, batch_dims: int = 0) -> Node:
@@ -309,7 +311,7 @@ class Builder:
     def reduce(self, name: str, x: Node, axes: Sequence[int], keepdims: bool = False) -> Node:
         """Reduce over `axes` with the primitive ``reduce_<name>``."""
         axes = tuple(sorted({a % x.rank if x.rank else a for a in axes}))
-        reduced = x if not axes else self.make(f"reduce_{name}", self.runtime(x), axes=axes)
+        reduced = x if not axes else self.make(f"reduce_{name}", x, axes=axes)
         if not keepdims:
             return reduced
         return self.reshape(reduced, [1 if k in axes else d for k, d in enumerate(x.shape)])
@@ -368,6 +370,33 @@ _OBJECT_OPERATORS: dict[str, Any] = {
     "floormod": lambda x, y: x % y,
     "truncmod": lambda x, y: x % y,
 }
+
+
+def _known_array(node: Node) -> Any:
+    """The array of a constant, or of one repeated into a small array; else None."""
+    if node.op == "const":
+        return node["value"].array
+    repeated = node.op == "broadcast" and node.inputs[0].op == "const"
+    if not repeated or not is_static(node.shape) or product(node.shape) > FOLD_LIMIT:  # type: ignore[operator]
+        return None
+    return _repeated(node)
+
+
+def _repeated(node: Node) -> np.ndarray[Any, Any]:
+    """The array of a constant that is broadcast, by its axes."""
+    reference = PRIMS["broadcast"].reference
+    assert reference is not None
+    return reference(dict(node.attrs), node.inputs[0]["value"].array)
+
+
+def _texts(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Text as an object array of bytes, the form in which it lies everywhere."""
+    if array.dtype == object:
+        return array
+    result = np.empty(array.shape, dtype=object)
+    texts = array.ravel().tolist()
+    result.reshape(-1)[:] = [t.encode() if isinstance(t, str) else t for t in texts]
+    return result
 
 
 def _is_symbolic_const(node: Node) -> bool:

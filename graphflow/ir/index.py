@@ -37,8 +37,9 @@ class Quotient:
         self._hash = hash(("//", inner, size))
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Quotient) and self.size == other.size
-        return same and self.inner == other.inner  # type: ignore[union-attr]
+        if not isinstance(other, Quotient):
+            return False
+        return self.size == other.size and self.inner == other.inner
 
     def __hash__(self) -> int:
         return self._hash
@@ -57,8 +58,9 @@ class Remainder:
         self._hash = hash(("%", inner, size))
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Remainder) and self.size == other.size
-        return same and self.inner == other.inner  # type: ignore[union-attr]
+        if not isinstance(other, Remainder):
+            return False
+        return self.size == other.size and self.inner == other.inner
 
     def __hash__(self) -> int:
         return self._hash

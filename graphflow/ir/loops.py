@@ -39,6 +39,10 @@ class Expr:
 
     __slots__ = ("args", "axes", "dtype", "locals", "name", "payload", "weight")
 
+    axes: frozenset[Axis]
+    locals: frozenset[Local]
+    weight: float
+
     def __init__(
         self, name: str, dtype: DType, args: tuple[Expr, ...] = (), payload: Any = None,
         axes: frozenset[Axis] = frozenset(), locals: frozenset[Local] = frozenset(),

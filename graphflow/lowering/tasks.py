@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphflow.graph.dtypes import bool_
 from graphflow.ir.dims import Dim, SymDim, product
-from graphflow.ir.index import Axis, IndexExpr, Loaded, axis_index
+from graphflow.ir.index import Axis, IndexExpr, Loaded, Quotient, Remainder, axis_index
 from graphflow.ir.loops import (
     Buffer,
     Expr,
@@ -157,11 +157,11 @@ def symbols_of(kernel: Kernel) -> list[str]:
         add(index.constant)
         for atom, coefficient in index.terms.items():
             add(coefficient)
-            if hasattr(atom, "extent"):
-                add(atom.extent)
-            if hasattr(atom, "size"):
+            if isinstance(atom, (Quotient, Remainder)):
                 add(atom.size)
                 add_index(atom.inner)
+            else:
+                add(atom.extent)
 
     for statement in statements(kernel.body):
         if isinstance(statement, Loop):

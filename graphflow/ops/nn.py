@@ -28,6 +28,7 @@ from graphflow.ops.random import random_uniform
 from graphflow.ops.reductions import reduce_mean, reduce_sum
 from graphflow.ops.shape import one_of, reshape, size, squeeze
 from graphflow.ops.shape import shape as shape_op
+from graphflow.ops.slicing import tile
 from graphflow.ops.unary import reciprocal, rsqrt, square
 
 __all__ = [
@@ -43,7 +44,6 @@ __all__ = [
 ]
 
 _FLOATS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
-_INDEX = (dtypes.int32, dtypes.int64)
 _logger = logging.getLogger("graphflow")
 
 
@@ -105,12 +105,11 @@ def _bias_add_grad_gradient(op: Operation, gradient: Any) -> Any:
     else:
         expanded = concat([ones_like(sizes[:-1]), channels], 0)
         repeats = concat([sizes[:-1], [1]], 0)
-    return _TILE(reshape(gradient, expanded), repeats).outputs[0]
+    return tile(reshape(gradient, expanded), repeats)
 
 
 _BIAS_ADD = Signature("BiasAdd", "value: T", "bias: T", T=NUMERIC)
 _BIAS_ADD_GRAD = Signature("BiasAddGrad", "out_backprop: T", T=NUMERIC)
-_TILE = Signature("Tile", "input: T", "multiples: Tmultiples", Tmultiples=_INDEX)
 _L2_LOSS = Signature("L2Loss", "t: T", T=_FLOATS)
 
 define_op(

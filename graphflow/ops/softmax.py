@@ -20,6 +20,7 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, broadcast_shape, shape_from_tuple
 from graphflow.graph.tensor import Tensor
+from graphflow.ops import indexing as indexing
 from graphflow.ops import operators as operators  # formulas are written with them
 from graphflow.ops.casting import cast
 from graphflow.ops.checks import Assert
@@ -28,8 +29,10 @@ from graphflow.ops.identity import Types, prevent_gradient, same_as_input, stop_
 from graphflow.ops.joining import concat
 from graphflow.ops.linear import matmul
 from graphflow.ops.reductions import reduce_all, reduce_sum
+from graphflow.ops.sequences import range as range_op
 from graphflow.ops.shape import expand_dims, one_of, rank, reshape, squeeze
 from graphflow.ops.shape import shape as shape_op
+from graphflow.ops.slicing import slice as slice_op
 from graphflow.ops.transposing import transpose
 from graphflow.ops.unary import exp
 
@@ -229,23 +232,12 @@ _SPARSE_CROSS_ENTROPY = Signature(
 
 
 _EQUAL = Signature("Equal", "x: T", "y: T")
-_RANGE = Signature("Range", "start: T", "limit: T", "delta: T", T=_LABELS)
-_SLICE = Signature("Slice", "input: T", "begin: Index", "size: Index", Index=_LABELS)
-
-
-def _range(start: Any, limit: Any) -> Tensor:
-    return _RANGE(start, limit, 1, name="range").outputs[0]
-
-
-def _slice(x: Any, begin: Any, size: Any) -> Tensor:
-    return _SLICE(x, begin, size).outputs[0]
-
 
 # ---- softmax over any axis
 
 
 def _swap_axes(x: Tensor, axis: Any, last: Any, name: str | None = None) -> Tensor:
-    order = [_range(0, axis), [last], _range(axis + 1, last), [axis]]
+    order = [range_op(0, axis), [last], range_op(axis + 1, last), [axis]]
     return transpose(x, concat(order, 0), name=name)
 
 
@@ -308,12 +300,12 @@ def _check_arguments(function: str, sentinel: Any, labels: Any, logits: Any) -> 
 
 
 def _move_to_end(x: Tensor, axis: Any, axes: Any) -> Tensor:
-    return transpose(x, concat([_range(0, axis), _range(axis + 1, axes), [axis]], 0))
+    return transpose(x, concat([range_op(0, axis), range_op(axis + 1, axes), [axis]], 0))
 
 
 def _flatten_outer(x: Tensor) -> Tensor:
     """Return a matrix whose rows are those of `x`."""
-    last = _slice(shape_op(x), [rank(x) - 1], [1])
+    last = slice_op(shape_op(x), [rank(x) - 1], [1])
     flat = reshape(x, concat([[-1], last], 0))
     sizes = x.shape.as_list() if x.shape.rank is not None else None
     if sizes is not None and None not in sizes:
@@ -346,7 +338,7 @@ def softmax_cross_entropy_with_logits_v2(
         sizes = shape_op(precise)
         precise, labels = _flatten_outer(precise), _flatten_outer(labels)
         cost = _CROSS_ENTROPY(precise, labels, name=scope).outputs[0]
-        cost = reshape(cost, _slice(sizes, [0], [axes - 1]))
+        cost = reshape(cost, slice_op(sizes, [0], [axes - 1]))
         if logits.shape.rank is not None:
             static = logits.shape.as_list()
             del static[axis]

@@ -1,4 +1,4 @@
-"""The ops that update a variable by its gradient: ApplyGradientDescent, ApplyMomentum, ApplyAdam, ...
+"""The ops that update a variable by its gradient: ApplyGradientDescent, ApplyAdam and the others.
 
 The formulas, and the order of their operations, are those of TensorFlow 1.15's CPU kernels. An op
 takes the references of the variable and of its slots and writes all of them.

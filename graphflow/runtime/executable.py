@@ -25,7 +25,7 @@ from graphflow.ir.dims import evaluate
 from graphflow.ir.node import Node
 from graphflow.runtime.call import Binding, Call, PythonCall
 from graphflow.runtime.fastcall import make_callable
-from graphflow.runtime.memory import allocate, allocate_array
+from graphflow.runtime.memory import allocate, allocate_array, check_available
 from graphflow.runtime.pool import ThreadPool, get_pool
 from graphflow.runtime.variables import VariableStore
 from graphflow.schedule.group import product_operand, storage
@@ -309,13 +309,15 @@ class Instance:
         after : called after a successful run.
         kind : run through this class in any case; the result is then its instance.
         """
-        outputs, places = [], []
+        outputs: list[Binding] = []
+        places: list[int | None] = []
         program = self.compiled.program
         for slot, node in zip(self.compiled.memory.outputs, program.outputs, strict=True):
             places.append(len(outputs) if slot is not None else None)
             if slot is not None:
                 dtype = node.dtype.numpy
                 outputs.append(Binding(self.position(slot), dtype, self.shape_of(node)))
+                check_available(outputs[-1].nbytes, f"an output of shape {self.shape_of(node)}")
         inputs = [
             Binding(self.position(s), s.type.dtype.numpy, shape)
             for s, shape in zip(feeds, feed_shapes, strict=True)

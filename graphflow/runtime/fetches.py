@@ -59,7 +59,7 @@ class FetchPlan:
             return self._sequence(fetch)
         if isinstance(fetch, Mapping):
             parts = {key: self._plan(value) for key, value in fetch.items()}
-            kind = type(fetch)
+            kind: Any = type(fetch)
             return lambda values: kind((key, build(values)) for key, build in parts.items())
         if isinstance(fetch, IndexedSlices):
             return self._slices(fetch)
@@ -77,8 +77,8 @@ class FetchPlan:
         parts = [self._plan(item) for item in fetch]
         if hasattr(fetch, "_fields"):  # a named tuple takes its items as arguments
             return lambda values: type(fetch)(*[build(values) for build in parts])
-        kind: Any = list if isinstance(fetch, list) else tuple
-        return lambda values: kind(build(values) for build in parts)
+        sequence: Any = list if isinstance(fetch, list) else tuple
+        return lambda values: sequence(build(values) for build in parts)
 
     def _slices(self, fetch: IndexedSlices) -> Build:
         parts = [self._element(t) for t in (fetch.values, fetch.indices)]
@@ -86,7 +86,7 @@ class FetchPlan:
 
         def build(values: list[Any]) -> Any:
             dense = shape(values) if shape is not None else None
-            return IndexedSlicesValue(*[part(values) for part in parts], dense)
+            return IndexedSlicesValue(parts[0](values), parts[1](values), dense)
 
         return build
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.graph import Graph
@@ -17,10 +17,12 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ops.identity import identity
 from graphflow.ops.state import assign
 from graphflow.ops.variable_lists import global_variables
-from graphflow.runtime.bound import BoundRun
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.session import Session
 from graphflow.trace.prune import needed_operations
+
+if TYPE_CHECKING:  # as in `session`: LLVM is loaded when it is needed
+    from graphflow.runtime.bound import BoundRun
 
 _sessions: weakref.WeakKeyDictionary[Graph, Session] = weakref.WeakKeyDictionary()
 
@@ -89,6 +91,8 @@ def function(
     plan = FetchPlan(graph, fetched)
     plan.operations += assigned
     _check_inputs(tensors, plan, dict(substitutes), on_unused_input)
+    from graphflow.runtime.bound import BoundRun
+
     bound = BoundRun(chosen._engine, plan, tensors, substitutes)
     if outputs is None:
         plan.form, plan.items = "list", []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 
 class Message:
@@ -24,6 +24,10 @@ class Message:
             if name not in self._fields:
                 raise ValueError(f"{type(self).__name__} has no {name!r} field.")
             setattr(self, name, value)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # the fields
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._fields:

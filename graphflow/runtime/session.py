@@ -8,20 +8,19 @@ then a run is one dictionary look-up and one native call.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphflow import errors
-from graphflow.compiler import Options
 from graphflow.graph.graph import Graph
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.session_stack import as_default_session, pop_session, push_session
 from graphflow.graph.tensor import Tensor
-from graphflow.runtime.bound import BoundRun
-from graphflow.runtime.engine import Engine, Request
 from graphflow.runtime.feeds import resolve_feeds
 from graphflow.runtime.fetches import FetchPlan
-from graphflow.runtime.pool import default_threads
 from graphflow.runtime.protos import ConfigProto, RunOptions
+
+if TYPE_CHECKING:  # the engine loads LLVM, 0.1 s that a program pays when it makes a session
+    from graphflow.runtime.engine import Engine, Request
 
 
 class BaseSession:
@@ -49,7 +48,7 @@ class BaseSession:
         self._config = config
         self._target = target
         self._closed = False
-        self._engine = Engine(_options(config))
+        self._engine = _new_engine(config)
         self._requests: dict[Any, tuple[FetchPlan, Request]] = {}
         self._fast: dict[Any, Callable[..., Any]] = {}
         self._fast_state = (0, 0)
@@ -60,11 +59,6 @@ class BaseSession:
     def graph(self) -> Graph:
         """The graph that the session runs."""
         return self._graph
-
-    @property
-    def graph_def(self) -> Any:
-        """The graph as a GraphDef."""
-        return self._graph.as_graph_def()
 
     @property
     def sess_str(self) -> str:
@@ -144,6 +138,8 @@ class BaseSession:
         if known is not None:
             return known
         plan = FetchPlan(self._graph, fetches)
+        from graphflow.runtime.engine import Request
+
         request = Request(tuple(plan.tensors), tuple(plan.operations), fed)
         if key is not None:
             self._requests[key] = plan, request
@@ -183,6 +179,8 @@ class BaseSession:
             raise TypeError("`feed_list` must be a list or tuple.")
         self._check_open()
         tensors = [self._graph.as_graph_element(f, True, False) for f in feed_list or ()]
+        from graphflow.runtime.bound import BoundRun
+
         bound = BoundRun(self._engine, FetchPlan(self._graph, fetches), tensors)
         if not accept_options:
             return bound
@@ -217,14 +215,16 @@ class BaseSession:
             self.close()
 
 
-def _options(config: ConfigProto | None) -> Options:
+def _new_engine(config: ConfigProto | None) -> Engine:
+    from graphflow.compiler import Options
+    from graphflow.runtime.engine import Engine
+    from graphflow.runtime.pool import default_threads
+
     if config is None:
-        return Options(threads=default_threads())
+        return Engine(Options(threads=default_threads()))
     level = config.graph_options.optimizer_options.opt_level
-    return Options(
-        level=0 if level < 0 else 1,
-        threads=config.intra_op_parallelism_threads or default_threads(),
-    )
+    threads = config.intra_op_parallelism_threads or default_threads()
+    return Engine(Options(0 if level < 0 else 1, threads))
 
 
 def _key(fetches: Any) -> Any:

@@ -69,8 +69,7 @@ def difference(found: Any, expected: Any) -> str:
     """Return in words how two arrays differ beyond rounding; empty when they agree."""
     if found.shape != expected.shape or found.dtype != expected.dtype:
         return (
-            f"expected {expected.dtype}{list(expected.shape)}, "
-            f"got {found.dtype}{list(found.shape)}"
+            f"expected {expected.dtype}{list(expected.shape)}, got {found.dtype}{list(found.shape)}"
         )
     if found.size == 0 or found.dtype.kind not in "fcV":
         return "" if np.array_equal(found, expected) else _where(found, expected, found != expected)

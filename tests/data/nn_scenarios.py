@@ -1,3 +1,4 @@
+# ruff: noqa: UP031, B905  # runs under Python 3.7 too
 """Networks' ops and optimizers as functions of a namespace: TensorFlow 1.15.5's, or Graphflow's.
 
 Every function returns arrays (or names) by name. ``python tests/data/nn_scenarios.py`` under
@@ -87,7 +88,8 @@ def layers(tf):
     x = tf.constant(X)
     for data_format, size in ((None, 5), ("NCHW", 4)):
         bias = tf.constant(np.arange(size) / 3.0)
-        with_gradients(tf, found, "bias_%s" % data_format, tf.nn.bias_add(x, bias, data_format), x, bias)
+        biased = tf.nn.bias_add(x, bias, data_format)
+        with_gradients(tf, found, "bias_%s" % data_format, biased, x, bias)
     for axes, keep in (([0], False), ([0, 2], True), ([1], True)):
         for part, tensor in zip(("mean", "variance"), tf.nn.moments(x, axes, keep_dims=keep)):
             with_gradients(tf, found, "%s_%s_%s" % (part, axes, keep), tensor, x)

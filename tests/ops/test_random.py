@@ -53,8 +53,8 @@ def test_two_runs_give_the_numbers_of_tensorflow():
     tensors = [recorded_case(name) for name in names]
     with session() as run:
         first, second = run.run(tensors), run.run(tensors)
-    for name, *values in zip(names, first, second):
-        for value, expected in zip(values, RECORDED[name]):
+    for name, *values in zip(names, first, second, strict=True):
+        for value, expected in zip(values, RECORDED[name], strict=True):
             expected = expected.astype(value.dtype)
             if "normal" in name and value.dtype.itemsize >= 4:
                 # TensorFlow's come from the C library's logf and sinf: see `ir.philox`.

@@ -2,15 +2,14 @@
 
 import importlib.util
 import pathlib
-import sys
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "ops"))
-from namespace import tf
-
+import graphflow as tf
+from graphflow import errors, observe
 from graphflow.graph.graph import Graph
+from graphflow.graph.indexed_slices import IndexedSlices
 
 DATA = pathlib.Path(__file__).parents[1] / "data"
 _spec = importlib.util.spec_from_file_location("nn_scenarios", DATA / "nn_scenarios.py")
@@ -91,13 +90,11 @@ def test_errors():
 
 
 def test_a_row_out_of_range_fails_and_leaves_the_variable():
-    from graphflow import errors
 
     w = tf.Variable(np.ones((3, 2), np.float32))
     rows = tf.placeholder(tf.int32, [None])
     optimizer = tf.train.MomentumOptimizer(0.1, 0.9)
     values = tf.constant(np.ones((2, 2), np.float32))
-    from graphflow.graph.indexed_slices import IndexedSlices
 
     step = optimizer.apply_gradients([(IndexedSlices(values, rows), w)])
     with tf.Session() as session:
@@ -117,3 +114,19 @@ def test_global_step():
     with tf.Session() as session:
         session.run(step.initializer)
         assert tf.train.global_step(session, step) == 0
+
+
+def test_adam_updates_variable_and_slots_in_one_kernel():
+    w = tf.Variable(np.ones((16, 8), np.float32))
+    step = tf.train.AdamOptimizer().minimize(tf.nn.l2_loss(w))
+    written = []
+
+    def observer(program, stage, product, seconds):
+        if stage == "kernels":
+            written.append([len(task.writes) for task in product])
+
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        with observe.observing(observer):
+            session.run(step)
+    assert sorted(written[-1]) == [1, 1, 3]  # beta1_power, beta2_power; w, m and v

@@ -153,7 +153,7 @@ def _pow(x: Array, y: Array) -> Array:
     return np.power(x, y)
 
 
-for _name, _function, _cost in [
+_FUNCTIONS: list[tuple[str, Any, float]] = [
     ("exp", np.exp, 15), ("expm1", np.expm1, 20), ("log", np.log, 15), ("log1p", np.log1p, 20),
     ("sqrt", np.sqrt, 5), ("rsqrt", lambda x: (1 / np.sqrt(x)).astype(x.dtype), 10),
     ("sin", np.sin, 20), ("cos", np.cos, 20), ("tan", np.tan, 30), ("asin", np.arcsin, 20),
@@ -163,7 +163,8 @@ for _name, _function, _cost in [
     ("erfc", _by_scalar(_erfc_scalar), 25), ("sigmoid", _sigmoid, 20), ("softplus", _softplus, 35),
     ("lgamma", _by_scalar(_lgamma), 60), ("digamma", _by_scalar(digamma), 60),
     ("floor", np.floor, 1), ("ceil", np.ceil, 1), ("rint", np.rint, 1), ("trunc", np.trunc, 1),
-]:  # fmt: skip
+]  # fmt: skip
+for _name, _function, _cost in _FUNCTIONS:
     _simple(_name, FLOAT, _function, cost=_cost)
 for _name, _function in [("is_nan", np.isnan), ("is_inf", np.isinf), ("is_finite", np.isfinite)]:
     _simple(_name, FLOAT, _function, result=dtypes.bool_)

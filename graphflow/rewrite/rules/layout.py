@@ -20,7 +20,7 @@ def transpose_into_product(b: Builder, node: Node) -> Node | None:
             operands[k], flags[k] = operand.inputs[0], not flags[k]
     if operands == list(node.inputs):
         return None
-    return b.matmul(*operands, *flags)
+    return b.matmul(operands[0], operands[1], flags[0], flags[1])
 
 
 @rule("broadcast")

@@ -24,7 +24,7 @@ def reduction_of_broadcast(b: Builder, node: Node) -> Node | None:
         return None
     left = [k for k in node["axes"] if k in target]
     kept = [k for k in range(x.rank) if k not in repeated]
-    smaller = b.broadcast(source, [x.shape[k] for k in kept], [kept.index(k) for k in target])
+    smaller = b.broadcast(source, tuple(x.shape[k] for k in kept), [kept.index(k) for k in target])
     kind = node.op.removeprefix("reduce_")
     reduced = b.reduce(kind, smaller, [kept.index(k) for k in left])
     if kind != "sum":
