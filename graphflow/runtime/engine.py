@@ -229,7 +229,7 @@ class Engine:
         """The newest compilation of a request as a native callable of its feeds.
 
         None when the request cannot be called directly: its result has a nested structure, it is
-        cut in parts, or depends on values, or has just initialised variables; or runs are verified.
+        cut in parts, depends on values, has just initialised variables, or is verified.
         """
         known = self.plans.get(request)
         if self.verifier is not None:

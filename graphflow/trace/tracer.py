@@ -28,7 +28,6 @@ from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
 from graphflow.trace.prune import execution_order, needed_operations
 
-
 _MASK64 = (1 << 64) - 1
 
 
