@@ -27,8 +27,10 @@ class _PrivateModule(ModuleType):
             raise AttributeError(name)
         root = importlib.import_module("graphflow")
         for place in (root, *(getattr(root, part, None) for part in _SEARCHED)):
-            if hasattr(place, name):
-                return getattr(place, name)
+            found = getattr(place, name, None)
+            # A module of that name is not meant: `tensorflow.python.framework.ops` is private too.
+            if found is not None and not isinstance(found, ModuleType):
+                return found
         raise AttributeError(f"graphflow offers no {name!r}, which {self.__name__} has")
 
 
