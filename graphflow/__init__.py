@@ -94,6 +94,7 @@ from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print
 from graphflow.ops.clip import *  # noqa: F403
 from graphflow.ops.comparison import *  # noqa: F403
+from graphflow.ops.contraction import *  # noqa: F403
 from graphflow.ops.creation import *  # noqa: F403
 from graphflow.ops.elementwise import *  # noqa: F403
 from graphflow.ops.gathering import *  # noqa: F403

@@ -28,7 +28,8 @@ class _PrivateModule(ModuleType):
         root = importlib.import_module("graphflow")
         for place in (root, *(getattr(root, part, None) for part in _SEARCHED)):
             found = getattr(place, name, None)
-            # A module of that name is not meant: `tensorflow.python.framework.ops` is private too.
+            # A module of ours that has the name of one of TensorFlow's private ones (`ops`) is
+            # another module; the import system then asks for that one by its whole path.
             if found is not None and not isinstance(found, ModuleType):
                 return found
         raise AttributeError(f"graphflow offers no {name!r}, which {self.__name__} has")

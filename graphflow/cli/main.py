@@ -64,11 +64,11 @@ def _add_dump(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="print what is compiled for a script's runs",
         description="Runs a script and prints one stage of each compiled run. What the script "
         "itself prints goes to the standard error stream.",
-        epilog="example: graphflow dump --stage kernels --run 2 train.py",
+        epilog="example: graphflow dump train.py --stage kernels --run 2",
     )
     show.add_argument("--stage", choices=STAGES, default="kernels", help="what to print")
     show.add_argument("--run", type=int, metavar="N", help="only the N-th compiled run, from 1")
-    _add_script(show)
+    show.add_argument("script", help="a Python script; all other arguments are its own")
 
 
 def _run(script: str, arguments: Sequence[str], verify: bool) -> int:
@@ -126,11 +126,14 @@ def _clear(objects: Sequence[Path]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, others = parser.parse_known_args(arguments)
+    if others and options.command != "dump":
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     if options.command == "run":
         return _run(options.script, options.args, options.verify)
     if options.command == "dump":
-        return dump(options.script, options.args, options.stage, options.run)
+        return dump(options.script, others, options.stage, options.run)
     if options.command == "devices":
         return _devices()
     return _cache(options.action)

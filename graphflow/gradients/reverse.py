@@ -9,7 +9,7 @@ missing gradients and paths that lead nowhere are settled here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, ValuesView
 from typing import Any
 
 from graphflow.graph.convert import convert_to_tensor
@@ -91,7 +91,7 @@ def gradients(
 
 
 def _as_list(values: Any) -> list[Any]:
-    return list(values) if isinstance(values, (list, tuple)) else [values]
+    return list(values) if isinstance(values, (list, tuple, ValuesView)) else [values]
 
 
 def _reference(x: Any) -> Tensor:

@@ -12,6 +12,13 @@ from typing import Any
 from graphflow.graph.dtypes import DType
 from graphflow.ir.node import Node, Program
 
+# Attributes that say nothing to a reader, or that would print as addresses.
+_HIDDEN: dict[str, tuple[str, ...]] = {
+    "leaf": ("dtype", "type", "shape"),
+    "check": ("op", "describe", "number"),
+    "host": ("types", "number", "type"),
+}
+
 _WORD = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -44,7 +51,7 @@ def attribute_text(value: Any) -> str:
 def node_text(node: Node, names: dict[Node, str]) -> str:
     """One line: ``%name: type = op(operands, attributes)``."""
     arguments = [f"%{names[i]}" for i in node.inputs]
-    hidden = ("dtype", "type", "shape") if node.prim.kind == "leaf" else ()
+    hidden = _HIDDEN.get(node.prim.kind, ())
     arguments += [f"{k}={attribute_text(v)}" for k, v in node.attrs.items() if k not in hidden]
     return f"%{names[node]}: {node.type} = {node.op}({', '.join(arguments)})"
 

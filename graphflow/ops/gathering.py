@@ -30,6 +30,7 @@ from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import (
     Types,
     known_int,
+    merge_size,
     output,
     shape_of_value,
     with_rank,
@@ -431,7 +432,8 @@ def _infer_segments(op: Operation) -> Types:
         return output(op, None)
     rank = len(segments.extents)
     with_rank_at_least(data, rank)
-    merge_in_op(shape_from_tuple(data.extents[:rank]), segments)
+    for first, second in zip(data.extents, segments.extents, strict=False):
+        merge_size(first, second)
     return output(op, (known_int(op.inputs[2]), *data.extents[rank:]))
 
 

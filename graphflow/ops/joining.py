@@ -130,11 +130,15 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Tensor:
     """
     if not isinstance(values, (list, tuple)):
         values = [values]
+    if not values:
+        raise ValueError(
+            "List argument 'values' to 'ConcatV2' Op with length 0 shorter than minimum length 2."
+        )
     if len(values) == 1:
-        with name_scope(name) as scope:
+        with name_scope(name):
             # TensorFlow makes the axis into a constant here, if only to check it.
             convert_to_tensor(axis, name="concat_dim", dtype=int32).shape.assert_has_rank(0)
-            return identity(values[0], name=scope + "concat")
+            return identity(values[0], name=name)
     return _CONCAT(list(values), axis, name=name).outputs[0]
 
 

@@ -31,10 +31,12 @@ from graphflow.graph.shapes import broadcast, shape_from_tuple
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.builder import broadcast_shapes
 from graphflow.ir.dims import dims_equal, product
+from graphflow.ops.operators import install_binary
 from graphflow.ops.shape import INDEX, expand_dims, reshape, squeeze
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import Types, merge_size, output, with_rank, with_rank_at_least
 from graphflow.ops.strided_slice import strided_slice
+from graphflow.ops.transposing import conjugate, conjugate_node
 
 __all__ = ["matmul", "matvec"]
 
@@ -136,7 +138,7 @@ def _check_inner(x: Any, y: Any, trans_x: bool, trans_y: bool) -> None:
 
 
 def _matmul_gradient(op: Operation, gradient: Any) -> list[Any]:
-    a, b = (_conj(t) for t in op.inputs)
+    a, b = (conjugate(t) for t in op.inputs)
     trans_a, trans_b = _flags(op)
     g = gradient
     if not trans_a and not trans_b:
@@ -150,10 +152,6 @@ def _matmul_gradient(op: Operation, gradient: Any) -> list[Any]:
 
 def _product(a: Any, b: Any, trans_a: bool, trans_b: bool) -> Tensor:
     return _MATMUL(a, b, transpose_a=trans_a, transpose_b=trans_b).outputs[0]
-
-
-def _conj(x: Tensor) -> Tensor:
-    return _CONJ(x, name="Conj").outputs[0] if x.dtype.is_complex else x
 
 
 define_op(name="MatMul", infer=_infer_matmul, lower=_lower_matmul, gradient=_matmul_gradient)
@@ -200,20 +198,9 @@ def _lower_batch_matmul(b: Any, op: Operation, x: Any, y: Any) -> Any:
     adj_x, adj_y = _adjoints(op)
     _check_inner(x, y, adj_x, adj_y)
     x, y = (
-        conjugate(b, node) if adjoint else node for node, adjoint in ((x, adj_x), (y, adj_y))
+        conjugate_node(b, node) if adjoint else node for node, adjoint in ((x, adj_x), (y, adj_y))
     )
     return product_node(b, x, y, adj_x, adj_y)
-
-
-def conjugate(b: Any, x: Any) -> Any:
-    """The complex conjugate of a node; a real one itself."""
-    if not x.dtype.is_complex:
-        return x
-    return b.call_python(_conjugated, (x,), [(x.dtype, x.shape)], stateful=False)[0]
-
-
-def _conjugated(x: Any) -> list[Any]:
-    return [np.conj(x)]
 
 
 def _batch_matmul_gradient(op: Operation, gradient: Any) -> list[Any]:
@@ -256,7 +243,6 @@ _BATCH_MATMUL = Signature("BatchMatMulV2", "x: T", "y: T", T=_TYPES)
 _SPARSE_MATMUL = Signature(
     "SparseMatMul", "a: Ta", "b: Tb", Ta=(float32, bfloat16), Tb=(float32, bfloat16)
 )
-_CONJ = Signature("Conj", "input: T")
 _CAST = Signature("Cast", "x: SrcT")
 _SUM = Signature("Sum", "input: T", "reduction_indices: Tidx = int32", Tidx=INDEX)
 _GRADIENT_ARGS = Signature("BroadcastGradientArgs", "s0: T", "s1: T", T=INDEX)
@@ -296,13 +282,13 @@ def matmul(
         batched = any(t.shape.rank is None or t.shape.rank > 2 for t in (a, b))
         if batched and not sparse:
             # The batched product knows adjoints only: the transpose is the adjoint's conjugate.
-            a = _conj(a) if transpose_a else a
-            b = _conj(b) if transpose_b else b
+            a = conjugate(a) if transpose_a else a
+            b = conjugate(b) if transpose_b else b
             return _BATCH_MATMUL(
                 a, b, name=scope, adj_x=transpose_a or adjoint_a, adj_y=transpose_b or adjoint_b
             ).outputs[0]
-        a = _conj(a) if adjoint_a else a
-        b = _conj(b) if adjoint_b else b
+        a = conjugate(a) if adjoint_a else a
+        b = conjugate(b) if adjoint_b else b
         flags = {
             "transpose_a": transpose_a or adjoint_a, "transpose_b": transpose_b or adjoint_b,
         }  # fmt: skip
@@ -336,5 +322,4 @@ def matvec(
         return squeeze(result, axis=-1)
 
 
-def _matmul_operator(a: Any, b: Any) -> Tensor:
-    return matmul(a, b, name=None)
+install_binary(matmul, "matmul")

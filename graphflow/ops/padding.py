@@ -149,7 +149,7 @@ define_op(
     infer=_infer_padded,
     lower=_lower_mirror_pad,
     gradient=lambda op, gradient: [
-        _MIRROR_PAD_GRAD(gradient, op.inputs[1], mode=op.get_attr("mode")).outputs[0], None,
+        _MIRROR_PAD_GRAD(gradient, op.inputs[1], mode=op.attrs["mode"]).outputs[0], None,
     ],
 )  # fmt: skip
 define_op(
@@ -157,7 +157,7 @@ define_op(
     infer=lambda op: _infer_padded(op, sign=-1),
     lower=_lower_mirror_gradient,
     gradient=lambda op, gradient: [
-        mirror_pad(gradient, op.inputs[1], op.get_attr("mode")), None,
+        mirror_pad(gradient, op.inputs[1], op.attrs["mode"]), None,
     ],
 )  # fmt: skip
 

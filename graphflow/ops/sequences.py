@@ -47,9 +47,16 @@ def _count(start: Any, limit: Any, delta: Any) -> Any:
     return -((start - limit) // delta)
 
 
+def _check_scalars(op: Operation, *names: str) -> None:
+    for name, tensor in zip(names, op.inputs, strict=True):
+        try:
+            with_rank(tensor.shape, 0)
+        except ValueError as error:
+            raise ValueError(f"{error}\n\t for '{name}'") from None
+
+
 def _infer_range(op: Operation) -> Types:
-    for tensor in op.inputs:
-        with_rank(tensor.shape, 0)
+    _check_scalars(op, "start", "limit", "delta")
     values = [known_array(tensor) for tensor in op.inputs]
     if any(v is None for v in values):
         return output(op, (None,))
@@ -113,8 +120,7 @@ def _as_type(tensor: Tensor, dtype: Any) -> Tensor:
 
 
 def _infer_linspace(op: Operation) -> Types:
-    for tensor in op.inputs:
-        with_rank(tensor.shape, 0)
+    _check_scalars(op, "start", "stop", "num")
     number = known_int(op.inputs[2])
     _check_number(number)
     return output(op, (number,))
@@ -160,7 +166,8 @@ lin_space = linspace
 def _infer_one_hot(op: Operation) -> Types:
     indices, depth_tensor = op.inputs[:2]
     for tensor in op.inputs[1:]:
-        with_rank(tensor.shape, 0)
+        if tensor.shape.rank not in (None, 0):
+            raise ValueError(f"Input must be scalar but has rank {tensor.shape.rank}")
     dtype = op.inputs[2].dtype.base_dtype
     depth = known_int(depth_tensor)
     if depth is not None and depth < 0:

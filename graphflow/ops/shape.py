@@ -233,7 +233,7 @@ def _infer_expand_dims(op: Operation) -> Types:
     if source is None:
         return output(op, None)
     if axis is None:
-        return output(op, (None,) * (len(source) + 1))
+        return output(op, None)
     return output(op, _expanded(source, axis))
 
 
@@ -332,6 +332,8 @@ def _infer_broadcast_to(op: Operation) -> Types:
     if target is None:
         return output(op, None)
     with_rank_at_most(source, len(target))
+    if source.extents is None:
+        return output(op, target)
     return output(op, broadcast(source, shape_from_tuple(target)).extents)
 
 

@@ -14,7 +14,7 @@ from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.dtypes import int32, int64
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
-from graphflow.graph.shapes import TensorShape
+from graphflow.graph.shapes import TensorShape, merge_in_op
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Dim
 from graphflow.ops.joining import concat, parallel_stack, split, stack, unstack
@@ -43,8 +43,9 @@ __all__ = [
 
 def _infer_slice(op: Operation) -> Types:
     x, begin, sizes = op.inputs
-    lengths = [with_rank(t.shape, 1)[0] for t in (begin, sizes)]
-    rank = next((n for n in lengths if n is not None), None)
+    for bounds in (begin, sizes):
+        with_rank(bounds.shape, 1)
+    (rank,) = merge_in_op(begin.shape, sizes.shape).extents or (None,)
     wanted = all_known_ints(sizes)
     if rank is None:
         extents = x.shape.extents
@@ -195,6 +196,10 @@ def _infer_tile(op: Operation) -> Types:
     with_rank(op.inputs[1].shape, 1)
     if multiples is None:
         return output(op, None if source.extents is None else (None,) * len(source.extents))
+    if source.extents is not None and len(multiples) != len(source.extents):
+        raise ValueError(
+            f"Shape must be rank {len(source.extents)} but is rank {len(multiples)}"
+        )
     extents = with_rank(source, len(multiples))
     pairs = zip(extents, multiples, strict=True)
     # TensorFlow's rule takes a negative number for an unknown one; the run refuses it.

@@ -17,6 +17,7 @@ from graphflow.graph.apply import Signature
 from graphflow.graph.dtypes import bool_
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
+from graphflow.graph.shapes import merge_in_op, shape_from_tuple
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Dim
 from graphflow.ops.creation import ones_like
@@ -211,8 +212,10 @@ def _masks(op: Operation) -> dict[str, int]:
 
 def _infer_strided_slice(op: Operation) -> Types:
     x, begin, end, strides = op.inputs
+    lengths = shape_from_tuple((None,))
     for bounds in (begin, end, strides):
         with_rank(bounds.shape, 1)
+        lengths = merge_in_op(lengths, bounds.shape)
     steps = all_known_ints(strides)
     if x.shape.extents is None or steps is None:
         return output(op, None)
@@ -410,10 +413,11 @@ def strided_slice(
     result = operation.outputs[0]
     if var is not None:
         bounds = operation.inputs[1:4]
+        own_name = result.op.name if name is None else name
 
         def assign(value: Any, name: str | None = None) -> Tensor:
             """Give this part of the variable a new value; returns the variable's reference."""
-            made_name = f"{result.op.name}_assign" if name is None else name
+            made_name = f"{own_name}_assign" if name is None else name
             made = _STRIDED_SLICE_ASSIGN(var._ref(), *bounds, value, name=made_name, **masks)
             return made.outputs[0]
 

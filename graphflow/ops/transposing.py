@@ -14,6 +14,7 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import shape_from_tuple
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.identity import same_as_input
 from graphflow.ops.joining import concat
 from graphflow.ops.shape import INDEX, rank
 from graphflow.ops.shape_rules import Types, known_ints, output, with_rank
@@ -57,15 +58,14 @@ def _lower_transpose(b: Any, op: Operation, x: Any, perm_node: Any) -> Any:
     return b.transpose(x, perm)
 
 
-def _lower_conjugate(b: Any, op: Operation, x: Any, perm: Any) -> Any:
-    result = _lower_transpose(b, op, x, perm)
+def conjugate_node(b: Any, x: Any) -> Any:
+    """The complex conjugate of a node, by NumPy in the run; a real one itself."""
     if not x.dtype.is_complex:
-        return result
-    return b.call_python(conjugated, (result,), [(x.dtype, result.shape)], stateful=False)[0]
+        return x
+    return b.call_python(_conjugated, (x,), [(x.dtype, x.shape)], stateful=False)[0]
 
 
-def conjugated(x: Any) -> list[Any]:
-    """The complex conjugate, by NumPy in the run: complex arithmetic has no native form."""
+def _conjugated(x: Any) -> list[Any]:
     return [np.conj(x)]
 
 
@@ -85,11 +85,17 @@ define_op(
 define_op(
     name="ConjugateTranspose",
     infer=_infer_transpose,
-    lower=_lower_conjugate,
+    lower=lambda b, op, x, perm: conjugate_node(b, _lower_transpose(b, op, x, perm)),
     gradient=lambda op, gradient: [
         transpose(gradient, invert_permutation(op.inputs[1]), conjugate=True), None,
     ],
 )  # fmt: skip
+define_op(
+    name="Conj",
+    infer=same_as_input,
+    lower=lambda b, op, x: conjugate_node(b, x),
+    gradient=lambda op, gradient: [conjugate(gradient)],
+)
 define_op(
     name="InvertPermutation",
     infer=lambda op: output(op, with_rank(op.inputs[0].shape, 1)),
@@ -101,6 +107,7 @@ _PERM = ("x: T", "perm: Tperm = int32")
 _TRANSPOSE = Signature("Transpose", *_PERM, Tperm=INDEX)
 _CONJUGATE_TRANSPOSE = Signature("ConjugateTranspose", *_PERM, Tperm=INDEX)
 _INVERT_PERMUTATION = Signature("InvertPermutation", "x: T = int32", T=INDEX)
+_CONJ = Signature("Conj", "input: T")
 _RANK = Signature("Rank", "input: T")
 _SUB = Signature("Sub", "x: T", "y: T")
 _RANGE = Signature(
@@ -135,6 +142,11 @@ def transpose(
         if a.shape.extents is not None:
             result.set_shape(shape_from_tuple(a.shape.extents[::-1]))
         return result
+
+
+def conjugate(x: Tensor) -> Tensor:
+    """Return the complex conjugate of a tensor; a real one itself."""
+    return _CONJ(x, name="Conj").outputs[0] if x.dtype.is_complex else x
 
 
 def invert_permutation(x: Any, name: str | None = None) -> Tensor:

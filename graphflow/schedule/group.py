@@ -32,6 +32,8 @@ from graphflow.ir.node import Node, Program
 Index = tuple[IndexExpr, ...]
 
 EXPENSIVE = 10.0  # from this cost on, a value is stored rather than computed twice
+COSTLY_SCALAR = 6.0  # a number that costs more is not computed inside a large loop nest
+SMALL_DOMAIN = 256
 DUPLICATE_LIMIT = 24.0  # inlined work above this is not duplicated into several groups
 SINGLE_KINDS = ("contract", "nest", "host", "check")
 
@@ -195,6 +197,10 @@ class _Grouper:
             self.single(node, consumers)
         elif node.op in ("concat", "pad"):
             self.visit_assembled(node, consumers)
+        elif self.is_costly_scalar(node, consumers):
+            self.visit_placed(node, [], forced=True)
+            for group in consumers:
+                group.after.add(self.home[node])
         elif not forced and self.fuse and self.may_inline(node, consumers):
             for group in consumers:
                 self.place(node, group)
@@ -207,6 +213,21 @@ class _Grouper:
 
     def live_consumers(self, node: Node) -> list[Group]:
         return list(dict.fromkeys(self.consumers.get(node, ())))
+
+    def is_costly_scalar(self, node: Node, consumers: list[Group]) -> bool:
+        """Whether one number is better computed beforehand than in its consumers' loops.
+
+        A consumer may yet become the epilogue of a product, where nothing is hoisted.
+        """
+        if node.rank or not self.fuse or self.weights[node] < COSTLY_SCALAR:
+            return False
+        if node.prim.kind != "pointwise":
+            return False
+        return any(g.axes and not self.is_small(g) for g in consumers)
+
+    def is_small(self, group: Group) -> bool:
+        points = product(a.extent for a in group.axes)
+        return isinstance(points, int) and points < SMALL_DOMAIN
 
     def may_inline(self, node: Node, consumers: list[Group]) -> bool:
         """Whether every consumer may recompute the value."""

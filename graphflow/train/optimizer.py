@@ -7,7 +7,7 @@ Its behaviour, names and errors are TensorFlow 1.15's. A subclass says which slo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, ValuesView
 from typing import Any
 
 from graphflow.gradients.reverse import gradients
@@ -49,7 +49,7 @@ def _reference(variable: Any) -> Tensor:
 
 
 def _flatten(values: Any) -> Iterable[Any]:
-    if isinstance(values, (list, tuple)):
+    if isinstance(values, (list, tuple, ValuesView)):
         for value in values:
             yield from _flatten(value)
     else:

@@ -5,7 +5,7 @@ SCENARIOS = {
 v = tf.Variable([1.0, 2.0])
 note(repr(v), v.name, v.dtype.name, v.shape.as_list(), v.op.name, v.op.type, v.trainable)
 note(v.initializer.name, v.value().name, v.initial_value.name, v.read_value().name)
-note(v.value() is v.value(), v.graph is tf.get_default_graph(), v.device, hash(v) == id(v), v == v)
+note(v.value() is v.value(), v.graph is tf.get_default_graph(), v.device, hash(v) == hash(v), v == v)
 note(tf.convert_to_tensor(v).name, [op.name for op in v.initializer.inputs])
 fails(lambda: tf.convert_to_tensor(v, tf.int32))
 fails(lambda: iter(v))
