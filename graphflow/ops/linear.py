@@ -31,7 +31,6 @@ from graphflow.graph.shapes import broadcast, shape_from_tuple
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.builder import broadcast_shapes
 from graphflow.ir.dims import dims_equal, product
-from graphflow.ops.operators import install_binary
 from graphflow.ops.shape import INDEX, expand_dims, reshape, squeeze
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import Types, merge_size, output, with_rank, with_rank_at_least
@@ -322,4 +321,3 @@ def matvec(
         return squeeze(result, axis=-1)
 
 
-install_binary(matmul, "matmul")
