@@ -33,12 +33,11 @@ def test_every_run_is_checked_and_the_first_difference_is_kept():
         assert verifier.difference.startswith("run 4: y:0: 1 of 1 elements differ")
 
 
-def test_runs_with_python_calls_are_counted_only():
-    with Graph().as_default(), verifying() as verifier:
+def test_python_functions_are_called_once_all_the_same():
+    with Graph().as_default(), verifying():
         calls = []
         y = tf.py_func(lambda: calls.append(1) or np.float32(1), [], tf.float32)
         y.set_shape([])
         with tf.Session() as session:
             session.run(y)
         assert len(calls) == 1
-        assert verifier.checked == 0
