@@ -145,7 +145,7 @@ def test_feed_of_what_is_no_tensor_of_the_graph() -> None:
         for key in (x.op, foreign, "nothing:0", 3):
             with pytest.raises(TypeError, match="Cannot interpret feed_dict key as Tensor"):
                 sess.run(x, {key: 1.0})
-        with pytest.raises(TypeError, match="The value of a feed cannot be a tf.Tensor object"):
+        with pytest.raises(TypeError, match=r"The value of a feed cannot be a tf.Tensor object"):
             sess.run(x, {x: x})
 
 
