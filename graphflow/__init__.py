@@ -7,7 +7,18 @@ place to start reading.
 
 import builtins
 
-from graphflow import bitwise, compat, debugging, errors, initializers, math, nn, random, train
+from graphflow import (
+    bitwise,
+    compat,
+    debugging,
+    errors,
+    initializers,
+    linalg,
+    math,
+    nn,
+    random,
+    train,
+)
 from graphflow.gradients.custom import custom_gradient, recompute_grad
 from graphflow.gradients.reverse import (
     AggregationMethod,
@@ -120,6 +131,7 @@ from graphflow.ops.py_func import numpy_function, py_func
 from graphflow.ops.random import random_normal, random_uniform, truncated_normal
 from graphflow.ops.reductions import *
 from graphflow.ops.scatter import *
+from graphflow.ops.segments import *
 from graphflow.ops.sequences import *
 from graphflow.ops.shape import *
 from graphflow.ops.slicing import *

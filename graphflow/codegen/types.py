@@ -5,6 +5,7 @@ bool lies as a byte and is computed as i1; float16 and bfloat16 are computed as 
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from llvmlite import ir
@@ -42,9 +43,11 @@ def compute_type(dtype: DType) -> ir.Type:
 
 
 def literal(dtype: DType, value: Any) -> ir.Constant:
-    """A constant of the compute type."""
+    """A constant of the compute type; of a complex one its bits, since views only move them."""
     if dtype.is_floating:
         return ir.Constant(compute_type(dtype), float(value))
+    if dtype.is_complex:
+        value = int.from_bytes(dtype.as_numpy_dtype(value).tobytes(), sys.byteorder)
     return splat(compute_type(dtype), int(value))
 
 

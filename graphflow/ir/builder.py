@@ -377,7 +377,7 @@ def _known_array(node: Node) -> Any:
     if node.op == "const":
         return node["value"].array
     repeated = node.op == "broadcast" and node.inputs[0].op == "const"
-    if not repeated or not is_static(node.shape) or product(node.shape) > FOLD_LIMIT:  # type: ignore[operator]
+    if not repeated or not is_static(node.shape) or product(node.shape) > FOLD_LIMIT:
         return None
     return _repeated(node)
 

@@ -251,7 +251,7 @@ def delinearize(position: IndexExpr, shape: Shape) -> tuple[IndexExpr, ...]:
     """The index of the element at a row-major position."""
     index: list[IndexExpr] = []
     for k in reversed(range(len(shape))):
-        if shape[k] == 1:
+        if shape[k] == 1 or shape[k] == 0:  # of no elements, any index is right
             index.append(ZERO)
             continue
         if all(dim == 1 for dim in shape[:k]):

@@ -17,6 +17,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.gathering import gather
+from graphflow.ops.indexing import slice_tensor
 from graphflow.ops.joining import concat, stack
 from graphflow.ops.linear import matmul
 from graphflow.ops.reductions import reduce_prod
@@ -111,7 +112,7 @@ def _paired_axes(a: Tensor, axes: Any) -> tuple[Any, Any]:
             )
         return a_axes, b_axes
     tensor = convert_to_tensor(axes, name="axes", dtype=int32)
-    return tensor[0], tensor[1]  # type: ignore[index]
+    return slice_tensor(tensor, 0), slice_tensor(tensor, 1)
 
 
 def _as_matrix(x: Tensor, axes: Any, flipped: bool) -> tuple[Tensor, Any, list[int | None] | None]:

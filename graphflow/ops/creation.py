@@ -40,10 +40,11 @@ def _lower_fill(b: Any, op: Operation, dims: Any, value: Any) -> Any:
 
 def _fill_gradient(op: Operation, gradient: Any) -> list[Any]:
     rank = convert_to_tensor(gradient).shape.rank
-    axes = _RANGE(0, _RANK(gradient).outputs[0], 1).outputs[0] if rank is None else range(rank)
-    axes = list(axes) if isinstance(axes, range) else axes
-    total = _SUM(gradient, constant([], int32) if axes == [] else axes, keep_dims=False)
-    return [None, total.outputs[0]]
+    if rank is None:
+        axes = _RANGE(0, _RANK(gradient).outputs[0], 1).outputs[0]
+    else:
+        axes = constant(list(range(rank)), int32)
+    return [None, _SUM(gradient, axes, keep_dims=False).outputs[0]]
 
 
 define_op(name="Fill", infer=_infer_fill, lower=_lower_fill, gradient=_fill_gradient)
@@ -163,4 +164,3 @@ def ones_like(
         result = ones(shape_of(tensor, optimize=optimize), wanted.base_dtype, name=scope)
         result.set_shape(tensor.shape)
         return result
-

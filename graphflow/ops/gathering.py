@@ -1,8 +1,7 @@
 """Picking elements by index: gather, gather_nd, scatter_nd, and their gradients.
 
 The gradient of a gather of rows is an `IndexedSlices`: an embedding's gradient has only the rows
-that were looked up. Where a dense one is needed, the rows are added up by `UnsortedSegmentSum`,
-which is the Program's scatter.
+that were looked up. `segments` makes dense tensors of them.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ import numpy as np
 
 from graphflow.graph.apply import Signature
 from graphflow.graph.constants import constant_value
-from graphflow.graph.convert import convert_to_tensor, register_tensor_conversion_function
+from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import colocate_with, name_scope
-from graphflow.graph.dtypes import DType, int64
+from graphflow.graph.dtypes import int64
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
@@ -30,7 +29,6 @@ from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import (
     Types,
     known_int,
-    merge_size,
     output,
     shape_of_value,
     with_rank,
@@ -39,7 +37,7 @@ from graphflow.ops.shape_rules import (
 from graphflow.ops.strided_slice import strided_slice
 
 __all__ = [
-    "batch_gather", "gather", "gather_nd", "gather_v2", "scatter_nd", "unsorted_segment_sum",
+    "batch_gather", "gather", "gather_nd", "gather_v2", "scatter_nd",
 ]  # fmt: skip
 
 # ---- indices in range
@@ -195,9 +193,7 @@ define_op(
     gradient=_gather_twice,
 )
 _GATHER_INPUTS = ("indices: Tindices = int32", "axis: Taxis = int32")
-_GATHER = Signature(
-    "GatherV2", "params: Tparams", *_GATHER_INPUTS, Tindices=INDEX, Taxis=INDEX
-)
+_GATHER = Signature("GatherV2", "params: Tparams", *_GATHER_INPUTS, Tindices=INDEX, Taxis=INDEX)
 _GATHER_GRAD = Signature(
     "GatherGrad", "shape: int32", *_GATHER_INPUTS, "dy: Tparams", Tindices=INDEX, Taxis=INDEX
 )
@@ -336,9 +332,7 @@ def _infer_scatter_nd(op: Operation) -> Types:
     if target is not None and places and given is not None and places[-1] is not None:
         expected = (*places[:-1], *target[places[-1] :])
         if len(expected) != len(given):
-            raise ValueError(
-                f"Shape must be rank {len(expected)} but is rank {len(given)}"
-            )
+            raise ValueError(f"Shape must be rank {len(expected)} but is rank {len(given)}")
     return output(op, target, updates.dtype.base_dtype)
 
 
@@ -372,17 +366,13 @@ define_op(
     lower=_lower_scatter_nd,
     gradient=lambda op, gradient: [None, gather_nd(gradient, op.inputs[0]), None],
 )
-_GATHER_ND = Signature(
-    "GatherNd", "params: Tparams", "indices: Tindices = int32", Tindices=INDEX
-)
+_GATHER_ND = Signature("GatherNd", "params: Tparams", "indices: Tindices = int32", Tindices=INDEX)
 _SCATTER_ND = Signature(
     "ScatterNd", "indices: Tindices", "updates: T", "shape: Tindices", Tindices=INDEX
 )
 
 
-def gather_nd(
-    params: Any, indices: Any, name: str | None = None, batch_dims: int = 0
-) -> Tensor:
+def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: int = 0) -> Tensor:
     """Return the parts of `params` that the rows of `indices` name.
 
     Parameters
@@ -415,111 +405,9 @@ def _with_batch_numbers(indices: Tensor, batch_dims: int) -> Tensor:
 
 
 def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Tensor:
-    """Return zeros of `shape` with `updates` added at the places that the rows of `indices` name."""
+    """Return zeros of `shape` with `updates` added where the rows of `indices` say."""
     return _SCATTER_ND(indices, updates, shape, name=name).outputs[0]
 
 
 _RANGE = Signature("Range", "start: Tidx", "limit: Tidx", "delta: Tidx", Tidx=INDEX)
 _BROADCAST_TO = Signature("BroadcastTo", "input: T", "shape: Tidx = int32", Tidx=INDEX)
-
-# ---- sums of rows
-
-
-def _infer_segments(op: Operation) -> Types:
-    data, segments, number = (t.shape for t in op.inputs)
-    with_rank(number, 0)
-    if data.extents is None or segments.extents is None:
-        return output(op, None)
-    rank = len(segments.extents)
-    with_rank_at_least(data, rank)
-    for first, second in zip(data.extents, segments.extents, strict=False):
-        merge_size(first, second)
-    return output(op, (known_int(op.inputs[2]), *data.extents[rank:]))
-
-
-def _lower_segment_sum(b: Any, op: Operation, data: Any, segments: Any, number: Any) -> Any:
-    (count,) = b.static_ints(number)
-    zeros = b.full((count, *data.shape[segments.rank :]), 0, data.dtype)
-    if 0 in segments.shape or count == 0:
-        return zeros
-    return b.scatter("add", zeros, segments, data)  # rows with a negative number go nowhere
-
-
-def _segment_sum_gradient(op: Operation, gradient: Any) -> list[Any]:
-    return [_SEGMENT_ROWS(gradient, op.inputs[1]).outputs[0], None, None]
-
-
-def _lower_segment_rows(b: Any, op: Operation, x: Any, segments: Any) -> Any:
-    if 0 in (*segments.shape, x.shape[0]):
-        return b.full((*segments.shape, *x.shape[1:]), 0, x.dtype)
-    rows = b.gather(x, segments, axis=0)
-    present = b.broadcast(b.ge(segments, 0), rows.shape, range(segments.rank))
-    return b.select(present, rows, b.full(rows.shape, 0, x.dtype))
-
-
-define_op(
-    name="UnsortedSegmentSum",
-    infer=_infer_segments,
-    lower=_lower_segment_sum,
-    gradient=_segment_sum_gradient,
-)
-# A gather in which a negative index gives zeros.
-define_op(
-    name="SegmentRows",
-    infer=lambda op: output(op, _rows_extents(op.inputs[0], op.inputs[1])),
-    lower=_lower_segment_rows,
-    gradient=lambda op, gradient: [
-        unsorted_segment_sum(
-            gradient,
-            op.inputs[1],
-            strided_slice(shape_of(op.inputs[0]), [0], [1], [1], shrink_axis_mask=1),
-        ),
-        None,
-    ],
-)
-
-
-def _rows_extents(x: Tensor, segments: Tensor) -> Extents | None:
-    if x.shape.extents is None or segments.shape.extents is None:
-        return None
-    return (*segments.shape.extents, *x.shape.extents[1:])
-
-
-_SEGMENT_SUM = Signature(
-    "UnsortedSegmentSum", "data: T", "segment_ids: Tindices", "num_segments: Tnumsegments = int32",
-    Tindices=INDEX, Tnumsegments=INDEX,
-)  # fmt: skip
-_SEGMENT_ROWS = Signature("SegmentRows", "x: T", "segment_ids: Tindices", Tindices=INDEX)
-
-
-def unsorted_segment_sum(
-    data: Any, segment_ids: Any, num_segments: Any, name: str | None = None
-) -> Tensor:
-    """Return sums of the rows of `data` that have the same number in `segment_ids`.
-
-    Parameters
-    ----------
-    segment_ids : of a shape with which that of `data` begins; negative ones are left out.
-    num_segments : number of sums.
-    """
-    return _SEGMENT_SUM(data, segment_ids, num_segments, name=name).outputs[0]
-
-
-def _dense(
-    value: IndexedSlices, dtype: DType | None, name: str | None, as_ref: bool
-) -> Tensor:
-    """An `IndexedSlices` as a dense tensor."""
-    if dtype is not None and not dtype.is_compatible_with(value.dtype):
-        raise ValueError(
-            f"Tensor conversion requested dtype {dtype.name} for IndexedSlices with dtype "
-            f"{value.dtype.name}"
-        )
-    if value.dense_shape is None:
-        raise ValueError(
-            f"Tensor conversion requested for IndexedSlices without dense_shape: {value}"
-        )
-    count = strided_slice(value.dense_shape, [0], [1], [1], shrink_axis_mask=1)
-    return unsorted_segment_sum(value.values, value.indices, count, name=name)
-
-
-register_tensor_conversion_function(IndexedSlices, _dense)

@@ -57,7 +57,9 @@ def _after(index: Any) -> Any:
 
 def _slice_bounds(spec: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any], dict[str, int]]:
     """The sparse vectors and masks of what stands between the brackets."""
-    begin, end, strides = [], [], []
+    begin: list[Any] = []
+    end: list[Any] = []
+    strides: list[Any] = []
     masks = dict.fromkeys(MASKS, 0)
     for i, item in enumerate(spec):
         entry: tuple[Any, Any, Any] = (0, 0, 1)
@@ -101,13 +103,14 @@ def slice_tensor(tensor: Any, spec: Any, var: Any = None) -> Tensor:
     items = spec if isinstance(spec, (list, tuple)) else [spec]
     begin, end, strides, masks = _slice_bounds(items)
     with name_scope(None, "strided_slice", [tensor, *begin, *end, *strides]) as scope:
-        if begin:
+        if items:
             packed = [stack(bounds) for bounds in (begin, end, strides)]
             if any(p.dtype == int64 for p in packed):
                 packed = [_as_int64(p) for p in packed]
         else:
             packed = [constant([], int32)] * 3
-        return strided_slice(tensor, *packed, **masks, var=var, name=scope)
+        options: dict[str, Any] = {**masks, "var": var, "name": scope}
+        return strided_slice(tensor, packed[0], packed[1], packed[2], **options)
 
 
 def _as_int64(x: Tensor) -> Tensor:
@@ -136,9 +139,7 @@ _WHERE = Signature("Where", "condition: T")
 _PROD = Signature("Prod", "input: T", "reduction_indices: Tidx = int32", Tidx=INDEX)
 
 
-def boolean_mask(
-    tensor: Any, mask: Any, name: str = "boolean_mask", axis: Any = None
-) -> Tensor:
+def boolean_mask(tensor: Any, mask: Any, name: str = "boolean_mask", axis: Any = None) -> Tensor:
     """Return the elements of `tensor` where `mask` holds, in one axis.
 
     Parameters
@@ -181,4 +182,4 @@ def slice_variable(variable: Variable, spec: Any) -> Tensor:
 
 
 Tensor._override_operator("__getitem__", slice_tensor)
-Variable.__getitem__ = slice_variable  # type: ignore[attr-defined]
+setattr(Variable, "__getitem__", slice_variable)  # noqa: B010  # no attribute of the class itself

@@ -213,9 +213,7 @@ define_op(
     name="Pack",
     infer=_infer_pack,
     lower=_lower_pack,
-    gradient=lambda op, gradient: unstack(
-        gradient, num=op.get_attr("N"), axis=op.get_attr("axis")
-    ),
+    gradient=lambda op, gradient: unstack(gradient, num=op.get_attr("N"), axis=op.get_attr("axis")),
 )
 define_op(
     name="Unpack",
@@ -383,12 +381,13 @@ def split(
     if isinstance(num_or_size_splits, (int, np.integer)):
         return _SPLIT(axis, value, name=name, num_split=int(num_or_size_splits)).outputs
     if sizes.shape.rank == 0:
-        raise ValueError("Rank-0 tensors are not supported as the num_or_size_splits argument to "
-                         "split. Argument provided: %s" % (num_or_size_splits,))  # fmt: skip
+        raise ValueError(
+            "Rank-0 tensors are not supported as the num_or_size_splits argument to split. "
+            f"Argument provided: {num_or_size_splits}"
+        )
     if num is None:
         extents = sizes.shape.extents
         num = extents[0] if extents else None
         if num is None:
             raise ValueError(f"Cannot infer num from shape {num_or_size_splits}")
     return _SPLIT_V(value, sizes, axis, name=name, num_split=num).outputs
-

@@ -131,9 +131,7 @@ def _check_inner(x: Any, y: Any, trans_x: bool, trans_y: bool) -> None:
     inner = x.shape[-2 if trans_x else -1], y.shape[-1 if trans_y else -2]
     if not dims_equal(*inner):
         shapes = [",".join(str(d) for d in node.shape) for node in (x, y)]
-        raise ValueError(
-            f"Matrix size-incompatible: In[0]: [{shapes[0]}], In[1]: [{shapes[1]}]"
-        )
+        raise ValueError(f"Matrix size-incompatible: In[0]: [{shapes[0]}], In[1]: [{shapes[1]}]")
 
 
 def _matmul_gradient(op: Operation, gradient: Any) -> list[Any]:
@@ -319,5 +317,3 @@ def matvec(
             b_is_sparse=b_is_sparse,
         )  # fmt: skip
         return squeeze(result, axis=-1)
-
-

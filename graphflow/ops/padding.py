@@ -20,6 +20,14 @@ from graphflow.ops.shape_rules import Types, known_array, output, with_rank
 __all__ = ["mirror_pad", "pad"]
 
 
+_PADDINGS = "paddings: Tpaddings = int32"
+_PAD = Signature("Pad", "input: T", _PADDINGS, Tpaddings=INDEX)
+_PAD_V2 = Signature("PadV2", "input: T", _PADDINGS, "constant_values: T", Tpaddings=INDEX)
+_MIRROR_PAD = Signature("MirrorPad", "input: T", _PADDINGS, Tpaddings=INDEX)
+_MIRROR_PAD_GRAD = Signature("MirrorPadGrad", "input: T", _PADDINGS, Tpaddings=INDEX)
+_SLICE = Signature("Slice", "input: T", "begin: Index", "size: Index", Index=INDEX)
+
+
 def _known_paddings(op: Operation) -> list[tuple[int, int]] | None:
     value = known_array(op.inputs[1])
     return None if value is None else [(int(a), int(b)) for a, b in np.asarray(value)]
@@ -144,6 +152,11 @@ def _at(b: Any, strip: Any, axis: int, low: Dim, high: Dim) -> Any:
     )
 
 
+def _mirror_pad_gradient(op: Operation, gradient: Any) -> list[Any]:
+    made = _MIRROR_PAD_GRAD(gradient, op.inputs[1], mode=op.attrs["mode"])
+    return [made.outputs[0], None]
+
+
 define_op(
     name="MirrorPad",
     infer=_infer_padded,
@@ -160,13 +173,6 @@ define_op(
         mirror_pad(gradient, op.inputs[1], op.attrs["mode"]), None,
     ],
 )  # fmt: skip
-
-_PADDINGS = "paddings: Tpaddings = int32"
-_PAD = Signature("Pad", "input: T", _PADDINGS, Tpaddings=INDEX)
-_PAD_V2 = Signature("PadV2", "input: T", _PADDINGS, "constant_values: T", Tpaddings=INDEX)
-_MIRROR_PAD = Signature("MirrorPad", "input: T", _PADDINGS, Tpaddings=INDEX)
-_MIRROR_PAD_GRAD = Signature("MirrorPadGrad", "input: T", _PADDINGS, Tpaddings=INDEX)
-_SLICE = Signature("Slice", "input: T", "begin: Index", "size: Index", Index=INDEX)
 
 
 def mirror_pad(input: Any, paddings: Any, mode: str, name: str | None = None) -> Tensor:

@@ -200,9 +200,7 @@ def _lower_one_hot(b: Any, op: Operation, indices: Any, depth: Any, on: Any, off
     return b.select(hit, b.broadcast(on, shape, ()), b.broadcast(off, shape, ()))
 
 
-define_op(
-    name="OneHot", infer=_infer_one_hot, lower=_lower_one_hot, no_gradient="a step function"
-)
+define_op(name="OneHot", infer=_infer_one_hot, lower=_lower_one_hot, no_gradient="a step function")
 _ONE_HOT = Signature(
     "OneHot", "indices: TI = int64", "depth: int32", "on_value: T", "off_value: T",
     TI=(uint8, int32, int64),

@@ -155,9 +155,7 @@ def _infer_reshape(op: Operation) -> Types:
         )
     if len(missing) == 1 and known:
         if have % known:
-            raise ValueError(
-                f"Dimension size must be evenly divisible by {known} but is {have}"
-            )
+            raise ValueError(f"Dimension size must be evenly divisible by {known} but is {have}")
         target = tuple(have // known if d is None else d for d in target)
     return output(op, target)
 
@@ -172,9 +170,7 @@ def target_shape(source: Sequence[Dim], wanted: Sequence[Dim]) -> tuple[Dim, ...
     count = product(source)
     missing = [k for k, d in enumerate(wanted) if isinstance(d, int) and d == -1]
     if len(missing) > 1:
-        raise ValueError(
-            f"Only one input size may be -1, not both {missing[0]} and {missing[1]}"
-        )
+        raise ValueError(f"Only one input size may be -1, not both {missing[0]} and {missing[1]}")
     for k, d in enumerate(wanted):
         if isinstance(d, int) and d < -1:
             raise ValueError(f"Size {k} must be non-negative, not {d}")

@@ -169,9 +169,11 @@ define_op(
     infer=lambda op: output(op, shape_of_value(op.inputs[0]), op.inputs[2].dtype.base_dtype),
     lower=_lower_slice_gradient,
     gradient=lambda op, gradient: [
-        None, None, slice(gradient, op.inputs[1], shape_of(op.inputs[2], out_type=op.inputs[1].dtype))
+        None,
+        None,
+        slice(gradient, op.inputs[1], shape_of(op.inputs[2], out_type=op.inputs[1].dtype)),
     ],
-)  # fmt: skip
+)
 _SLICE = Signature("Slice", "input: T", "begin: Index", "size: Index", Index=INDEX)
 _SLICE_GRAD = Signature("SliceGrad", "shape: Index", "begin: Index", "dy: T", Index=INDEX)
 _SUB = Signature("Sub", "x: T", "y: T")
@@ -197,9 +199,7 @@ def _infer_tile(op: Operation) -> Types:
     if multiples is None:
         return output(op, None if source.extents is None else (None,) * len(source.extents))
     if source.extents is not None and len(multiples) != len(source.extents):
-        raise ValueError(
-            f"Shape must be rank {len(source.extents)} but is rank {len(multiples)}"
-        )
+        raise ValueError(f"Shape must be rank {len(source.extents)} but is rank {len(multiples)}")
     extents = with_rank(source, len(multiples))
     pairs = zip(extents, multiples, strict=True)
     # TensorFlow's rule takes a negative number for an unknown one; the run refuses it.
@@ -353,9 +353,7 @@ define_op(
     infer=_infer_reverse_sequence,
     lower=_lower_reverse_sequence,
     gradient=lambda op, gradient: [
-        reverse_sequence(
-            gradient, op.inputs[1], op.get_attr("seq_dim"), op.get_attr("batch_dim")
-        ),
+        reverse_sequence(gradient, op.inputs[1], op.get_attr("seq_dim"), op.get_attr("batch_dim")),
         None,
     ],
 )

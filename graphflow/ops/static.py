@@ -55,9 +55,7 @@ class StaticBuilder(Builder):
         """The value itself."""
         return x
 
-    def check(
-        self, condition: Node, error: str, message: Any, data: Sequence[Node] = ()
-    ) -> None:
+    def check(self, condition: Node, error: str, message: Any, data: Sequence[Node] = ()) -> None:
         """A check that does not hold now is left to the run to report."""
         if condition.op != "const" or not bool(condition["value"].array):
             raise Unknown("check")

@@ -206,7 +206,7 @@ def partial_ints(b: Any, node: Any) -> list[Any]:
 # ---- the ops
 
 
-def _masks(op: Operation) -> dict[str, int]:
+def _masks(op: Operation) -> dict[str, Any]:
     return {name: op.attrs[name] for name in MASKS}
 
 

@@ -116,9 +116,7 @@ _RANGE = Signature(
 )  # fmt: skip
 
 
-def transpose(
-    a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False
-) -> Tensor:
+def transpose(a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False) -> Tensor:
     """Return `a` with its axes permuted.
 
     Parameters
@@ -166,8 +164,7 @@ def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = F
         if a.shape.rank is not None:
             if a.shape.rank < 2:
                 raise ValueError(
-                    "Argument 'a' should be a (batch) matrix, with rank >= 2.  Found: "
-                    f"{a.shape}"
+                    f"Argument 'a' should be a (batch) matrix, with rank >= 2.  Found: {a.shape}"
                 )
             axes = list(range(a.shape.rank))
             perm: Any = [*axes[:-2], axes[-1], axes[-2]]
@@ -178,5 +175,3 @@ def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = F
             last = [_SUB(count, k, name="sub").outputs[0] for k in (1, 2)]
             perm = concat((leading, last), 0)
         return transpose(a, perm=perm, conjugate=conjugate)
-
-

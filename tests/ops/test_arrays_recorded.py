@@ -40,9 +40,12 @@ def _same_in_both(operations):
     """Return the operations that graphflow makes too.
 
     It counts, and does not make, the product of sizes by which TensorFlow sees whether zeros with
-    tensors among their sizes are few. Gathers with batches it composes in another way. TensorFlow leaves constants behind when it fails.
+    tensors among their sizes are few. Gathers with batches it composes in another way. And
+    TensorFlow leaves constants behind when it fails.
     """
-    product = re.compile(r"(^|/)(zeros|ones)(_\d+)?/(mul|Less)(_\d+)?(/[xy])?$|^BatchGather|^Const_\d+$")
+    product = re.compile(
+        r"(^|/)(zeros|ones)(_\d+)?/(mul|Less)(_\d+)?(/[xy])?$|^BatchGather|^Const_\d+$"
+    )
     return [[name, kind] for name, kind in operations if not product.search(name)]
 
 
