@@ -100,15 +100,15 @@ from graphflow.initializers import (
 )
 from graphflow.ops import operators as _operators  # installs the operators of tensors
 from graphflow.ops import static as _static  # installs the evaluator of what is known early
-from graphflow.ops.casting import *  # noqa: F403
+from graphflow.ops.casting import *
 from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print
-from graphflow.ops.clip import *  # noqa: F403
-from graphflow.ops.comparison import *  # noqa: F403
-from graphflow.ops.contraction import *  # noqa: F403
-from graphflow.ops.creation import *  # noqa: F403
-from graphflow.ops.elementwise import *  # noqa: F403
-from graphflow.ops.gathering import *  # noqa: F403
+from graphflow.ops.clip import *
+from graphflow.ops.comparison import *
+from graphflow.ops.contraction import *
+from graphflow.ops.creation import *
+from graphflow.ops.elementwise import *
+from graphflow.ops.gathering import *
 from graphflow.ops.identity import (
     group,
     identity,
@@ -119,9 +119,9 @@ from graphflow.ops.identity import (
     stop_gradient,
     tuple,
 )
-from graphflow.ops.indexing import *  # noqa: F403
-from graphflow.ops.joining import *  # noqa: F403
-from graphflow.ops.linear import *  # noqa: F403
+from graphflow.ops.indexing import *
+from graphflow.ops.joining import *
+from graphflow.ops.linear import *
 from graphflow.ops.partitioned_variables import (
     fixed_size_partitioner,
     min_max_variable_partitioner,
@@ -129,16 +129,16 @@ from graphflow.ops.partitioned_variables import (
 )
 from graphflow.ops.py_func import numpy_function, py_func
 from graphflow.ops.random import random_normal, random_uniform, truncated_normal
-from graphflow.ops.reductions import *  # noqa: F403
-from graphflow.ops.scatter import *  # noqa: F403
-from graphflow.ops.segments import *  # noqa: F403
-from graphflow.ops.sequences import *  # noqa: F403
-from graphflow.ops.shape import *  # noqa: F403
-from graphflow.ops.slicing import *  # noqa: F403
+from graphflow.ops.reductions import *
+from graphflow.ops.scatter import *
+from graphflow.ops.segments import *
+from graphflow.ops.sequences import *
+from graphflow.ops.shape import *
+from graphflow.ops.slicing import *
 from graphflow.ops.state import assign, assign_add, assign_sub
-from graphflow.ops.strided_slice import *  # noqa: F403
-from graphflow.ops.transposing import *  # noqa: F403
-from graphflow.ops.unary import *  # noqa: F403
+from graphflow.ops.strided_slice import *
+from graphflow.ops.transposing import *
+from graphflow.ops.unary import *
 from graphflow.ops.variable_lists import (
     all_variables,
     assert_variables_initialized,

@@ -1,5 +1,5 @@
 """Operations on bits: TensorFlow's `tf.bitwise`."""
 
-from graphflow.ops.bitwise import *  # noqa: F403
+from graphflow.ops.bitwise import *
 
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -17,8 +17,8 @@ from graphflow.ir.node import Program
 from graphflow.lowering.tasks import lower_tasks
 from graphflow.rewrite.pipeline import rewrite_program
 from graphflow.schedule.group import group_program
-from graphflow.schedule.split import split_reductions
 from graphflow.schedule.plan import MemoryPlan, Task, order_for_updates, plan_memory
+from graphflow.schedule.split import split_reductions
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Mathematics: TensorFlow's `tf.math`."""
 
-from graphflow.ops.comparison import *  # noqa: F403
-from graphflow.ops.elementwise import *  # noqa: F403
+from graphflow.ops.comparison import *
+from graphflow.ops.elementwise import *
 from graphflow.ops.nn import l2_normalize, zero_fraction
-from graphflow.ops.reductions import *  # noqa: F403
+from graphflow.ops.reductions import *
 from graphflow.ops.softmax import log_softmax, softmax
-from graphflow.ops.unary import *  # noqa: F403
+from graphflow.ops.unary import *
 
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -1,9 +1,9 @@
 """Neural-network operations: TensorFlow's `tf.nn`."""
 
-from graphflow.ops.activations import *  # noqa: F403
-from graphflow.ops.losses import *  # noqa: F403
-from graphflow.ops.nn import *  # noqa: F403
-from graphflow.ops.softmax import *  # noqa: F403
+from graphflow.ops.activations import *
+from graphflow.ops.losses import *
+from graphflow.ops.nn import *
+from graphflow.ops.softmax import *
 from graphflow.ops.unary import log_sigmoid, sigmoid, softplus, tanh
 
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -1,4 +1,4 @@
-"""The command line: ``graphflow run | dump | devices | cache``."""
+"""The command line: ``graphflow run | dump | devices | ops | cache``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the processors that code is compiled for",
         epilog="example: graphflow devices",
     )
+    commands.add_parser("ops", help="the table of operations", epilog="example: graphflow ops")
     cache = commands.add_parser(
         "cache",
         help="the compiled objects on disk",
@@ -98,6 +99,14 @@ def _devices() -> int:
     return 0
 
 
+def _ops() -> int:
+    import graphflow  # noqa: F401  # loads all families
+    from graphflow.cli.optable import op_table
+
+    sys.stdout.write(op_table())
+    return 0
+
+
 def _cache(action: str) -> int:
     from graphflow.codegen.object_cache import cache_folder
 
@@ -136,6 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return dump(options.script, others, options.stage, options.run)
     if options.command == "devices":
         return _devices()
+    if options.command == "ops":
+        return _ops()
     return _cache(options.action)
 
 

@@ -430,6 +430,7 @@ def _move_terminator(branch: ir.Instruction, old: ir.Block, new: ir.Block) -> No
 
 
 def atom_locals(atom: Atom) -> frozenset[Local]:
+    """The locals on which an index atom depends through data."""
     if isinstance(atom, Loaded):
         return atom.value.locals
     if isinstance(atom, Axis):

@@ -236,7 +236,7 @@ def emit_cast(b: ir.IRBuilder, source: DType, target: DType, x: ir.Value) -> ir.
             b.fcmp_unordered("!=", x, zero)
             if source.is_floating
             else b.icmp_unsigned("!=", x, zero)
-        )  # noqa: E501
+        )
     if source.is_floating and target.is_floating:
         narrow = to.element if hasattr(to, "element") else to
         return b.fptrunc(x, to) if narrow == F32 else b.fpext(x, to)
@@ -269,7 +269,7 @@ def _float_to_integer(b: ir.IRBuilder, target: DType, x: ir.Value, to: ir.Type) 
         b.fcmp_ordered(">", x, splat(x.type, float(low - 1)))
         if exact
         else b.fcmp_ordered(">=", x, least)
-    )  # noqa: E501
+    )
     inside = b.and_(below, above)
     safe = b.select(inside, x, splat(x.type, 0.0))
     number = b.fptosi(safe, to) if target.kind == "int" else b.fptoui(safe, to)

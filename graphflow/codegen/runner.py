@@ -6,10 +6,11 @@ eight words:
 
     kind, function, argument count, address of argument slots (i64 each), n, chunks, code, extra
 
-Kinds: 0 calls ``function(args, 0, n)``; 1 does the same over the pool in ``chunks`` pieces, with the
-pool's address in ``extra``; 2 copies n bytes from the second slot to the first; 3 is a check: where
-the byte in the first slot is zero, the run ends with status ``code``. The function is compiled once
-per machine; a plan is data to it.
+Kinds: 0 calls ``function(args, 0, n)``; 1 does the same over the pool in ``chunks`` pieces, the
+pool's address being in ``extra``; 2
+copies n bytes from the second slot to the first; 3 is a check:
+where the byte in the first slot is zero, the run ends with status ``code``. The function is
+compiled once per machine; a plan is data to it.
 """
 
 from __future__ import annotations

@@ -131,8 +131,9 @@ __all__ = [
     "literal",
     "memory_type",
     "splat",
-    "splat_value", "type_suffix",
+    "splat_value",
     "to_memory",
+    "type_suffix",
     "widen",
     "with_element",
 ]  # fmt: skip

@@ -82,7 +82,8 @@ def unit_of(task: Task, threads: int) -> CodeUnit | None:
 
 def _random_unit(task: Task) -> CodeUnit:
     node, kernel = task.node, task.kernel
-    assert node is not None and kernel is not None
+    assert node is not None
+    assert kernel is not None
     kind, target = node["kind"], host_target()
 
     def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], int]:
@@ -108,7 +109,8 @@ def product_spec(node: Node) -> GemmSpec:
 
 def _product_unit(task: Task, threads: int) -> CodeUnit:
     node, kernel = task.node, task.kernel
-    assert node is not None and kernel is not None
+    assert node is not None
+    assert kernel is not None
     spec = product_spec(node)
     axes = task.group.axes
 

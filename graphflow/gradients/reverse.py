@@ -9,7 +9,7 @@ missing gradients and paths that lead nowhere are settled here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, ValuesView
 from typing import Any
 
 from graphflow.graph.convert import convert_to_tensor
@@ -91,7 +91,7 @@ def gradients(
 
 
 def _as_list(values: Any) -> list[Any]:
-    return list(values) if isinstance(values, (list, tuple)) else [values]
+    return list(values) if isinstance(values, (list, tuple, ValuesView)) else [values]
 
 
 def _reference(x: Any) -> Tensor:
@@ -324,13 +324,13 @@ def jvp(ys: Any, xs: Any, grad_xs: Any, name: str = "jvp") -> list[Gradient]:
         return gradients(dense, duals, grad_ys=[convert_to_tensor(d) for _, d in used])
 
 
-def Rop(f: Any, wrt: Any, eval_points: Any) -> Any:  # noqa: N802  # Theano's name
+def Rop(f: Any, wrt: Any, eval_points: Any) -> Any:  # Theano's name
     """Theano's R operator: the Jacobian of `f` times `eval_points`."""
     found = jvp(f, wrt, eval_points, name="Rop")
     return found if isinstance(f, (list, tuple)) else found[0]
 
 
-def Lop(f: Any, wrt: Any, eval_points: Any) -> Any:  # noqa: N802  # Theano's name
+def Lop(f: Any, wrt: Any, eval_points: Any) -> Any:  # Theano's name
     """Theano's L operator: `eval_points` times the Jacobian of `f`."""
     found = gradients(f, wrt, grad_ys=eval_points, name="Lop")
     return found if isinstance(wrt, (list, tuple)) else found[0]

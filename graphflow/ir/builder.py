@@ -21,7 +21,7 @@ from graphflow.ir.prims import PRIMS
 from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
 
-Operand = Union[Node, int, float, bool]
+Operand = Union[Node, int, float, bool]  # noqa: UP007  # evaluated at import
 
 FOLD_LIMIT = 4096  # elements; larger constants are folded by a rewrite that weighs the size
 SYMBOLIC_LIMIT = 64  # elements of a repeated symbol that are written out: those of shapes

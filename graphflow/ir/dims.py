@@ -3,9 +3,9 @@
 A Program is compiled for concrete shapes, or with one or more dimensions left symbolic on purpose
 (the batch, once several sizes of it have been seen). A symbolic dimension is a `SymDim`: a
 polynomial with integer coefficients over symbols, closed under addition, multiplication and exact
-division. A symbol stands for any size from 2 up, so ``n == 1`` and ``n == 0`` are false; every other
-question that its value would have to answer raises `UndecidableDim`, and the tracer falls back to
-a concrete compilation.
+division. A symbol stands for any size from 2 up, so ``n == 1`` and ``n == 0`` are false; every
+other question that its value would have to answer raises `UndecidableDim`, and the tracer falls
+back to a concrete compilation.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class SymDim:
         return "+".join(parts).replace("+-", "-")
 
 
-Dim = Union[int, SymDim]
+Dim = Union[int, SymDim]  # noqa: UP007  # evaluated at import
 Shape = tuple[Dim, ...]
 
 

@@ -1,7 +1,7 @@
 """Index arithmetic: sums of scaled axes, with the simplifications that reshapes need.
 
-An `IndexExpr` is ``constant + sum(coefficient * atom)``. An atom is a loop axis, a floor division or
-a remainder of another index expression by a positive size, or an index loaded from memory (a
+An `IndexExpr` is ``constant + sum(coefficient * atom)``. An atom is a loop axis, a floor division
+or a remainder of another index expression by a positive size, or an index loaded from memory (a
 gather's). Coefficients, sizes and constants are dimensions: integers or symbolic. Expressions are
 kept in one normal form, so that equal maps compare equal.
 """
@@ -70,7 +70,7 @@ class Remainder:
 
 
 class Loaded:
-    """An index computed from data: an integer scalar expression of the loop IR, clipped in range."""
+    """An index computed from data: an integer expression of the loop IR, clipped in range."""
 
     __slots__ = ("axes", "extent", "value")
 
@@ -89,7 +89,7 @@ class Loaded:
         return f"{self.value}"
 
 
-Atom = Union[Axis, Quotient, Remainder, Loaded]
+Atom = Union[Axis, Quotient, Remainder, Loaded]  # noqa: UP007  # evaluated at import
 
 
 class IndexExpr:

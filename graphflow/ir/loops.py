@@ -21,7 +21,6 @@ from graphflow.ir.dims import Dim
 from graphflow.ir.index import Axis, IndexExpr
 from graphflow.ir.types import TensorType
 
-
 _NO_NAMES: Mapping[int, str] = {}
 
 
@@ -146,7 +145,7 @@ class Loop:
     body: list[Statement]
 
 
-Statement = Union[Store, Declare, Accumulate, Loop]
+Statement = Union[Store, Declare, Accumulate, Loop]  # noqa: UP007  # evaluated at import
 
 
 @dataclass(eq=False)

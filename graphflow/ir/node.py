@@ -208,7 +208,7 @@ class Program:
         return users
 
     def map(self, replace: Mapping[Node, Node]) -> Program:
-        """This Program with its roots replaced."""
+        """The Program with its roots replaced."""
         return Program(
             self.inputs,
             tuple(replace.get(n, n) for n in self.outputs),

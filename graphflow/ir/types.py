@@ -35,7 +35,7 @@ class TensorType(NamedTuple):
         return is_static(self.shape)
 
     def concrete(self, values: dict[str, int]) -> TensorType:
-        """This type with symbols replaced by their values."""
+        """The type with symbols replaced by their values."""
         return TensorType(self.dtype, tuple(evaluate(dim, values) for dim in self.shape))
 
     def __str__(self) -> str:

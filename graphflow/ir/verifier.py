@@ -13,9 +13,9 @@ from graphflow.ir.printer import node_names, node_text
 def verify_program(program: Program, after: str) -> None:
     """Raise CompilerError, naming the pass `after` which it broke, if an invariant fails.
 
-    Invariants: every ``input`` node reached is among the Program's inputs; every node's type is what
-    its primitive's rule gives for its operands today; updates name different variables; results of
-    calls come from calls; operands were made before their users.
+    Invariants: every ``input`` node reached is among the Program's inputs; every node's type is
+    what its primitive's rule gives for its operands today; updates name different variables;
+    results of calls come from calls; operands were made before their users.
     """
     inputs = set(program.inputs)
     for node in program.nodes():

@@ -132,7 +132,7 @@ def collapse_axes(kernel: Kernel) -> None:
 
 
 def _nested_pairs(body: Sequence[Statement]) -> list[tuple[Axis, Axis]]:
-    """Pairs (a, b) such that every loop over a holds just a loop over b, and b's lie nowhere else."""
+    """Pairs (a, b): every loop over a holds just a loop over b, and those lie nowhere else."""
     children: dict[Axis, Axis | None] = {}
     parents: dict[Axis, Axis | None] = {}
 

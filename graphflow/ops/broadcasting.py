@@ -48,7 +48,7 @@ def _lower_gradient_args(b: Any, op: Operation, first: Any, second: Any) -> tupl
                 if not same or dims_equal(own, 1):
                     axes[number].append(k)
     dtype = op.inputs[0].dtype.numpy
-    return tuple(b.const(np.array(a, dtype)) for a in axes)  # type: ignore[return-value]
+    return tuple(b.const(np.array(a, dtype)) for a in axes)
 
 
 define_op(

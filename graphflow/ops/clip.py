@@ -31,7 +31,7 @@ _L2_LOSS = Signature("L2Loss", "t: T")
 _PACK = Signature("Pack", "values: N * T")
 
 
-def _values(t: Any, name: str = "t") -> Tensor:
+def _values(t: Any, name: str = "t") -> Any:
     return convert_to_tensor(t.values if isinstance(t, IndexedSlices) else t, name=name)
 
 
@@ -73,7 +73,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
     """
     with name_scope(name, "clip_by_norm", [t, clip_norm]) as scope:
         values = _values(t)
-        squares = reduce_sum(values * values, axes, keepdims=True)
+        squares: Any = reduce_sum(values * values, axes, keepdims=True)
         positive = squares > 0
         # The root's derivative is infinite at 0, so a norm of 0 must not go through it.
         safe = where(positive, squares, creation.ones_like(squares))
@@ -90,7 +90,7 @@ def _require_sequence(t_list: Any) -> list[Any]:
     return list(t_list)
 
 
-def _all_values(t_list: Sequence[Any]) -> list[Tensor | None]:
+def _all_values(t_list: Sequence[Any]) -> list[Any]:
     return [None if t is None else _values(t, f"t_{k}") for k, t in enumerate(t_list)]
 
 
@@ -108,7 +108,7 @@ def global_norm(t_list: Sequence[Any], name: str | None = None) -> Tensor:
             if values is not None:
                 with get_default_graph().colocate_with(values):
                     halves.append(_L2_LOSS(values).outputs[0])
-        half = reduce_sum(_PACK(halves, name="stack", axis=0).outputs[0])
+        half: Any = reduce_sum(_PACK(halves, name="stack", axis=0).outputs[0])
         two = convert_to_tensor(2.0, half.dtype)
         return sqrt(half * two, name="global_norm")
 

@@ -14,7 +14,7 @@ from graphflow.graph.default import name_scope
 from graphflow.graph.dtypes import DType
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
-from graphflow.graph.shapes import broadcast, merge_in_op, shape_from_tuple
+from graphflow.graph.shapes import TensorShape, broadcast, merge_in_op, shape_from_tuple
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import dims_equal, shapes_equal
 from graphflow.ops.broadcasting import sum_to_shape
@@ -127,11 +127,11 @@ def logical_xor(x: Any, y: Any, name: str | None = "LogicalXor") -> Tensor:
 
 def _infer_select(op: Operation) -> list[Any]:
     condition, x, y = (tensor.shape for tensor in op.inputs)
-    data = merge_in_op(x, y)
-    if condition.extents and data.extents is not None:
-        if len(condition.extents) > 1:
+    data: TensorShape = merge_in_op(x, y)
+    if condition.rank and data.extents is not None:
+        if condition.rank > 1:
             data = merge_in_op(data, condition)
-        elif len(data.extents) == 1:
+        elif data.rank == 1:
             data = merge_in_op(condition, data)
         elif data.extents:
             merge_in_op(condition, shape_from_tuple(data.extents[:1]))

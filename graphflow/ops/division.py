@@ -108,7 +108,7 @@ def _floor_mod_gradient(op: Operation, gradient: Any) -> Gradients:
 
 # ---- the ops
 
-realdiv = define_binary(
+realdiv: Callable[..., Tensor] = define_binary(
     "RealDiv",
     _lower_truncated_division,
     ARITHMETIC,
@@ -143,7 +143,7 @@ truncatemod = define_binary(
     (*INDEX, *FLOATS),
     "Return the rest of ``x`` after division by ``y`` towards zero: it has the sign of ``x``.",
 )
-_div_no_nan = define_binary(
+_div_no_nan: Callable[..., Tensor] = define_binary(
     "DivNoNan",
     _lower_div_no_nan,
     NO_NAN,

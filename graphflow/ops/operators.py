@@ -54,7 +54,7 @@ def _add(x: Tensor, y: Tensor, name: str | None = None) -> Tensor:
     return function(x, y, name=name)
 
 
-for _name, _function in [
+_BINARY: list[tuple[str, Binary]] = [
     ("add", _add),
     ("sub", elementwise.subtract),
     ("mul", elementwise.multiply),
@@ -67,7 +67,8 @@ for _name, _function in [
     ("or", comparison.logical_or),
     ("xor", comparison.logical_xor),
     ("matmul", linear.matmul),
-]:
+]
+for _name, _function in _BINARY:
     install_binary(_function, _name)
 
 for _name, _function in [

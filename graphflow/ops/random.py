@@ -23,7 +23,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.random_seed import get_seed, set_random_seed
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import product
-from graphflow.ir.philox import initial_state, reserve
+from graphflow.ir.philox import RESERVED_PER_OUTPUT, initial_state
 from graphflow.ops.identity import Types
 
 __all__ = [
@@ -59,7 +59,7 @@ def _draw(b: Any, op: Operation, kind: str, dtype: DType, shape: Any, bounds: An
         seeds = secrets.randbits(64), secrets.randbits(64)
     state = b.random_state(op, *initial_state(*seeds))
     drawn = b.random(kind, dtype, sizes, state, bounds)
-    b.advance_random(op, reserve(product(sizes)))
+    b.advance_random(op, product(sizes) * RESERVED_PER_OUTPUT)
     return drawn
 
 
@@ -109,7 +109,7 @@ def shape_tensor(shape: Any) -> Tensor:
     return convert_to_tensor(shape, dtype=dtype, name="shape")
 
 
-def _seed_attrs(seed: int | None) -> dict[str, int]:
+def _seed_attrs(seed: int | None) -> dict[str, Any]:
     first, second = get_seed(seed)
     return {"seed": first or 0, "seed2": second or 0}
 

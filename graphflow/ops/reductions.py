@@ -210,8 +210,6 @@ def _prod_gradient(op: Operation, gradient: Any) -> list[Any]:
     return [multiply(derivative, _keep_axes(op, gradient)), None]
 
 
-
-
 def _norm_gradient(op: Operation, gradient: Any) -> list[Any]:
     direction = realdiv(op.inputs[0], _keep_axes(op, op.outputs[0]))
     return [multiply(direction, _keep_axes(op, gradient)), None]

@@ -236,7 +236,7 @@ _EQUAL = Signature("Equal", "x: T", "y: T")
 # ---- softmax over any axis
 
 
-def _swap_axes(x: Tensor, axis: Any, last: Any, name: str | None = None) -> Tensor:
+def _swap_axes(x: Tensor, axis: Any, last: Any, name: str = "transpose") -> Tensor:
     order = [range_op(0, axis), [last], range_op(axis + 1, last), [axis]]
     return transpose(x, concat(order, 0), name=name)
 
@@ -260,7 +260,7 @@ def _over_axis(signature: Signature, logits: Any, axis: Any, name: str | None) -
         axis += axes
     axis = axis % shape.rank
     swapped = _swap_axes(logits, axis, rank(logits) - 1)
-    result = _swap_axes(signature(swapped).outputs[0], axis, rank(logits) - 1, name)
+    result = _swap_axes(signature(swapped).outputs[0], axis, rank(logits) - 1, name or "transpose")
     result.set_shape(shape)
     return result
 
@@ -309,7 +309,7 @@ def _flatten_outer(x: Tensor) -> Tensor:
     flat = reshape(x, concat([[-1], last], 0))
     sizes = x.shape.as_list() if x.shape.rank is not None else None
     if sizes is not None and None not in sizes:
-        flat.set_shape([int(np.prod(sizes[:-1], dtype=np.int64)), sizes[-1]])
+        flat.set_shape([x.shape[:-1].num_elements(), sizes[-1]])
     return flat
 
 

@@ -226,7 +226,7 @@ _STEP = "the result is constant between its jumps"
 
 # ---- arithmetic
 
-negative = _define(
+negative: Function = _define(
     "Neg",
     lambda b, x: b.neg(x),
     SIGNED,
@@ -240,7 +240,7 @@ _abs = _define(
     "Return the absolute value.",
     gradient=lambda op, grad: multiply(grad, sign(op.inputs[0])),
 )
-sign = _define(
+sign: Function = _define(
     "Sign",
     _lower_sign,
     SIGNED,
@@ -331,7 +331,7 @@ sin = _define(
     "Return the sine.",
     gradient=lambda op, grad: multiply(grad, cos(op.inputs[0])),
 )
-cos = _define(
+cos: Function = _define(
     "Cos",
     lambda b, x: b.cos(x),
     ANALYTIC,
@@ -355,7 +355,7 @@ sinh = _define(
     "Return the hyperbolic sine.",
     gradient=lambda op, grad: multiply(grad, cosh(op.inputs[0])),
 )
-cosh = _define(
+cosh: Function = _define(
     "Cosh",
     lambda b, x: b.cosh(x),
     ANALYTIC,
@@ -414,7 +414,7 @@ lgamma = _define(
     "Return the logarithm of the absolute value of the gamma function.",
     gradient=lambda op, grad: multiply(grad, digamma(op.inputs[0])),
 )
-digamma = _define(
+digamma: Function = _define(
     "Digamma", _lower_digamma, FLOATS, "Return the derivative of `lgamma`: infinite at its poles."
 )
 

@@ -1,7 +1,8 @@
 """The order of the rewriting passes.
 
 Canonicalising comes first, so that the other rules see few forms; stabilising before specialising,
-because a stable form is looked for in terms of exp, log and sums, which specialising may take apart.
+because a stable form is looked for in terms of exp, log and sums, which specialising may take
+apart.
 """
 
 from __future__ import annotations

@@ -150,7 +150,9 @@ class Engine:
             if tensor in plan.statics:
                 if array.size > VALUE_LIMIT:
                     raise errors.InvalidArgumentError(
-                        None, tensor.op, f"{tensor.name} decides a shape and has {array.size} values"
+                        None,
+                        tensor.op,
+                        f"{tensor.name} decides a shape and has {array.size} values",
                     )
                 parts.append((array.shape, array.tobytes()))
         return tuple(parts)
@@ -183,7 +185,11 @@ class Engine:
             known = array if tensor in plan.statics or tensor.dtype.kind == "string" else None
             feeds[tensor] = Feed(TensorType(tensor.dtype.base_dtype, array.shape), known)
         return trace(
-            request.tensors, request.operations, feeds, set(request.done), self.store.type_of,
+            request.tensors,
+            request.operations,
+            feeds,
+            set(request.done),
+            self.store.type_of,
             dict(request.givens),
         )
 
@@ -229,7 +235,7 @@ class Engine:
         """The newest compilation of a request as a native callable of its feeds.
 
         None when the request cannot be called directly: its result has a nested structure, it is
-        cut in parts, or depends on values, or has just initialised variables; or runs are verified.
+        cut in parts, depends on values, has just initialised variables, or is verified.
         """
         known = self.plans.get(request)
         if self.verifier is not None:
@@ -282,9 +288,7 @@ class Engine:
             assert split.function is not None
             arguments = [np.asarray(results[t]) for t in operation.inputs]
             outputs = split.function(*arguments)
-            more.update(
-                (t, np.asarray(v)) for t, v in zip(operation.outputs, outputs, strict=True)
-            )
+            more.update((t, np.asarray(v)) for t, v in zip(operation.outputs, outputs, strict=True))
         joined = {**dict(zip(request.fed, values, strict=True)), **more}
         following = Request(
             request.tensors, request.operations, tuple(joined), frozenset(rest_done), request.givens
@@ -304,5 +308,3 @@ def _is_reference(tensor: Tensor) -> bool:
 
 def _nothing(*arrays: Array) -> list[Any]:
     raise AssertionError("a request is run before it is prepared")
-
-

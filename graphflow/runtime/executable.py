@@ -341,7 +341,9 @@ class Instance:
         return _with_after(python_call, after)
 
 
-def _with_after(function: Callable[..., Any], after: Callable[[], None] | None) -> Callable[..., Any]:
+def _with_after(
+    function: Callable[..., Any], after: Callable[[], None] | None
+) -> Callable[..., Any]:
     if after is None:
         return function
 
@@ -399,7 +401,9 @@ class SegmentedCall(PythonCall):
     def call_host(self, task: Task) -> None:
         node = task.node
         assert node is not None
-        operands = [self.instance.read(i) for i in node.inputs if i.prim.kind != "host" or i.op == "result"]
+        operands = [
+            self.instance.read(i) for i in node.inputs if i.prim.kind != "host" or i.op == "result"
+        ]
         results = node["function"].function(*operands)
         for result in task.writes:
             self.instance.write(result, results[result["index"]])

@@ -1,4 +1,4 @@
-"""Fetches: any nesting of lists, tuples, dicts, named tuples and attrs objects around graph elements.
+"""Fetches: any nesting of lists, tuples, dicts and the like around graph elements.
 
 A `FetchPlan` flattens a fetch structure into tensors and operations, each once, and builds the
 result in the same structure.
@@ -68,9 +68,7 @@ class FetchPlan:
             parts_list = [self._plan(getattr(fetch, name)) for name in names]
             return lambda values: type(fetch)(*[build(values) for build in parts_list])
         if fetch is None:
-            raise TypeError(
-                f"Fetch argument {fetch!r} has invalid type {type(fetch)!r}"
-            )
+            raise TypeError(f"Fetch argument {fetch!r} has invalid type {type(fetch)!r}")
         return self._element(fetch)
 
     def _sequence(self, fetch: Sequence[Any]) -> Build:

@@ -1,4 +1,4 @@
-"""Memory of plans: aligned, in huge pages where it is large, and refused rather than overcommitted."""
+"""Memory of plans: aligned, and refused rather than overcommitted."""
 
 from __future__ import annotations
 

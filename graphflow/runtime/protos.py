@@ -37,12 +37,12 @@ class Message:
             value = type(default)(value)
         object.__setattr__(self, name, value)
 
-    def CopyFrom(self, other: Message) -> None:  # noqa: N802  # protobuf's name
+    def CopyFrom(self, other: Message) -> None:  # protobuf's name
         """Take over all fields of another message of the same kind."""
         for name in self._fields:
             object.__setattr__(self, name, copy.deepcopy(getattr(other, name)))
 
-    def MergeFrom(self, other: Message) -> None:  # noqa: N802  # protobuf's name
+    def MergeFrom(self, other: Message) -> None:  # protobuf's name
         """Take over the fields that differ from their defaults."""
         blank = type(self)()
         for name in self._fields:
@@ -52,7 +52,7 @@ class Message:
             elif value != getattr(blank, name):
                 object.__setattr__(self, name, copy.deepcopy(value))
 
-    def HasField(self, name: str) -> bool:  # noqa: N802  # protobuf's name
+    def HasField(self, name: str) -> bool:  # protobuf's name
         """Whether a field differs from its default."""
         return getattr(self, name) != getattr(type(self)(), name)
 
@@ -64,7 +64,9 @@ class Message:
     def __repr__(self) -> str:
         blank = type(self)()
         shown = [
-            f"{n}={getattr(self, n)!r}" for n in self._fields if getattr(self, n) != getattr(blank, n)
+            f"{name}={getattr(self, name)!r}"
+            for name in self._fields
+            if getattr(self, name) != getattr(blank, name)
         ]  # fmt: skip
         return f"{type(self).__name__}({', '.join(shown)})"
 

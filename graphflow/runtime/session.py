@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphflow import errors
-from graphflow.graph.graph import Graph
 from graphflow.graph.default import get_default_graph
+from graphflow.graph.graph import Graph
 from graphflow.graph.session_stack import as_default_session, pop_session, push_session
 from graphflow.graph.tensor import Tensor
 from graphflow.runtime.feeds import resolve_feeds
@@ -275,5 +275,3 @@ class InteractiveSession(BaseSession):
             if self._graph_context is not None:
                 self._graph_context.__exit__(None, None, None)
         super().close()
-
-

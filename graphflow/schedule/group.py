@@ -21,6 +21,7 @@ Fusion never changes what is computed, so the only legality question is acyclici
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -363,7 +364,9 @@ class _Grouper:
             group.axes = [Axis(f"i{k}", d) for k, d in enumerate(root.value.shape)]
             group.roots.append(root)
             self.reach(group, root.value, tuple(axis_index(a) for a in group.axes))
-            if root.value.op == "broadcast" and root.value not in node.inputs:  # the filling of a padding is no node of the Program
+            if (
+                root.value.op == "broadcast" and root.value not in node.inputs
+            ):  # the filling of a padding is no node of the Program
                 self.place(root.value, group)
             if first is not None and node.op == "pad":
                 group.after.add(first)
@@ -485,9 +488,7 @@ class _Grouper:
 
         for node, indices in group.reach.items():
             host.reach.setdefault(node, set()).update(moved(indices))
-            self.consumers[node] = [
-                host if g is group else g for g in self.consumers.get(node, ())
-            ]
+            self.consumers[node] = [host if g is group else g for g in self.consumers.get(node, ())]
         for node, indices in group.members.items():
             host.members.setdefault(node, set()).update(moved(indices))
         host.roots += group.roots
@@ -522,7 +523,7 @@ class _Grouper:
     def ordered(self) -> list[Group]:
         """Groups in an order that respects their dependences, and effects in their own order."""
         effects = [self.home[n] for n in self.program.effects]
-        for before, later in zip(effects, effects[1:], strict=False):
+        for before, later in itertools.pairwise(effects):
             later.after.add(before)
         return order_groups(self.groups)
 

@@ -303,9 +303,7 @@ def _may_take_over(task: Task, slot: Slot, candidate: Slot) -> bool:
         if candidate.node in [storage(i) for i in task.node.inputs]:
             return False
     assert task.kernel is not None
-    return reuse_is_safe(
-        task.buffers[candidate.node], task.buffers[slot.node], task.kernel.body
-    )
+    return reuse_is_safe(task.buffers[candidate.node], task.buffers[slot.node], task.kernel.body)
 
 
 def _commit(plan: MemoryPlan, program: Program, variables: dict[str, Slot]) -> None:

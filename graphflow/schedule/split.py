@@ -42,7 +42,8 @@ def _split(b: Builder, node: Node) -> Node | None:
         return None
     count = product(x.shape[k] for k in axes)
     results = product(node.shape)
-    assert isinstance(count, int) and isinstance(results, int)
+    assert isinstance(count, int)
+    assert isinstance(results, int)
     if count * results < LONG or results >= PARALLEL_ENOUGH or count < 2 * ROW:
         return None
     kind = node.op.removeprefix("reduce_")
@@ -66,7 +67,7 @@ def _at_a_row(x: Node, axes: tuple[int, ...]) -> tuple[int, ...] | None:
 
 
 def _in_blocks(b: Builder, kind: str, x: Node, axes: tuple[int, ...], count: int) -> Node | None:
-    """Reduce adjacent axes as blocks of one flat axis, and a shorter rest if no block divides it."""
+    """Reduce adjacent axes in blocks of one flat axis, and a rest if no block divides it."""
     first, last = axes[0], axes[-1] + 1
     before, after = x.shape[:first], x.shape[last:]
     size = next((s for s in BLOCKS if count % s == 0 and count // s > 1), None)
@@ -76,9 +77,7 @@ def _in_blocks(b: Builder, kind: str, x: Node, axes: tuple[int, ...], count: int
         size = 4096 if count >= 8192 else count // 2
         whole = count // size * size
         start = (0,) * len(before)
-        tail = b.slice(
-            flat, (*start, whole, *(0,) * len(after)), (*before, count - whole, *after)
-        )
+        tail = b.slice(flat, (*start, whole, *(0,) * len(after)), (*before, count - whole, *after))
         if whole != count:
             rest = b.reduce(kind, tail, [first])
         flat = b.slice(flat, (0,) * flat.rank, (*before, whole, *after))

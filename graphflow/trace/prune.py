@@ -44,7 +44,9 @@ def writes_variable(op: Operation) -> bool:
     """Whether the operation changes the variable that its first input refers to."""
     if not op.inputs or not op.definition.stateful:
         return False
-    return op.inputs[0].dtype._is_ref_dtype and bool(op.outputs) and op.outputs[0].dtype._is_ref_dtype
+    return (
+        op.inputs[0].dtype._is_ref_dtype and bool(op.outputs) and op.outputs[0].dtype._is_ref_dtype
+    )
 
 
 def execution_order(

@@ -28,7 +28,6 @@ from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
 from graphflow.trace.prune import execution_order, needed_operations
 
-
 _MASK64 = (1 << 64) - 1
 
 
@@ -109,12 +108,13 @@ class Tracer(Builder):
     def placeholder(self, op: Operation) -> Node:
         """A placeholder that is not fed is an error."""
         shape = op.attrs["shape"]
-        text = f"{shape}" if shape.rank is not None else "<unknown>"
-        raise errors.InvalidArgumentError(
-            None, op,
+        text = (
             f"You must feed a value for placeholder tensor '{op.name}' with dtype "
-            f"{_plain_name(op.attrs['dtype'])}" + (f" and shape {_shape_text(shape)}" if shape.rank is not None else ""),
-        )  # fmt: skip
+            f"{_plain_name(op.attrs['dtype'])}"
+        )
+        if shape.rank is not None:
+            text += f" and shape {_shape_text(shape)}"
+        raise errors.InvalidArgumentError(None, op, text)
 
     def read_variable(self, op: Operation) -> Node:
         """The variable's value at this point of the run."""
@@ -185,9 +185,7 @@ class Tracer(Builder):
         """Random numbers from a state; see `graphflow.ir.philox.draw`."""
         return self.make("random", state, *bounds, kind=kind, dtype=dtype, shape=tuple(shape))
 
-    def check(
-        self, condition: Node, error: str, message: Any, data: Sequence[Node] = ()
-    ) -> None:
+    def check(self, condition: Node, error: str, message: Any, data: Sequence[Node] = ()) -> None:
         """Let the run fail with `error` unless the condition (a bool scalar) holds.
 
         `message` is a text, to which the data's values are added, or a function of their arrays.
@@ -237,8 +235,10 @@ class Tracer(Builder):
             if op is not None and op.definition.takes_reference and tensor is op.inputs[0]:
                 return None
             return self.read_variable(_variable_of(source))
-        if source.type == "Identity" and source.inputs[0].dtype._is_ref_dtype and (
-            source.inputs[0] not in self.feeds
+        if (
+            source.type == "Identity"
+            and source.inputs[0].dtype._is_ref_dtype
+            and (source.inputs[0] not in self.feeds)
         ):
             return self.read_variable(_variable_of(source.inputs[0].op))
         return self.values[tensor]
@@ -356,9 +356,7 @@ def trace(
         if tracer.variable_inputs.get(name) is not node
     ]  # fmt: skip
     inputs = (*tracer.feed_inputs.values(), *tracer.variable_inputs.values())
-    program = Program(
-        inputs, tuple(outputs), tuple(updates), tuple(tracer.effects), tracer.sources
-    )
+    program = Program(inputs, tuple(outputs), tuple(updates), tuple(tracer.effects), tracer.sources)
     return Traced(program, list(tracer.feed_inputs), tracer.assumed, tracer.hidden)
 
 
@@ -373,5 +371,3 @@ def _fetched(tracer: Tracer, tensor: Tensor) -> Node:
     node = tracer.value_of(tensor)
     assert node is not None
     return node
-
-

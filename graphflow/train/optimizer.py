@@ -7,7 +7,7 @@ Its behaviour, names and errors are TensorFlow 1.15's. A subclass says which slo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, ValuesView
 from typing import Any
 
 from graphflow.gradients.reverse import gradients
@@ -49,7 +49,7 @@ def _reference(variable: Any) -> Tensor:
 
 
 def _flatten(values: Any) -> Iterable[Any]:
-    if isinstance(values, (list, tuple)):
+    if isinstance(values, (list, tuple, ValuesView)):
         for value in values:
             yield from _flatten(value)
     else:
@@ -199,7 +199,7 @@ class Optimizer:
             self._prepare()
             updates = [self._update(gradient, variable) for gradient, variable in used]
             if global_step is None:
-                step = self._finish(updates, scope)
+                step: Any = self._finish(updates, scope)
             else:
                 with control_dependencies([self._finish(updates, "update")]):
                     with colocate_with(global_step):

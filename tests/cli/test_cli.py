@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as library
 import tensorflow.compat.v1
 import graphflow
+from tensorflow.python.framework import ops
+from tensorflow.python.ops import array_ops, nn_ops
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.ops.identity import placeholder
@@ -22,6 +24,9 @@ from graphflow.ops.variables import Variable
 from graphflow.ops import operators
 from graphflow.runtime.session import Session
 
+assert ops.get_default_graph is graphflow.get_default_graph
+assert array_ops.reshape is graphflow.reshape
+assert nn_ops.relu is graphflow.nn.relu
 assert library is graphflow is tensorflow.compat.v1
 x = placeholder(dtypes.float32, [3], name="x")
 w = Variable([1.0, 2.0, 3.0], name="w")

@@ -277,7 +277,8 @@ result += [tf.saturate_cast(x * 1e6, d) for d in [tf.uint8, tf.int8, tf.int16]]
 result += [tf.saturate_cast(i, d) for d in [tf.uint8, tf.int8, tf.uint16, tf.int64]]
 result += [tf.cast(tf.cast(x, tf.bfloat16), tf.float32), tf.cast([True, False], tf.float32)]
 result += [tf.bitcast(x, tf.int32), tf.bitcast(x, tf.uint8), tf.bitcast(i, tf.int16)]
-result += [tf.bitcast(tf.reshape(i, [3, 2]), tf.int64), tf.bitcast(tf.reshape(i, [3, 2]), tf.float64)]
+pairs = tf.reshape(i, [3, 2])
+result += [tf.bitcast(pairs, tf.int64), tf.bitcast(pairs, tf.float64)]
 result += tf.gradients(tf.cast(x, tf.float64), x)
 """,
     "bits": """
@@ -306,7 +307,8 @@ result += tf.gradients(tf.reduce_sum(x), x) + tf.gradients(tf.reduce_max(x, 1), 
     "integer_means": """
 x = tf.constant([[7, -7, 2], [-4, 1, -2147483647]])
 result = [tf.reduce_mean(x, 1), tf.reduce_mean(x), tf.reduce_mean(tf.cast(x, tf.int64), 0),
-          tf.reduce_mean(tf.constant([200, 100, 3], tf.uint8)), tf.math.reduce_euclidean_norm([3, 4])]
+          tf.reduce_mean(tf.constant([200, 100, 3], tf.uint8))]
+result += [tf.math.reduce_euclidean_norm([3, 4])]
 """,
     "reduction_gradients": """
 x = tf.constant([[1., 3., 3.], [2., 0., 2.], [0., 0., 5.]])

@@ -2,10 +2,9 @@
 
 import threading
 import time
-
-import numpy as np
 import types
 
+import numpy as np
 import pytest
 
 from graphflow import errors

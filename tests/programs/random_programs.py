@@ -68,7 +68,9 @@ class ProgramMaker:
             return None
 
     def scalar(self):
-        return self.b.pointwise(self.pick(BINARY[:5]), self.pick(self.pool), float(self.random.normal()))
+        return self.b.pointwise(
+            self.pick(BINARY[:5]), self.pick(self.pool), float(self.random.normal())
+        )
 
     def compare(self):
         x = self.pick(self.pool)

@@ -76,7 +76,7 @@ def _sigmoid(x: Array) -> Array:
     positive = 1.0 / (1.0 + np.exp(-np.abs(x)))
     return np.where(
         np.isnan(x), x, np.where(x >= 0, positive, np.exp(-np.abs(x)) * positive)
-    ).astype(x.dtype)  # noqa: E501
+    ).astype(x.dtype)
 
 
 def _softplus(x: Array) -> Array:
@@ -111,7 +111,7 @@ def digamma(x: float) -> float:
     series = y * (
         1 / 12
         - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12)))))
-    )  # noqa: E501
+    )
     return shift + np.log(x) - 0.5 / x - series
 
 

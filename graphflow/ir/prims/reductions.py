@@ -45,7 +45,7 @@ def _infer_reduce(name: str, kinds: tuple[str, ...]) -> Callable[..., TensorType
 def _reference(name: str, function: Any) -> Callable[..., Array]:
     def whole(attrs: Attrs, x: Array) -> Array:
         axes, dtype = attrs["axes"], x.dtype
-        if dtype == object:
+        if dtype.kind == "O":
             return np.asarray(function.reduce(x, axis=axes))
         wide = x.astype(np.float32) if dtype.itemsize == 2 and dtype.kind not in "iub" else x
         initial = neutral_element(name, dtypes.as_dtype(dtype))

@@ -75,7 +75,7 @@ def _slice(attrs: Attrs, x: Array) -> Array:
     return x[tuple(index)]
 
 
-# attrs: start, size, stride (per axis; a stride may be negative); element i is operand start+i*stride
+# attrs: start, size, stride, per axis; element i is the operand's start + i*stride (stride < 0 too)
 define("slice", "view", _infer_slice, _slice, cost=0.0)
 
 

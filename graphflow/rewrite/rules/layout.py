@@ -32,7 +32,9 @@ def broadcast_of_unit_reshape(b: Builder, node: Node) -> Node | None:
     source, axes = inner.inputs[0], node["axes"]
     kept = [k for k, d in enumerate(source.shape) if d != 1]
     targets = [axes[k] for k, d in enumerate(inner.shape) if d != 1]
-    if [source.shape[k] for k in kept] != [inner.shape[k] for k, d in enumerate(inner.shape) if d != 1]:  # noqa: E501
+    if [source.shape[k] for k in kept] != [
+        inner.shape[k] for k, d in enumerate(inner.shape) if d != 1
+    ]:
         return None
     if len(kept) == source.rank:
         return b.broadcast(source, node.shape, targets)
