@@ -107,6 +107,7 @@ from graphflow.ops.clip import *
 from graphflow.ops.comparison import *
 from graphflow.ops.contraction import *
 from graphflow.ops.creation import *
+from graphflow.ops.einsum import *
 from graphflow.ops.elementwise import *
 from graphflow.ops.gathering import *
 from graphflow.ops.identity import (

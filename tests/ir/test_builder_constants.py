@@ -11,7 +11,8 @@ b = Builder()
 
 
 def test_texts_are_objects_and_never_raw_bytes():
-    for array in (["", ""], np.array([b"", b""]), np.array([b"", b""], object), np.array(["é", ""])):
+    nothing = [b"", b""]
+    for array in (["", ""], np.array(nothing), np.array(nothing, object), np.array(["é", ""])):
         node = b.const(array)
         assert node.op == "const"
         assert node["value"].array.dtype == object
@@ -56,5 +57,5 @@ def test_symbols_become_run_time_values_where_they_meet_data():
     x = b.input("x", "feed", b.const(np.ones(3, np.int32)).type)
     total = b.add(x, b.dim(n))
     assert "dim_value" in {i.op for node in total.inputs for i in (node, *node.inputs)}
-    mean = b.div(b.input("s", "feed", b.const(np.float32(1)).type), b.cast(b.dim(n), dtypes.float32))
-    assert mean.op == "div"
+    scalar = b.input("s", "feed", b.const(np.float32(1)).type)
+    assert b.div(scalar, b.cast(b.dim(n), dtypes.float32)).op == "div"

@@ -356,6 +356,36 @@ def test_tensordots():
     check(build, a, b, static=False)
 
 
+EINSUMS = [
+    ("ij,jk->ik", (2, 3), (3, 4)), ("ij,jk", (2, 3), (3, 4)), ("ij->ji", (2, 3)), ("ii", (3, 3)),
+    ("bij,bjk->bik", (2, 3, 4), (2, 4, 5)), ("ij,k->ijk", (2, 3), (4,)), ("i,i->", (3,), (3,)),
+    ("ijk->k", (2, 3, 4)), ("ij,ij->i", (2, 3), (2, 3)), ("i,i,i->", (3,), (3,), (3,)),
+    ("abc,cde,ea->bd", (2, 3, 4), (4, 3, 5), (5, 2)), ("i,i,i->i", (3,), (3,), (3,)),
+    ("...ij,...jk->...ik", (2, 5, 3, 4), (5, 4, 2)), ("...ij,jk->...ik", (2, 5, 3, 4), (4, 2)),
+    ("bqhd,bkhd->bhqk", (2, 3, 4, 5), (2, 6, 4, 5)), ("...i->...", (2, 3)),
+    ("...,...->...", (1, 3), (2, 3)), ("ij,jk,kl->il", (2, 3), (3, 4), (4, 5)),
+    ("ij,j->i", (2, 3), (3,)), ("a,b->", (2,), (3,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_einsums(known):
+    with tf.Graph().as_default(), tf.Session() as session:
+        made, feed, expected = [], {}, []
+        for equation, *shapes in EINSUMS:
+            arrays = [values(shape, seed=k) for k, shape in enumerate(shapes)]
+            sizes = shapes if known else [[None] * len(shape) for shape in shapes]
+            xs = [tf.placeholder(tf.float32, size) for size in sizes]
+            feed.update(zip(xs, arrays, strict=True))
+            made.append(tf.einsum(equation, *xs))
+            expected.append(np.einsum(equation, *arrays))
+        got = session.run(made, feed)
+    for (equation, *_), tensor, ours, theirs in zip(EINSUMS, made, got, expected, strict=True):
+        assert ours.shape == theirs.shape, equation
+        assert tensor.shape.is_compatible_with(theirs.shape), equation
+        np.testing.assert_array_equal(ours, theirs, err_msg=equation)
+
+
 def test_shapes_that_follow_the_batch():
     """Shape arithmetic with a size that changes between runs folds, also once it is symbolic."""
     with tf.Graph().as_default(), tf.Session() as session:

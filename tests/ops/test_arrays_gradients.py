@@ -35,8 +35,9 @@ CASES = {
     "index_of_run": (lambda x: x[tf.cast(tf.reduce_sum(x * 0), tf.int32) + 1] ** 2, X),
     "slice": (lambda x: tf.slice(x, [1, 0], [2, -1]) ** 2, X),
     "slice_of_run": (
-        lambda x: tf.slice(x, tf.stack([0, tf.cast(tf.reduce_sum(x * 0), tf.int32) + 1]), [3, 2])
-        ** 2,
+        lambda x: (
+            tf.slice(x, tf.stack([0, tf.cast(tf.reduce_sum(x * 0), tf.int32) + 1]), [3, 2]) ** 2
+        ),
         X,
     ),
     "pad": (lambda x: tf.pad(x, [[1, 0], [2, 3]]) ** 2, X),
@@ -79,6 +80,8 @@ CASES = {
     "batch_unit": (lambda x, y: tf.matmul(x, y, transpose_b=True), CUBE[:1], CUBE),
     "matvec": (lambda x, y: tf.linalg.matvec(x, y[0]) ** 2, X, Y),
     "tensordot": (lambda x, y: tf.tensordot(x, y, [[1, 2], [0, 1]]) ** 2, CUBE, Y),
+    "einsum": (lambda x, y: tf.einsum("bij,kj->bik", x, y) ** 2, CUBE, Y),
+    "einsum_outer": (lambda x, y: tf.einsum("ij,k->kij", x, y[0]) ** 2, X, Y),
     "meshgrid": (lambda x, y: [a * b for a, b in [tf.meshgrid(x[0], y[:, 0])]], X, Y),
 }
 
