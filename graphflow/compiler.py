@@ -16,7 +16,7 @@ from graphflow.codegen.units import CodeUnit, Compiled, unit_of
 from graphflow.ir.node import Program
 from graphflow.lowering.tasks import lower_tasks
 from graphflow.rewrite.pipeline import rewrite_program
-from graphflow.schedule.group import group_program
+from graphflow.schedule.grouping import group_program
 from graphflow.schedule.plan import MemoryPlan, Task, order_for_updates, plan_memory
 from graphflow.schedule.split import split_reductions
 
