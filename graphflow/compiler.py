@@ -14,6 +14,7 @@ from graphflow import observe
 from graphflow.codegen.kernels import compile_units
 from graphflow.codegen.units import CodeUnit, Compiled, unit_of
 from graphflow.ir.node import Program
+from graphflow.ir.prims.control import regions
 from graphflow.lowering.tasks import lower_tasks
 from graphflow.rewrite.pipeline import rewrite_program
 from graphflow.schedule.grouping import group_program
@@ -37,18 +38,37 @@ class Options:
 
 @dataclass(eq=False)
 class CompiledProgram:
-    """A Program with everything made from it."""
+    """A Program with everything made from it.
 
-    program: Program  # after rewriting
+    Attributes
+    ----------
+    program : after rewriting.
+    regions : for a step that is a loop or a choice, its sub-Programs, compiled.
+    symbols : the sizes that kernels ask for at run time, those of regions among them.
+    """
+
+    program: Program
     tasks: list[Task]
-    memory: MemoryPlan
-    code: dict[Task, Compiled]
+    overwritten: set[str]
     options: Options
+    regions: dict[Task, list[CompiledProgram]] = field(default_factory=dict)
+    code: dict[Task, Compiled] = field(default_factory=dict)
+    memory: MemoryPlan = field(default_factory=MemoryPlan)
     symbols: list[str] = field(default_factory=list)
+
+    def all_tasks(self) -> list[Task]:
+        """The steps, with those of each region after the step that owns it."""
+        found = []
+        for task in self.tasks:
+            found.append(task)
+            for region in self.regions.get(task, ()):
+                found += region.all_tasks()
+        return found
 
     def units(self) -> list[CodeUnit]:
         """What was compiled, for dumps of LLVM IR and assembly."""
-        return [u for t in self.tasks if (u := unit_of(t, self.options.threads)) is not None]
+        threads = self.options.threads
+        return [u for t in self.all_tasks() if (u := unit_of(t, threads)) is not None]
 
 
 def compile_program(program: Program, options: Options) -> CompiledProgram:
@@ -62,20 +82,41 @@ def compile_program(program: Program, options: Options) -> CompiledProgram:
     watch("program", program)
     program = rewrite_program(program, options.level)
     watch("rewritten", program)
+    compiled = _schedule(program, options)
+    tasks = compiled.all_tasks()
+    watch("groups", [t.group for t in tasks])
+    watch("kernels", tasks)
+    units = {t: unit_of(t, options.threads) for t in tasks}
+    made = iter(compile_units([u for u in units.values() if u is not None]))
+    code = {t: next(made) for t, u in units.items() if u is not None}
+    watch("code", code)
+    _place(compiled, code)
+    watch("plan", compiled.memory)
+    return compiled
+
+
+def _schedule(program: Program, options: Options) -> CompiledProgram:
+    """Group and lower a Program and its regions."""
     if options.level > 0:
         program = split_reductions(program)
     groups, overwritten = order_for_updates(program, group_program(program, options.level))
-    watch("groups", groups)
     tasks = lower_tasks(program, groups)
-    watch("kernels", tasks)
-    units = {t: unit_of(t, options.threads) for t in tasks}
-    compiled = compile_units([u for u in units.values() if u is not None])
-    results = iter(compiled)
-    code = {t: next(results) for t, u in units.items() if u is not None}
-    watch("code", code)
-    for task, made in code.items():
-        task.private = made.workspace
-    memory = plan_memory(program, tasks, overwritten)
-    watch("plan", memory)
-    symbols = sorted({s for t in tasks if t.kernel is not None for s in t.kernel.symbols})
-    return CompiledProgram(program, tasks, memory, code, options, symbols)
+    found = CompiledProgram(program, tasks, overwritten, options)
+    for task in tasks:
+        if task.kind == "control":
+            assert task.node is not None
+            found.regions[task] = [_schedule(r, options) for r in regions(task.node)]
+    symbols = {s for t in found.all_tasks() if t.kernel is not None for s in t.kernel.symbols}
+    found.symbols = sorted(symbols)
+    return found
+
+
+def _place(compiled: CompiledProgram, code: dict[Task, Compiled]) -> None:
+    """Plan the memory of a Program and of its regions, now that workspaces are known."""
+    for task in compiled.tasks:
+        if task in code:
+            compiled.code[task] = code[task]
+            task.private = code[task].workspace
+        for region in compiled.regions.get(task, ()):
+            _place(region, code)
+    compiled.memory = plan_memory(compiled.program, compiled.tasks, compiled.overwritten)

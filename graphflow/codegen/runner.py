@@ -9,8 +9,9 @@ eight words:
 Kinds: 0 calls ``function(args, 0, n)``; 1 does the same over the pool in ``chunks`` pieces, the
 pool's address being in ``extra``; 2
 copies n bytes from the second slot to the first; 3 is a check:
-where the byte in the first slot is zero, the run ends with status ``code``. The function is
-compiled once per machine; a plan is data to it.
+where the byte in the first slot is zero, the run ends with status ``code``. 4 and 5 jump to record
+n where that byte is zero, and where it is not; 6 jumps there in any case. The function is compiled
+once per machine; a plan, with its loops and branches, is data to it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from graphflow.codegen.control import indirect_call
 from graphflow.codegen.types import I8, I32, I64, POINTER
 
 RECORD_WORDS = 8
-CALL, PARALLEL, COPY, CHECK = range(4)
+CALL, PARALLEL, COPY, CHECK, JUMP_UNLESS, JUMP_IF, JUMP = range(7)
 NAME = "graphflow_run"
 
 
@@ -62,6 +63,7 @@ class _Runner:
         builder.position_at_end(following)
         number.add_incoming(builder.add(number, ir.Constant(I64, 1)), following)
         builder.branch(head)
+        self.head, self.number = head, number
         builder.position_at_end(step)
         offset = builder.add(
             builder.mul(number, ir.Constant(I64, RECORD_WORDS)), ir.Constant(I64, 1)
@@ -89,7 +91,8 @@ class _Runner:
 
     def dispatch(self, record: ir.Value, arguments: ir.Value, following: ir.Block) -> None:
         builder = self.builder
-        blocks = [builder.append_basic_block(n) for n in ("call", "parallel", "copy", "check")]
+        kinds = ("call", "parallel", "copy", "check", "jump_unless", "jump_if", "jump")
+        blocks = [builder.append_basic_block(n) for n in kinds]
         wrong = builder.append_basic_block("wrong")
         switch = builder.switch(self.word(record, 0), wrong)
         for kind, block in enumerate(blocks):
@@ -125,3 +128,14 @@ class _Runner:
         builder.cbranch(good, following, failed)
         builder.position_at_end(failed)
         builder.ret(builder.trunc(self.word(record, 6), I32))
+
+        for kind in (JUMP_UNLESS, JUMP_IF, JUMP):
+            builder.position_at_end(blocks[kind])
+            self.number.add_incoming(self.word(record, 4), blocks[kind])
+            if kind == JUMP:
+                builder.branch(self.head)
+                continue
+            flag = builder.load(self.word(arguments, 0, POINTER), typ=I8)
+            comparison = "==" if kind == JUMP_UNLESS else "!="
+            jumps = builder.icmp_unsigned(comparison, flag, ir.Constant(I8, 0))
+            builder.cbranch(jumps, self.head, following)

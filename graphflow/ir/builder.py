@@ -16,8 +16,9 @@ import numpy as np
 from graphflow.graph import dtypes
 from graphflow.graph.dtypes import DType
 from graphflow.ir.dims import Dim, Shape, SymDim, UndecidableDim, dims_equal, is_static, product
-from graphflow.ir.node import Literal, Node, intern_node
+from graphflow.ir.node import Literal, Node, Program, intern_node
 from graphflow.ir.prims import PRIMS
+from graphflow.ir.prims.control import result_types
 from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
 
@@ -345,6 +346,29 @@ class Builder:
         inputs = [self.runtime(i) for i in inputs]
         call = self.make(name, *inputs, function=function, types=tuple(types), number=number)
         return call, tuple(self.make("result", call, index=k, type=t) for k, t in enumerate(types))
+
+    # ---- control flow
+
+    def while_loop(
+        self, flag: Node, starts: Sequence[Node], captures: Sequence[Node], body: Program
+    ) -> tuple[Node, tuple[Node, ...]]:
+        """A loop (see `ir.prims.control`); returns its token and the variables at the end."""
+        operands = [self.runtime(i) for i in (flag, *starts, *captures)]
+        token = self.make("while", *operands, carried=len(starts), body=body)
+        return token, self.results(token)
+
+    def cond(
+        self, flag: Node, captures: Sequence[Node], then: Program, otherwise: Program
+    ) -> tuple[Node, tuple[Node, ...]]:
+        """A choice between two Programs; returns its token and the outputs of the one taken."""
+        operands = [self.runtime(i) for i in (flag, *captures)]
+        token = self.make("cond", *operands, then=then, otherwise=otherwise)
+        return token, self.results(token)
+
+    def results(self, token: Node) -> tuple[Node, ...]:
+        """All values that a control flow node gives."""
+        types = result_types(token)
+        return tuple(self.make("result", token, index=k, type=t) for k, t in enumerate(types))
 
 
 def _method(name: str) -> Any:

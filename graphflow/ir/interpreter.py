@@ -36,7 +36,7 @@ def run_program(
     ------
     errors.OpError : a check of the Program failed.
     """
-    symbols = dict(symbols or bind_symbols(program, inputs))
+    symbols = dict(bind_symbols(program, inputs) if symbols is None else symbols)
     values: dict[Node, Any] = {}
     for node, array in zip(program.inputs, inputs, strict=True):
         values[node] = np.asarray(array, dtype=node.dtype.numpy)
@@ -63,6 +63,11 @@ def evaluate_node(node: Node, operands: list[Any], symbols: Mapping[str, int]) -
     """One node's value from its operands' values."""
     if node.op in ("host_call", "effect_call"):
         return [np.asarray(v) for v in node["function"].function(*operands)]
+    if node.op == "while":
+        return _run_while(node, operands, symbols)
+    if node.op == "cond":
+        branch = node["then"] if operands[0] else node["otherwise"]
+        return run_program(branch, operands[1:], symbols)[0]
     if node.op == "result":
         return operands[0][node["index"]]
     if node.op == "dim_value":
@@ -79,6 +84,16 @@ def evaluate_node(node: Node, operands: list[Any], symbols: Mapping[str, int]) -
         flat = [_concrete(v, symbols) for v in attrs["value"].array.flat]
         return np.array(flat, dtype=node.dtype.numpy).reshape(node.shape)
     return np.asarray(reference(attrs, *operands))
+
+
+def _run_while(node: Node, operands: list[Any], symbols: Mapping[str, int]) -> list[Any]:
+    body, carried = node["body"], node["carried"]
+    more, *values = operands
+    while more:
+        (more,), updates = run_program(body, values, symbols)
+        for k, variable in enumerate(body.inputs[:carried]):
+            values[k] = updates.get(variable["name"], values[k])
+    return values[:carried]
 
 
 def _concrete(value: Any, symbols: Mapping[str, int]) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from graphflow.graph.dtypes import DType
 from graphflow.ir.node import Node, Program
+from graphflow.ir.prims.control import REGIONS
 
 # Attributes that say nothing to a reader, or that would print as addresses.
 _HIDDEN: dict[str, tuple[str, ...]] = {
@@ -52,8 +53,21 @@ def node_text(node: Node, names: dict[Node, str]) -> str:
     """One line: ``%name: type = op(operands, attributes)``."""
     arguments = [f"%{names[i]}" for i in node.inputs]
     hidden = _HIDDEN.get(node.prim.kind, ())
-    arguments += [f"{k}={attribute_text(v)}" for k, v in node.attrs.items() if k not in hidden]
+    blocks = REGIONS.get(node.op, ())
+    arguments += [
+        f"{k}={attribute_text(v)}" for k, v in node.attrs.items() if k not in (*hidden, *blocks)
+    ]
     return f"%{names[node]}: {node.type} = {node.op}({', '.join(arguments)})"
+
+
+def _region_lines(node: Node) -> list[str]:
+    """The sub-Programs of a node, indented."""
+    lines = []
+    for name in REGIONS.get(node.op, ()):
+        header, *rest = program_text(node[name]).splitlines()
+        lines.append(f"    {name} {header[header.index('(') :]}")
+        lines += [f"    {line}" for line in rest]
+    return lines
 
 
 def program_text(program: Program) -> str:
@@ -69,6 +83,7 @@ def program_text(program: Program) -> str:
         text = "  " + node_text(node, names)
         line = program.sources.lines.get(node)
         lines.append(f"{text:<72}  # {line}" if line else text)
+        lines += _region_lines(node)
     lines += [f"  do %{names[n]}" for n in program.effects]
     lines += [f"  update {u.variable} = %{names[u.value]}" for u in program.updates]
     if program.outputs:

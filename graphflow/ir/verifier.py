@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from graphflow.errors import CompilerError
 from graphflow.ir.node import Node, Program
+from graphflow.ir.prims.control import regions
 from graphflow.ir.printer import node_names, node_text
 
 
@@ -23,8 +24,10 @@ def verify_program(program: Program, after: str) -> None:
             _fail(program, node, after, "an input that the Program does not declare")
         if any(i.serial >= node.serial for i in node.inputs):
             _fail(program, node, after, "an operand made after its user")
-        if node.op == "result" and node.inputs[0].op not in ("host_call", "effect_call"):
+        if node.op == "result" and node.inputs[0].prim.kind not in ("host", "control"):
             _fail(program, node, after, "a result of something that is no call")
+        for region in regions(node):
+            verify_program(region, after)
         expected = node.prim.infer(dict(node.attrs), *[i.type for i in node.inputs])
         if expected != node.type:
             _fail(program, node, after, f"type {node.type} where its rule gives {expected}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphflow.graph.dtypes import bool_
+from graphflow.ir.builder import Builder
 from graphflow.ir.dims import Dim, SymDim, product
 from graphflow.ir.index import Axis, IndexExpr, Loaded, Quotient, Remainder, axis_index
 from graphflow.ir.loops import (
@@ -54,6 +55,9 @@ def _lower(group: Group, number: int, results: dict[Node, list[Node]]) -> Task:
         return _lower_scatter(group, node, name)
     if group.kind == "random":
         return _lower_random(group, node, name)
+    if group.kind == "control":
+        reads = list(dict.fromkeys(storage(i) for i in node.inputs))
+        return Task(group, group.kind, name, reads, list(Builder().results(node)))
     values = [i for i in node.inputs if i.op == "result" or i.prim.kind not in ("host", "check")]
     reads = list(dict.fromkeys(storage(i) for i in values))
     return Task(group, group.kind, name, reads, results.get(node, []))

@@ -11,6 +11,7 @@ from graphflow import config
 from graphflow.ir.node import Program
 from graphflow.ir.verifier import verify_program
 from graphflow.rewrite.driver import apply_rules
+from graphflow.rewrite.regions import has_regions, rewrite_regions
 from graphflow.rewrite.rule import PHASES, RULES
 from graphflow.rewrite.rules import algebra, layout, reductions, stability  # noqa: F401  # they register their rules
 
@@ -19,6 +20,14 @@ def rewrite_program(program: Program, level: int) -> Program:
     """Apply all passes; at level 0 none."""
     if level == 0:
         return program
+    program = _apply_phases(program)
+    if has_regions(program):
+        program = rewrite_regions(program, lambda region: rewrite_program(region, level))
+        program = _apply_phases(program)
+    return program
+
+
+def _apply_phases(program: Program) -> Program:
     for number in range(1, len(PHASES) + 1):
         rules = [r for r in RULES if r.phase in PHASES[:number]]
         program, _ = apply_rules(program, rules)

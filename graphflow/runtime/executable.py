@@ -27,15 +27,13 @@ from graphflow.runtime.call import Binding, Call, PythonCall
 from graphflow.runtime.fastcall import make_callable
 from graphflow.runtime.memory import allocate, allocate_array, check_available
 from graphflow.runtime.pool import ThreadPool, get_pool
+from graphflow.runtime.records import Encoder, Scope, make_scopes
 from graphflow.runtime.variables import VariableStore
-from graphflow.schedule.group import product_operand, storage
 from graphflow.schedule.plan import OBJECT_KINDS, Slot, Task, assign_offsets
 
 Array = np.ndarray[Any, Any]
 
-PARALLEL_CYCLES = 60_000  # a kernel below this (some 20 us) is not worth waking a thread for
 GIL_CYCLES = 100_000  # a plan below this keeps the GIL
-CHUNKS_PER_THREAD = 4
 FIRST_SLOT = 2  # the table begins with the steps' address and the arguments' memory
 
 _runner: list[Any] = []
@@ -81,20 +79,22 @@ class Instance:
         self, compiled: CompiledProgram, store: VariableStore, symbols: Mapping[str, int]
     ) -> None:
         self.compiled, self.store, self.symbols = compiled, store, dict(symbols)
-        memory = compiled.memory
         self.pool: ThreadPool = get_pool(compiled.options.threads, cached_object)
-        self.offsets, self.arena_bytes = assign_offsets(memory, symbols)
-        self.arena = allocate(self.arena_bytes)
-        count = FIRST_SLOT + len(memory.slots) + len(compiled.symbols)
-        self.table = np.zeros(count, np.int64)
-        self.keep: list[Any] = [self.arena, compiled]
+        self.scope, count = make_scopes(compiled, FIRST_SLOT)
+        self.sizes = {name: count + k for k, name in enumerate(compiled.symbols)}
+        self.table = np.zeros(count + len(self.sizes), np.int64)
+        self.keep: list[Any] = [compiled]
         self.variables: dict[int, Array] = {}
         self.objects: dict[Node, Any] = {}  # text and other Python values of the current run
         self.pending: dict[str, Array] = {}  # memory of variables that change their shape
         self.names: dict[Segment, list[str]] = {}
         self.cycles = 0.0
-        self.checks: list[Task] = []
-        self.fill_table()
+        self.checks: list[tuple[Scope, Task]] = []
+        self.arena_bytes = 0
+        for scope in self.scope.every():
+            self.fill_table(scope)
+        for name, position in self.sizes.items():
+            self.table[position] = self.symbols[name]
         self.segments = segments_of(compiled.tasks)
         self.records = [self.encode(s, s is self.segments[-1]) for s in self.segments]
         widest = max((int(r[1 + 8 * k + 2]) for r in self.records for k in range(int(r[0]))),
@@ -105,27 +105,31 @@ class Instance:
 
     # ---- the table
 
-    def fill_table(self) -> None:
-        """Addresses of everything but feeds and outputs, and the sizes."""
-        base = self.arena.ctypes.data
-        variables: dict[int, Any] = {}
-        for slot in self.compiled.memory.slots:
+    def fill_table(self, scope: Scope) -> None:
+        """Addresses of all that a scope owns, but feeds and outputs of the whole."""
+        memory = scope.compiled.memory
+        offsets, arena_bytes = assign_offsets(memory, self.symbols)
+        arena = allocate(arena_bytes)
+        self.keep.append(arena)
+        self.arena_bytes += arena_bytes
+        for slot in scope.owned:
             home = slot.home()
-            position = FIRST_SLOT + slot.number
+            position = scope.positions[slot]
             if home.kind == "arena":
-                self.table[position] = base + self.offsets[home]
+                self.table[position] = arena.ctypes.data + offsets[home]
             elif home.kind == "variable":
                 array = self.variable_memory(home)
-                variables[home.number] = array
+                self.variables[home.number] = array
                 self.table[position] = array.ctypes.data
             elif home.kind == "constant":
                 assert home.node is not None
                 array = constant_array(home.node)
                 self.keep.append(array)
                 self.table[position] = array.ctypes.data
-        self.variables = variables
-        for number, name in enumerate(self.compiled.symbols):
-            self.table[FIRST_SLOT + len(self.compiled.memory.slots) + number] = self.symbols[name]
+            elif home.kind == "output" and scope is not self.scope:
+                array = allocate(evaluate(slot.type.nbytes, self.symbols))
+                self.keep.append(array)
+                self.table[position] = array.ctypes.data
 
     def variables_unchanged(self) -> bool:
         """Whether the variables still lie where this instance's table points."""
@@ -164,23 +168,20 @@ class Instance:
 
     def position(self, slot: Slot) -> int:
         """A slot's position in the table."""
-        return FIRST_SLOT + slot.number
+        return self.scope.positions[slot]
 
     # ---- the steps
 
     def encode(self, segment: Segment, is_last: bool) -> Array:
         """The records of a segment's steps; see `codegen.runner`."""
-        records: list[list[int]] = []
-        names: list[str] = []
+        encoder = Encoder(self.symbols, self.sizes, self.pool, self.slots_array, self.note_check)
         for task in segment.tasks:
-            records += self.encode_task(task)
-            names += [task.name] * (len(records) - len(names))
+            encoder.task(self.scope, task)
         if is_last:
-            records += [self.copy_record(t, s) for t, s in self.compiled.memory.copies]
-            names += [f"copy_{t.name or t.number}" for t, _ in self.compiled.memory.copies]
-        self.names[segment] = names
-        flat = [len(records)] + [word for record in records for word in record]
-        return np.array(flat, np.int64)
+            encoder.copies(self.scope)
+        self.names[segment] = encoder.names
+        self.cycles += encoder.cycles
+        return encoder.packed()
 
     def step_names(self, segment: Segment) -> list[str]:
         """A name for each record of a segment."""
@@ -191,62 +192,10 @@ class Instance:
         self.keep.append(array)
         return int(array.ctypes.data)
 
-    def copy_record(self, target: Slot, source: Slot) -> list[int]:
-        nbytes = evaluate(source.type.nbytes, self.symbols)
-        positions = [self.position(target), self.position(source)]
-        self.cycles += nbytes / 8
-        return [runner.COPY, 0, 2, self.slots_array(positions), nbytes, 0, 0, 0]
-
-    def encode_task(self, task: Task) -> list[list[int]]:
-        memory = self.compiled.memory
-        if task.kind == "check":
-            assert task.node is not None
-            self.checks.append(task)
-            positions = [self.position(memory.by_node[task.reads[0]])]
-            code = len(self.checks)
-            return [[runner.CHECK, 0, 1, self.slots_array(positions), 0, 0, code, 0]]
-        records = []
-        if task.kind == "scatter":
-            target, source = memory.by_node[task.writes[0]], memory.by_node[task.reads[0]]
-            if target.home() is not source.home():
-                records.append(self.copy_record(target, source))
-        code_ = self.compiled.code[task]
-        slots = self.slots_array(self.argument_positions(task))
-        count = len(self.argument_positions(task))
-        for phase, address in code_.phases:
-            extent = evaluate(phase.extent, self.symbols)
-            if extent <= 0:
-                continue
-            cycles = extent * phase.unit_work
-            self.cycles += cycles
-            threads = self.pool.threads
-            if threads > 1 and cycles >= PARALLEL_CYCLES and extent > 1:
-                chunks = min(extent, threads * CHUNKS_PER_THREAD)
-                records.append([
-                    runner.PARALLEL, address, count, slots, extent, chunks,
-                    self.pool.parallel_for_address, self.pool.context_address,
-                ])  # fmt: skip
-            else:
-                records.append([runner.CALL, address, count, slots, extent, 0, 0, 0])
-        return records
-
-    def argument_positions(self, task: Task) -> list[int]:
-        """Table positions of a kernel's arguments."""
-        memory, kernel = self.compiled.memory, task.kernel
-        assert kernel is not None
-        nodes = {buffer: node for node, buffer in task.buffers.items()}
-        positions = [self.position(memory.by_node[nodes[b]]) for b in kernel.buffers]
-        first = FIRST_SLOT + len(memory.slots)
-        positions += [first + self.compiled.symbols.index(s) for s in kernel.symbols]
-        if task.kind == "gemm":
-            workspace = self.position(task.workspace) if task.workspace else 0
-            operands = [self.position(memory.by_node[n]) for n in self.operands(task)]
-            positions = [*operands, workspace, *positions]
-        return positions
-
-    def operands(self, task: Task) -> list[Node]:
-        assert task.node is not None
-        return [storage(product_operand(i)) for i in task.node.inputs]
+    def note_check(self, scope: Scope, task: Task) -> int:
+        """Remember a check; its status is its number."""
+        self.checks.append((scope, task))
+        return len(self.checks)
 
     # ---- errors
 
@@ -254,20 +203,19 @@ class Instance:
         """Raise the error of a failed check, with the message made from its data."""
         if not 0 < status <= len(self.checks):
             raise errors.InternalError(None, None, f"the run ended with status {status}")
-        task = self.checks[status - 1]
+        scope, task = self.checks[status - 1]
         node = task.node
         assert node is not None
-        data = [self.read(i) for i in node.inputs[1:]]
+        data = [self.read(i, scope) for i in node.inputs[1:]]
         raise getattr(errors, node["error"])(None, node["op"], node["describe"](*data))
 
-    def read(self, node: Node) -> Array:
+    def read(self, node: Node, scope: Scope | None = None) -> Array:
         """A copy of a stored value as it now is."""
         if node.dtype.kind in OBJECT_KINDS:
             return constant_array(node) if node.op == "const" else self.objects[node]
-        slot = self.compiled.memory.by_node[storage(node)]
         shape = self.shape_of(node)
         nbytes = int(evaluate(node.type.nbytes, self.symbols))
-        address = int(self.table[self.position(slot)])
+        address = int(self.table[(scope or self.scope).of(node)])
         if nbytes == 0:
             return np.zeros(shape, node.dtype.numpy)
         raw = ctypes.string_at(address, nbytes)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from typing import Any
 
 import numpy as np
 
-from graphflow.codegen.runner import RECORD_WORDS
+from graphflow.codegen.runner import JUMP, JUMP_IF, JUMP_UNLESS, RECORD_WORDS
 from graphflow.ir.dims import evaluate
 from graphflow.runtime.call import Call
 from graphflow.runtime.executable import Instance, SegmentedCall
@@ -25,10 +26,14 @@ class TracedCall(SegmentedCall):
 
     def run_segment(self, record: Any, names: list[str]) -> int:
         """Run a segment's steps apart from each other; the status of the first that fails."""
-        table = self.call.table
-        for number in range(int(record[0])):
+        table, number = self.call.table, 0
+        while number < int(record[0]):
             first = 1 + number * RECORD_WORDS
-            step = np.concatenate([[1], record[first : first + RECORD_WORDS]]).astype(np.int64)
+            words = record[first : first + RECORD_WORDS]
+            if words[0] in (JUMP_UNLESS, JUMP_IF, JUMP):
+                number = int(words[4]) if self.jumps(words) else number + 1
+                continue
+            step = np.concatenate([[1], words]).astype(np.int64)
             table[0] = step.ctypes.data
             began = time.perf_counter_ns()
             status = int(self._run(table.ctypes.data))
@@ -36,7 +41,16 @@ class TracedCall(SegmentedCall):
             self.note(names[number], began, ended)
             if status != 0:
                 return status
+            number += 1
         return 0
+
+    def jumps(self, words: Any) -> bool:
+        """Whether a jump is taken: its flag is the byte in its slot."""
+        if words[0] == JUMP:
+            return True
+        slot = ctypes.c_int64.from_address(int(words[3])).value
+        flag = ctypes.c_uint8.from_address(int(self.call.table[slot])).value
+        return bool(flag) == (words[0] == JUMP_IF)
 
     def note(self, name: str, began: int, ended: int) -> None:
         """Add one step."""

@@ -33,7 +33,7 @@ class Group:
     """Nodes computed together. See the module's text."""
 
     number: int
-    kind: str  # loops, gemm, scatter, random, host, check
+    kind: str  # loops, gemm, scatter, random, host, control, check
     axes: list[Axis] = field(default_factory=list)
     inner: list[Axis] | None = None
     members: dict[Node, set[Index]] = field(default_factory=dict)

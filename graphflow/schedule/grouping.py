@@ -42,7 +42,8 @@ EXPENSIVE = 10.0  # from this cost on, a value is stored rather than computed tw
 COSTLY_SCALAR = 6.0  # a number that costs more is not computed inside a large loop nest
 SMALL_DOMAIN = 256
 DUPLICATE_LIMIT = 24.0  # inlined work above this is not duplicated into several groups
-SINGLE_KINDS = ("contract", "nest", "host", "check")
+TOKENS = ("host", "control", "check")  # kinds of nodes that give no array
+SINGLE_KINDS = ("contract", "nest", *TOKENS)
 
 
 def group_program(program: Program, level: int = 1) -> list[Group]:
@@ -82,7 +83,7 @@ class _Grouper:
 
     def run(self) -> list[Group]:
         for node in self.program.roots:
-            if node.op == "result" or node.prim.kind not in ("host", "check"):
+            if node.op == "result" or node.prim.kind not in TOKENS:
                 self.force(node)
         for node in self.program.effects:
             self.consumers.setdefault(node, [])
@@ -225,12 +226,15 @@ class _Grouper:
 
     def single(self, node: Node, consumers: list[Group]) -> Group:
         """A group of one node that reads its operands from memory."""
-        kinds = {"scatter": "scatter", "random": "random", "check": "check", "matmul": "gemm"}
+        kinds = {
+            "scatter": "scatter", "random": "random", "check": "check", "matmul": "gemm",
+            "while": "control", "cond": "control",
+        }  # fmt: skip
         group = self.new_group(kinds.get(node.op, "host"), node)
         group.members[node] = set()
         self.home[node] = group
         for operand in map(product_operand, node.inputs) if node.op == "matmul" else node.inputs:
-            if operand.op == "result" or operand.prim.kind in ("host", "check"):
+            if operand.op == "result" or operand.prim.kind in TOKENS:
                 self.request(operand)
                 self.consumers.setdefault(operand, []).append(group)
                 group.reach.setdefault(operand, set())

@@ -18,6 +18,7 @@ from graphflow.graph.dtypes import uint8
 from graphflow.ir.dims import evaluate
 from graphflow.ir.loops import Buffer, Kernel, Loop, Statement, Store, statements
 from graphflow.ir.node import Node, Program
+from graphflow.ir.prims.control import may_fail, regions
 from graphflow.ir.types import TensorType
 from graphflow.ir.walk import expressions
 from graphflow.schedule.group import Group, order_groups, storage
@@ -32,7 +33,7 @@ class Task:
 
     Attributes
     ----------
-    kind : loops, gemm, scatter, random, check, host.
+    kind : loops, gemm, scatter, random, check, host, control.
     reads, writes : stored values, by their storage node.
     buffers : the kernel's parameter for each of them, where a kernel reads them element by element.
     private : bytes that the step needs for itself.
@@ -135,7 +136,7 @@ def order_for_updates(program: Program, groups: list[Group]) -> tuple[list[Group
     overwritten: set[str] = set()
     inputs = {i["name"]: i for i in program.inputs if i["source"] == "variable"}
     outputs = {storage(n) for n in program.outputs}
-    failing = [g for g in groups if g.kind in ("check", "host")]
+    failing = [g for g in groups if _may_fail(g)]
     taken: set[Node] = set()
     for update in program.updates:
         value = storage(update.value)
@@ -156,6 +157,13 @@ def order_for_updates(program: Program, groups: list[Group]) -> tuple[list[Group
         taken.add(value)
         overwritten.add(update.variable)
     return order_groups(groups), overwritten
+
+
+def _may_fail(group: Group) -> bool:
+    if group.kind == "control":
+        assert group.node is not None
+        return any(may_fail(region) for region in regions(group.node))
+    return group.kind in ("check", "host")
 
 
 def _dependents(groups: Sequence[Group], start: Group) -> set[Group]:
@@ -295,6 +303,8 @@ def _may_take_over(task: Task, slot: Slot, candidate: Slot) -> bool:
     if task.kind == "scatter":
         assert task.node is not None
         return candidate.node is storage(task.node.inputs[0])
+    if task.kind == "control":
+        return _starts_only(task, slot.node, candidate.node)
     if candidate.node is None or candidate.node not in task.reads:
         return True  # a variable that the step does not read
     if task.kind not in ("loops", "gemm") or candidate.node not in task.buffers:
@@ -304,6 +314,16 @@ def _may_take_over(task: Task, slot: Slot, candidate: Slot) -> bool:
             return False
     assert task.kernel is not None
     return reuse_is_safe(task.buffers[candidate.node], task.buffers[slot.node], task.kernel.body)
+
+
+def _starts_only(task: Task, result: Node, operand: Node | None) -> bool:
+    """Whether the operand is nothing but the first value of the loop variable that `result` is."""
+    loop = task.node
+    assert loop is not None
+    if loop.op != "while":
+        return False
+    places = [k for k, i in enumerate(loop.inputs) if storage(i) is operand]
+    return places == [1 + result["index"]]
 
 
 def _commit(plan: MemoryPlan, program: Program, variables: dict[str, Slot]) -> None:

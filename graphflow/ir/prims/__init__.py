@@ -1,8 +1,16 @@
 """The primitives of a Program, by family. `PRIMS` maps every name to its declaration."""
 
-from graphflow.ir.prims import contractions, effects, leaves, pointwise, reductions, views
+from graphflow.ir.prims import (
+    contractions,
+    control,
+    effects,
+    leaves,
+    pointwise,
+    reductions,
+    views,
+)
 from graphflow.ir.prims.registry import PRIMS
 
 __all__ = [
-    "PRIMS", "contractions", "effects", "leaves", "pointwise", "reductions", "views",
+    "PRIMS", "contractions", "control", "effects", "leaves", "pointwise", "reductions", "views",
 ]  # fmt: skip
