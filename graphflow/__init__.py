@@ -29,6 +29,7 @@ from graphflow.gradients.reverse import (
     hessians,
     jvp,
 )
+from graphflow.graph import nest
 from graphflow.graph.collections import GraphKeys
 from graphflow.graph.constants import constant
 from graphflow.graph.convert import (
@@ -105,6 +106,7 @@ from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print
 from graphflow.ops.clip import *
 from graphflow.ops.comparison import *
+from graphflow.ops.conditionals import case, cond, switch_case
 from graphflow.ops.contraction import *
 from graphflow.ops.creation import *
 from graphflow.ops.einsum import *
@@ -169,6 +171,7 @@ from graphflow.ops.variable_scope import (
     variable_scope,
 )
 from graphflow.ops.variables import Variable, VariableAggregation, VariableSynchronization
+from graphflow.ops.while_loops import while_loop
 from graphflow.runtime.function import function
 from graphflow.runtime.protos import (
     ConfigProto,

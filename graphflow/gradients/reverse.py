@@ -9,11 +9,13 @@ missing gradients and paths that lead nowhere are settled here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence, ValuesView
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence, ValuesView
+from typing import Any, Union
 
+from graphflow.gradients.loops import loop_gradients
+from graphflow.graph.contexts import WhileContext
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import name_scope
+from graphflow.graph.default import get_default_graph, name_scope
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.opdef import get_gradient_function
 from graphflow.graph.operation import Operation
@@ -80,7 +82,10 @@ def gradients(
     with name_scope(name, "gradients", [*ys, *xs, *stops]) as scope:
         y_tensors = [convert_to_tensor(y, name="y") for y in ys]
         x_tensors = [_reference(x) for x in xs]
-        sweep = _Sweep(x_tensors, [_reference(s) for s in stops], colocate_gradients_with_ops)
+        context = get_default_graph()._get_control_flow_context()
+        inside = None if context is None else context.innermost_loop()
+        stopped = [_reference(s) for s in stops]
+        sweep = _Sweep(x_tensors, stopped, colocate_gradients_with_ops, inside)
         sweep.start(y_tensors, grad_ys)
         sweep.run(scope)
         found = [sweep.total(x) for x in x_tensors]
@@ -107,16 +112,28 @@ def _is_trainable(tensor: Tensor) -> bool:
     return tensor.dtype.base_dtype.kind in ("float", "complex")
 
 
-class _Sweep:
-    """One walk from the ys back to the xs."""
+Unit = Union[Operation, WhileContext]  # noqa: UP007  # evaluated at import
 
-    def __init__(self, xs: list[Tensor], stops: list[Tensor], colocate: bool) -> None:
-        self.xs, self.colocate = xs, colocate
+
+class _Sweep:
+    """One walk from the ys back to the xs.
+
+    `loop` is the loop whose body it walks in, if any. A loop on the way is one unit, whose inputs
+    are those of its Enters and whose outputs are those of its Exits.
+    """
+
+    def __init__(
+        self, xs: list[Tensor], stops: Collection[Tensor], colocate: bool,
+        loop: WhileContext | None = None,
+    ) -> None:  # fmt: skip
+        self.xs, self.colocate, self.loop = xs, colocate, loop
         self.stops = set(stops)
         self.parts: dict[Tensor, list[Gradient]] = {}
         self.totals: dict[Tensor, Gradient] = {}
-        self.pending: dict[Operation, int] = {}
+        self.pending: dict[Unit, int] = {}
         self.between: set[Operation] = set()
+        self.members: dict[WhileContext, list[Operation]] = {}
+        self.enclosing = _enclosing_loops(loop)
         self.ys: list[Tensor] = []
 
     def start(self, ys: list[Tensor], grad_ys: Sequence[Any]) -> None:
@@ -124,12 +141,51 @@ class _Sweep:
         self.ys = ys
         for number, (y, given) in enumerate(zip(ys, grad_ys, strict=True)):
             self.parts.setdefault(y, []).append(self.first_gradient(y, given, number))
-        reached = _forward_closure(self.xs, self.stops)
+        reached = _forward_closure(self.xs, self.stops, self.loop)
         self.between = _backward_closure([y.op for y in ys], reached)
-        for op in self.between:
-            for source in {t.op for t in op.inputs}:
-                if source in self.between:
-                    self.pending[source] = self.pending.get(source, 0) + 1
+        for op in sorted(self.between, key=lambda op: op._id):
+            unit = self.unit_of(op)
+            if isinstance(unit, WhileContext):
+                self.members.setdefault(unit, []).append(op)
+        for unit in self.units():
+            for source in self.sources(unit):
+                self.pending[source] = self.pending.get(source, 0) + 1
+
+    # ---- units
+
+    def unit_of(self, op: Operation) -> Unit:
+        """The operation, or the outermost loop that it is in and that the walk is not in."""
+        found: Unit = op
+        context = op._control_flow_context
+        while context is not None and context not in self.enclosing:
+            if isinstance(context, WhileContext):
+                found = context
+            context = context.outer
+        return found
+
+    def units(self) -> list[Unit]:
+        return list(dict.fromkeys(self.unit_of(op) for op in self.between))
+
+    def enters(self, loop: WhileContext) -> list[Operation]:
+        """The operations through which values come into a loop."""
+        return [
+            op for op in self.members[loop]
+            if op.type in ("Enter", "RefEnter") and op._control_flow_context is loop
+        ]  # fmt: skip
+
+    def inputs(self, unit: Unit) -> list[Tensor]:
+        if isinstance(unit, Operation):
+            return list(unit.inputs)
+        return [enter.inputs[0] for enter in self.enters(unit)]
+
+    def sources(self, unit: Unit) -> set[Unit]:
+        """The units on the way that give this unit's inputs."""
+        found = {self.unit_of(t.op) for t in self.inputs(unit) if t.op in self.between}
+        return found - {unit}
+
+    def place(self, unit: Unit) -> int:
+        """A number by which units that are ready are ordered."""
+        return unit._id if isinstance(unit, Operation) else self.members[unit][-1]._id
 
     def first_gradient(self, y: Tensor, given: Any, number: int) -> Gradient:
         if given is None:
@@ -147,20 +203,47 @@ class _Sweep:
 
     def run(self, scope: str) -> None:
         """Call the rule of every operation on the way, consumers first."""
-        ready = [op for op in self.between if not self.pending.get(op)]
-        ready.sort(key=lambda op: op._id)
+        ready = [unit for unit in self.units() if not self.pending.get(unit)]
+        ready.sort(key=self.place)
         while ready:
-            op = ready.pop()
-            outputs = [self.total(t) for t in op.outputs]
-            inputs = self.apply_rule(op, outputs, scope)
-            for tensor, gradient in zip(op.inputs, inputs, strict=True):
+            unit = ready.pop()
+            if isinstance(unit, Operation):
+                outputs = [self.total(t) for t in unit.outputs]
+                gradients = self.apply_rule(unit, outputs, scope)
+            else:
+                gradients = self.through_loop(unit, scope)
+            for tensor, gradient in zip(self.inputs(unit), gradients, strict=True):
                 if gradient is not None and tensor not in self.stops:
                     self.parts.setdefault(tensor, []).append(gradient)
-            for source in {t.op for t in op.inputs}:
-                if source in self.between:
-                    self.pending[source] -= 1
-                    if not self.pending[source]:
-                        ready.append(source)
+            for source in self.sources(unit):
+                self.pending[source] -= 1
+                if not self.pending[source]:
+                    ready.append(source)
+
+    def through_loop(self, loop: WhileContext, scope: str) -> list[Gradient]:
+        """The gradients of what comes into a loop, in the order of `inputs`."""
+        enters = self.enters(loop)
+        nothing: list[Gradient] = [None] * len(enters)
+        inside = set(self.members[loop])
+        variables = [
+            v for v in loop.variables
+            if v.merge in inside and _is_trainable(v.merge.outputs[0]) and v.exit is not None
+        ]  # fmt: skip
+        exits = {v: self.total(v.exit.outputs[0]) for v in variables if v.exit is not None}
+        exits = {v: g for v, g in exits.items() if g is not None}
+        if not exits:
+            return nothing
+        constants = [e for e in enters if e.attrs["is_constant"] and _is_trainable(e.outputs[0])]
+
+        def sweep(ys: list[Tensor], grad_ys: list[Any], xs: list[Tensor]) -> list[Gradient]:
+            inner = _Sweep(xs, self.stops, self.colocate, loop)
+            inner.start(ys, grad_ys)
+            inner.run(scope)
+            return [inner.total(x) for x in xs]
+
+        with name_scope(f"{scope}{loop.name.split('/while_context')[0]}_grad/"):
+            found = loop_gradients(loop, variables, constants, exits, sweep)
+        return [found.get(enter) for enter in enters]
 
     def apply_rule(self, op: Operation, outputs: list[Gradient], scope: str) -> list[Gradient]:
         nothing: list[Gradient] = [None] * len(op.inputs)
@@ -173,7 +256,10 @@ class _Sweep:
             return nothing
         with self.placed(op), name_scope(f"{scope}{op.name}_grad/"):
             filled = [
-                creation.zeros_like(t) if g is None and _is_trainable(t) else g
+                # Of a Switch's output, zeros that are there only when it is.
+                creation.zeros_like(t, optimize=op.type != "Switch")
+                if g is None and _is_trainable(t)
+                else g
                 for t, g in zip(op.outputs, outputs, strict=True)
             ]
             made = function(op, *filled)
@@ -240,13 +326,27 @@ def _checked(gradient: Gradient, tensor: Tensor, op: Operation) -> Gradient:
     return gradient
 
 
-def _forward_closure(xs: Sequence[Tensor], stops: set[Tensor]) -> set[Operation]:
-    """Operations that depend on some x, the xs' own among them."""
+def _enclosing_loops(loop: WhileContext | None) -> set[Any]:
+    """The regions that a walk in the body of `loop` is in."""
+    found: set[Any] = set()
+    context: Any = loop
+    while context is not None:
+        found.add(context)
+        context = context.outer
+    return found
+
+
+def _forward_closure(
+    xs: Sequence[Tensor], stops: set[Tensor], loop: WhileContext | None
+) -> set[Operation]:
+    """Operations that depend on some x, the xs' own among them; in `loop`, within one round."""
     seen: set[Operation] = {x.op for x in xs}
     pending = [c for x in xs for c in x.consumers()]
     while pending:
         op = pending.pop()
         if op in seen:
+            continue
+        if op.type in ("NextIteration", "RefNextIteration") and op._control_flow_context is loop:
             continue
         seen.add(op)
         for tensor in op.outputs:

@@ -13,6 +13,7 @@ from typing import Any
 
 from graphflow.errors import CompilerError
 from graphflow.graph.collections import Collections
+from graphflow.graph.contexts import check_reachable
 from graphflow.graph.control import ControlScopes
 from graphflow.graph.devices import DeviceScopes
 from graphflow.graph.failure import add_context
@@ -82,12 +83,21 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
         definition = get_opdef(op_type)
         tensors = tuple([self._own_input(i, tensor) for i, tensor in enumerate(inputs)])
         wanted = op_type if name is None else name
+        context = self._control_flow_context
+        if context is not None:
+            tensors = tuple([context.capture(tensor) for tensor in tensors])
+        elif op_type not in ("Enter", "RefEnter", "Switch", "RefSwitch"):  # made by a context
+            for tensor in tensors:
+                if tensor.op._control_flow_context is not None:
+                    check_reachable(tensor, wanted, context)
         with self._lock:
             exact = wanted[-1:] == "/"
             unique = name_from_scope_name(wanted) if exact else self._checked_name(wanted)
             if unique in self._operation_by_name:
                 raise ValueError(f"Duplicate node name in graph: '{unique}'")
             control_inputs = self._control_inputs_for({tensor.op for tensor in tensors})
+            if context is not None:
+                control_inputs = context.waits_for(tensors, control_inputs)
             location = user_location()
             op = Operation(
                 self, definition, unique, tensors, dict(attrs or ()), control_inputs, location

@@ -78,6 +78,16 @@ class Operation:
         for op in ops:
             self._add_control_input(op)
 
+    def _update_input(self, index: int, tensor: Tensor) -> None:
+        """Close a loop: its Merge takes the value of the next round once that exists."""
+        before = self.inputs[index]
+        inputs = list(self.inputs)
+        inputs[index] = tensor
+        self.inputs = tuple(inputs)
+        before._consumers.remove(self)  # one of as many entries as there were inputs of it
+        tensor._consumers.append(self)
+        self.graph._note_change()
+
     def values(self) -> tuple[Tensor, ...]:
         """Return the outputs as a tuple."""
         return tuple(self.outputs)

@@ -23,6 +23,7 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ir.types import TensorType
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.fetches import FetchPlan
+from graphflow.runtime.host_loops import run_loop
 from graphflow.runtime.protos import RunMetadata
 from graphflow.runtime.stepstats import TracedCall, fill_metadata
 from graphflow.runtime.variables import VariableStore
@@ -263,41 +264,92 @@ class Engine:
 
         Everything that the rest reads of the first part is fed to it, so that nothing runs twice.
         """
-        operation, fed = split.operation, set(request.fed)
-        in_python = split.function is not None
-        wanted = list(operation.inputs) if in_python else list(split.tensors)
-        targets = [t.op for t in wanted if t not in fed]
-        if in_python:
-            targets += operation._control_inputs
+        if split.is_count:
+            return self.count_first(request, values, split)
+        cut = _Cut(split)
+        fed = set(request.fed)
+        targets = [t.op for t in cut.inputs if t not in fed]
+        targets += cut.waits_for
         givens = dict(request.givens)
         first = needed_operations(targets, fed, request.done, givens)
-        rest_done = request.done | first | ({operation} if in_python else set())
+        rest_done = request.done | first | cut.operations
         roots = [*request.operations, *(t.op for t in request.tensors if t not in fed)]
         rest = needed_operations(roots, fed, rest_done, givens)
         crossing = [t for op in rest for t in op.inputs if t.op in first and t not in fed]
         crossing += [t for t in request.tensors if t.op in first and t not in fed]
         crossing = [t for t in dict.fromkeys(crossing) if not _is_reference(t)]
-        ask = list(dict.fromkeys([*(t for t in wanted if t not in fed), *crossing]))
-        operations = tuple(sorted(first, key=lambda op: op._id)) if in_python else ()
+        ask = list(dict.fromkeys([*(t for t in cut.inputs if t not in fed), *crossing]))
+        operations = tuple(sorted(first, key=lambda op: op._id)) if cut.operations else ()
         effects = tuple(op for op in operations or first if op.definition.stateful)
         part = Request(tuple(ask), effects, request.fed, request.done, request.givens)
         results = dict(zip(ask, self.run(part, values), strict=True))
         results.update(zip(request.fed, values, strict=True))
         more = {t: np.asarray(results[t]) for t in ask}
-        if in_python:
-            assert split.function is not None
-            arguments = [np.asarray(results[t]) for t in operation.inputs]
-            outputs = split.function(*arguments)
-            more.update((t, np.asarray(v)) for t, v in zip(operation.outputs, outputs, strict=True))
+        more.update(self.run_cut(cut, results, request.givens))
         joined = {**dict(zip(request.fed, values, strict=True)), **more}
         following = Request(
             request.tensors, request.operations, tuple(joined), frozenset(rest_done), request.givens
         )
         with self.lock:
             plan = self.plans.setdefault(following, Plan())
-        if not in_python:
+        if not cut.operations:
             plan.statics.update(split.tensors)
         return following, list(joined.values())
+
+    def run_cut(self, cut: _Cut, results: dict[Tensor, Any], givens: Any) -> dict[Tensor, Array]:
+        """Run what Python must run between the parts; the values that it gives."""
+        if cut.loop is not None:
+            values = {t: np.asarray(results[t]) for t in cut.inputs}
+
+            def run(tensors: Any, operations: Any, fed: Any, arrays: Any) -> list[Any]:
+                request = Request(tuple(tensors), tuple(operations), tuple(fed), givens=givens)
+                return self.run(request, arrays)
+
+            return run_loop(cut.loop, values, run)
+        if cut.function is None:
+            return {}
+        (operation,) = cut.operations
+        outputs = cut.function(*[np.asarray(results[t]) for t in cut.inputs])
+        pairs = zip(operation.outputs, outputs, strict=True)
+        return {t: np.asarray(v) for t, v in pairs}
+
+    def count_first(
+        self, request: Request, values: Sequence[Array], split: Split
+    ) -> tuple[Request, list[Array]]:
+        """Find out how many rounds a loop has; nothing else of that run is kept."""
+        part = Request(split.tensors, (), request.fed, request.done, request.givens)
+        counts = [np.asarray(c) for c in self.run(part, values)]
+        fed = (*request.fed, *split.tensors)
+        following = Request(request.tensors, request.operations, fed, request.done, request.givens)
+        with self.lock:
+            plan = self.plans.setdefault(following, Plan())
+        plan.statics.update(split.tensors)
+        return following, [*values, *counts]
+
+
+class _Cut:
+    """What a split asks for.
+
+    Attributes
+    ----------
+    inputs : the tensors whose values are needed.
+    operations : what Python runs itself; empty when the values alone are needed.
+    waits_for : operations that must have run before.
+    """
+
+    def __init__(self, split: Split) -> None:
+        self.loop, self.function = split.loop, split.function
+        self.inputs = list(split.tensors)
+        self.operations: frozenset[Operation] = frozenset()
+        if self.function is not None:
+            self.inputs = list(split.operation.inputs)
+            self.operations = frozenset([split.operation])
+        if self.loop is not None:
+            self.inputs = list(dict.fromkeys(self.loop.inputs()))
+            self.operations = frozenset(self.loop.loop.operations)
+        self.waits_for = [
+            c for op in self.operations for c in op._control_inputs if c not in self.operations
+        ]
 
 
 def _is_reference(tensor: Tensor) -> bool:

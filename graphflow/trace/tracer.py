@@ -12,7 +12,7 @@ the session runs what comes before first, and traces again with more tensors kno
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,13 @@ from graphflow.ir.dims import Dim, Shape
 from graphflow.ir.node import Node, Program, SourceTable, Update
 from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
-from graphflow.trace.prune import execution_order, needed_operations
+from graphflow.trace.arrays import UnwrittenArray
+from graphflow.trace.prune import needed_operations
+from graphflow.trace.units import Choice, Loop, ordered_units
 
 _MASK64 = (1 << 64) - 1
+# Of an array that nothing was written to, which is zero, these give the array, or the other operand.
+_OF_ZEROS = ("ZerosLike", "Identity", "StopGradient", "Add", "AddV2", "AddN")
 
 
 class Split(Exception):
@@ -39,16 +43,19 @@ class Split(Exception):
     operation : the operation that cannot be traced.
     tensors : those of its inputs whose values it needs; empty when it must run in Python.
     function : what computes the results in Python from the inputs' values.
+    loop : the parts of a loop that must be run round by round.
+    is_count : the tensors are the number of rounds of a loop, which a run without effects tells.
     """
 
     def __init__(
         self, operation: Operation, tensors: Sequence[Tensor] = (),
-        function: Callable[..., Any] | None = None,
+        function: Callable[..., Any] | None = None, loop: Any = None, is_count: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(operation.name)
         self.operation = operation
         self.tensors = tuple(tensors)
         self.function = function
+        self.loop, self.is_count = loop, is_count
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class Tracer(Builder):
         self.feeds = feeds
         self.givens = givens
         self.variable_type = variable_type  # element type and shape of a variable with a value
-        self.values: dict[Tensor, Node] = {}
+        self.values: dict[Tensor, Any] = {}  # nodes, and arrays of tensors not yet written
         self.feed_inputs: dict[Tensor, Node] = {}
         self.variable_inputs: dict[str, Node] = {}
         self.state: dict[str, Node] = {}
@@ -159,7 +166,7 @@ class Tracer(Builder):
         `counter` are its first value, which the session stores before the Program runs for the
         first time: so the first run and all later ones are one Program.
         """
-        name = _state_name(op)
+        name = self.state_name(op)
         if name not in self.state:
             if self.variable_type(name) is None:
                 words = [key & _MASK64, key >> 64, counter & _MASK64, counter >> 64]
@@ -169,13 +176,20 @@ class Tracer(Builder):
             self.variable_inputs[name] = self.state[name]
         return self.state[name]
 
+    def note_written(self, name: str) -> None:
+        """Take note that a variable got a new value inside a loop or branch."""
+
+    def state_name(self, op: Operation) -> str:
+        """The hidden variable of a random operation."""
+        return f"{op.name}/state"
+
     def advance_random(self, op: Operation, steps: Dim) -> None:
         """Move the operation's generator on by that many values of its counter.
 
         The counter's lower half starts at zero, and 2**56 elements must be drawn before it
         overflows: the carry is left out.
         """
-        name = _state_name(op)
+        name = self.state_name(op)
         step = self.shape_value([0, 0, steps, 0], uint64)
         self.state[name] = self.pointwise("add", self.state[name], step)
 
@@ -194,12 +208,16 @@ class Tracer(Builder):
             if bool(condition["value"].array):
                 return
         describe = message if callable(message) else _Describe(message)
-        self.calls += 1
         node = self.make(
             "check", self.runtime(condition), *[self.runtime(d) for d in data],
-            error=error, describe=describe, op=self.operation, number=self.calls,
+            error=error, describe=describe, op=self.operation, number=self.next_number(),
         )  # fmt: skip
         self.effects.append(node)
+
+    def next_number(self) -> int:
+        """A number that no other check or call of the run has."""
+        self.calls += 1
+        return self.calls
 
     def call_python(
         self, function: Callable[..., Any], inputs: Sequence[Node],
@@ -214,10 +232,10 @@ class Tracer(Builder):
         assert self.operation is not None
         if any(shape is None for _, shape in types):
             raise Split(self.operation, function=function)
-        self.calls += 1
         call, results = self.host_call(
             HostFunction(self.operation.name, function), inputs,
-            [TensorType(d, tuple(s)) for d, s in types], stateful, self.calls if stateful else 0,
+            [TensorType(d, tuple(s)) for d, s in types], stateful,
+            self.next_number() if stateful else 0,
         )  # fmt: skip
         if stateful:
             self.effects.append(call)
@@ -225,7 +243,64 @@ class Tracer(Builder):
 
     # ---- the walk
 
-    def value_of(self, tensor: Tensor, op: Operation | None = None) -> Node | None:
+    def run(self, operations: set[Operation]) -> None:
+        """Lower operations, with their loops and choices, in order."""
+        for unit in ordered_units(operations, self.is_given, self.givens):
+            if isinstance(unit, Loop):
+                self.lower_loop(unit)
+            elif isinstance(unit, Choice):
+                self.lower_choice(unit)
+            elif not _is_reference_only(unit):
+                self.lower(unit)
+
+    def is_given(self, tensor: Tensor) -> bool:
+        """Whether a tensor's value is there before the operation that makes it is lowered."""
+        return tensor in self.feeds
+
+    def lower_loop(self, loop: Loop) -> None:
+        """Lower a whole loop."""
+        from graphflow.trace.loops import lower_loop  # it traces the body with a Tracer
+
+        lower_loop(self, loop)
+
+    def lower_choice(self, choice: Choice) -> None:
+        """Lower a whole conditional."""
+        from graphflow.trace.choices import lower_choice  # it traces branches with a Tracer
+
+        lower_choice(self, choice)
+
+    # ---- arrays
+
+    def loop_array(self, dtype: DType, frame: str) -> UnwrittenArray:
+        """An array of as many elements as the loop has rounds."""
+        return UnwrittenArray(dtype, None, frame)
+
+    def write_element(self, mode: str, array: Any, index: Node, value: Node) -> Any:
+        """An array with one element set, or added to."""
+        if isinstance(array, UnwrittenArray) and array.loop and is_constant(value):
+            return replace(array, constant=value)
+        value = self.runtime(value)
+        if isinstance(array, UnwrittenArray):
+            zero = self.const(np.zeros((), value.dtype.numpy), value.dtype)
+            array = self.broadcast(zero, (array.size or 1, *value.shape), ())
+        index = self.reshape(self.runtime(index), (1,))
+        return self.scatter(mode, array, index, self.reshape(value, (1, *value.shape)))
+
+    def read_element(self, array: Any, index: Node) -> Node:
+        """One element of an array."""
+        if isinstance(array, UnwrittenArray) and array.constant is not None:
+            return array.constant
+        if isinstance(array, UnwrittenArray):
+            raise ValueError("an element is read of an array that nothing was written to")
+        return self.gather(array, self.runtime(index))
+
+    def part_of_control_flow(self, op: Operation) -> Any:
+        """Refuse an operation that means nothing apart from its loop or branch."""
+        raise errors.UnimplementedError(
+            None, op, f"{op.name} ({op.type}) is fetched apart from its loop or branch"
+        )
+
+    def value_of(self, tensor: Tensor, op: Operation | None = None) -> Any:
         """The node of an operation's input; None for a reference that is not read but written."""
         tensor = self.givens.get(tensor, tensor)
         if tensor in self.feeds:
@@ -241,7 +316,11 @@ class Tracer(Builder):
             and (source.inputs[0] not in self.feeds)
         ):
             return self.read_variable(_variable_of(source.inputs[0].op))
-        return self.values[tensor]
+        return self.values[tensor] if tensor in self.values else self.outer_value(tensor)
+
+    def outer_value(self, tensor: Tensor) -> Any:
+        """The value of a tensor that was not made here."""
+        raise errors.CompilerError(f"{tensor.name} is read before it is made")
 
     def feed(self, tensor: Tensor) -> Node:
         """The Program's input for a fed tensor, or a constant when its value is known."""
@@ -256,7 +335,15 @@ class Tracer(Builder):
     def lower(self, op: Operation) -> None:
         """Lower one operation and note its results."""
         self.operation = op
+        if op.type in ("Merge", "RefMerge"):  # of values that exist in any case
+            self.values[op.outputs[0]] = self.value_of(op.inputs[0])
+            self.values[op.outputs[1]] = self.const(np.int32(0))
+            return
         inputs = [self.value_of(t, op) for t in op.inputs]
+        if op.type in _OF_ZEROS and any(isinstance(i, UnwrittenArray) for i in inputs):
+            written = [i for i in inputs if isinstance(i, Node)]
+            self.values[op.outputs[0]] = written[0] if written else inputs[0]
+            return
         try:
             made = op.definition.lower(self, op, *inputs)
         except NeedsValue as needed:
@@ -270,6 +357,11 @@ class Tracer(Builder):
                 self.values[tensor] = node
                 if op.location is not None and not tensor.dtype._is_ref_dtype:
                     self.sources.record(node, op.name, op.location.place)
+
+
+def is_constant(node: Node) -> bool:
+    """Whether a node is a constant, or one repeated."""
+    return node.op == "const" or (node.op == "broadcast" and node.inputs[0].op == "const")
 
 
 class _Describe:
@@ -287,10 +379,6 @@ class _Describe:
 
     def __hash__(self) -> int:
         return hash(self.message)
-
-
-def _state_name(op: Operation) -> str:
-    return f"{op.name}/state"
 
 
 def _plain_name(dtype: DType) -> str:
@@ -347,9 +435,7 @@ def trace(
     wanted = [*targets, *(t.op for t in read if t not in feeds)]
     needed = needed_operations(wanted, feeds, done, givens)
     tracer = Tracer(feeds, variable_type, givens)
-    for op in execution_order(needed, feeds, givens):
-        if not _is_reference_only(op):
-            tracer.lower(op)
+    tracer.run(needed)
     outputs = [tracer.runtime(_fetched(tracer, t)) for t in fetches]
     updates = [
         Update(name, node) for name, node in tracer.state.items()
@@ -362,7 +448,7 @@ def trace(
 
 def _is_reference_only(op: Operation) -> bool:
     """Variables and their cached reads do nothing by themselves: they are read where used."""
-    if op.type == "VariableV2":
+    if op.type in ("VariableV2", "RefSwitch", "RefEnter"):
         return True
     return op.type == "Identity" and op.inputs[0].dtype._is_ref_dtype
 

@@ -1,0 +1,158 @@
+"""The gradient of a loop: a loop that runs the rounds backwards.
+
+Its variables are the gradients of the forward loop's variables, and a sum for each value from
+outside that the body reads. Its body is the gradient of the forward body. What that needs of the
+forward values of a round, the forward loop stores in arrays (`ops.loop_arrays`), one element a
+round; this adds variables to the forward loop, whose operations stay as they are. As the arrays are
+tensors and the backward loop is a loop like any other, it can be differentiated again.
+
+Source: Yu et al., "Dynamic control flow in large-scale machine learning", EuroSys 2018, section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from graphflow.graph.branches import Branches, canonical
+from graphflow.graph.contexts import LoopVariable, WhileContext
+from graphflow.graph.convert import convert_to_tensor
+from graphflow.graph.default import get_default_graph, name_scope
+from graphflow.graph.operation import Operation
+from graphflow.graph.tensor import Tensor
+from graphflow.ops.control_flow_ops import merge, switch
+from graphflow.ops.creation import zeros_like
+from graphflow.ops.loop_arrays import loop_array, read_element, write_element
+from graphflow.ops.while_loops import add_loop_variable, build_loop
+
+Gradient = Any
+Sweep = Callable[[list[Tensor], list[Any], list[Tensor]], list[Gradient]]
+
+
+def loop_gradients(
+    loop: WhileContext, variables: Sequence[LoopVariable], constants: Sequence[Operation],
+    exits: dict[LoopVariable, Gradient], sweep: Sweep,
+) -> dict[Operation, Gradient]:  # fmt: skip
+    """The gradients of what goes into a loop, by the Enter that it goes in through.
+
+    Parameters
+    ----------
+    loop : the loop.
+    variables : its differentiable variables that are on the way.
+    constants : Enters of differentiable values that do not change.
+    exits : the gradients of the variables' last values, as far as there are any.
+    sweep : ``sweep(ys, grad_ys, xs)`` differentiates the body of `loop`.
+    """
+    graph = get_default_graph()
+    counter = count_rounds(loop)
+    assert counter.exit is not None
+    backward = WhileContext(graph, "while_context")
+    backward.forward = loop
+    starts: list[Any] = [counter.exit.outputs[0] - 1]
+    for variable in variables:
+        assert variable.exit is not None
+        given = exits.get(variable)
+        last = variable.exit.outputs[0]
+        starts.append(
+            zeros_like(last, optimize=False) if given is None else convert_to_tensor(given)
+        )
+    starts += [zeros_like(enter.inputs[0], optimize=False) for enter in constants]
+    shapes = [v.merge.outputs[0].shape for v in variables]
+    shapes += [enter.inputs[0].shape for enter in constants]
+    ends = [v.switch.outputs[1] for v in variables] + [c.outputs[0] for c in constants]
+
+    def body(index: Tensor, *values: Tensor) -> list[Any]:
+        backward.capture_forward = _Reader(loop, backward, index).read
+        nexts = [v.next for v in variables]
+        sums = values[len(variables) :]
+        found = sweep(nexts, list(values[: len(variables)]), ends)  # type: ignore[arg-type]
+        results: list[Any] = [index - 1]
+        for k, (value, gradient) in enumerate(zip(values, found, strict=True)):
+            if k >= len(variables):
+                total = sums[k - len(variables)]
+                made = total if gradient is None else total + convert_to_tensor(gradient)
+            elif gradient is None:
+                made = zeros_like(value, optimize=False)
+            else:
+                made = convert_to_tensor(gradient)
+            if made.shape.is_compatible_with(shapes[k]):
+                made.set_shape(shapes[k])
+            results.append(made)
+        return results
+
+    invariants = [starts[0].shape, *shapes]
+    ended = build_loop(backward, lambda index, *rest: index >= 0, body, starts, invariants)
+    enters = [v.enter for v in variables] + list(constants)
+    return dict(zip(enters, ended[1:], strict=True))
+
+
+def count_rounds(loop: WhileContext) -> LoopVariable:
+    """The variable that counts a loop's rounds, added to the loop on first use."""
+    if loop.counter is None:
+        with made_in(loop.outer, loop), name_scope("f_count"):
+            zero = convert_to_tensor(0)
+        loop.counter = add_loop_variable(loop, zero, lambda count: count + 1)
+    return loop.counter
+
+
+@contextmanager
+def made_in(context: Any, like: WhileContext) -> Any:
+    """Make operations in a region, whatever region is active."""
+    graph = like.graph
+    with graph.control_dependencies(None):
+        graph._set_control_flow_context(context)
+        yield
+
+
+class _Reader:
+    """Brings values of a forward loop's body into the backward loop."""
+
+    def __init__(self, loop: WhileContext, backward: WhileContext, index: Tensor) -> None:
+        self.loop, self.backward, self.index = loop, backward, index
+        self.branches = Branches(loop)
+
+    def read(self, tensor: Tensor) -> Tensor:
+        """A forward value as it was in the round that is gone through backwards."""
+        op = tensor.op
+        if op._control_flow_context is self.loop:
+            if op.type in ("Enter", "RefEnter") and op.attrs["is_constant"]:
+                return self.backward.capture(op.inputs[0])
+        if op.type == "Const":
+            with made_in(self.backward, self.backward):
+                return op.graph.create_op("Const", [], op.attrs, op.name.split("/")[-1]).outputs[0]
+        if op.type == "Switch" and op.inputs[1].op.type != "LoopCond":
+            outside = self.backward.capture(op.inputs[0])
+            return self.switched(outside, op.inputs[1], tensor.value_index)
+        state = self.branches.of(tensor)
+        value = self.stored(tensor, bool(state))
+        for pred, side in state.items():
+            value = self.switched(value, pred, side)
+        return value
+
+    def switched(self, value: Tensor, pred: Tensor, side: int) -> Tensor:
+        """A value that is there only if the branch was taken, as it was in the forward body."""
+        chosen = self.backward.capture(canonical(pred))
+        with made_in(self.backward, self.backward):
+            return switch(value, chosen)[side]
+
+    def stored(self, tensor: Tensor, may_be_absent: bool) -> Tensor:
+        """Let the forward loop store the value in every round, and read it."""
+        loop, backward = self.loop, self.backward
+        counter = count_rounds(loop)
+        with made_in(loop.outer, loop):
+            array = loop_array(tensor.dtype.base_dtype, loop.name)
+        if may_be_absent:
+            with made_in(loop, loop):
+                shape = tensor.shape
+                tensor = merge([tensor])[0]
+                tensor.set_shape(shape)
+
+        def store(current: Tensor) -> Tensor:
+            return write_element(current, counter.body_value, tensor)
+
+        variable = add_loop_variable(loop, array, store)
+        assert variable.exit is not None
+        inside = backward.capture(variable.exit.outputs[0])
+        with made_in(backward, backward):
+            return read_element(inside, self.index, tensor.shape)

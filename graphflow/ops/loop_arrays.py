@@ -1,0 +1,110 @@
+"""Arrays that a loop fills, one element a round: what gradients of loops read, and TensorArrays.
+
+In the graph these are tensors of a type and an unknown shape. In the trace they are one tensor with
+the elements stacked, written in place; see `trace/arrays.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphflow.graph.apply import Signature
+from graphflow.graph.opdef import define_op
+from graphflow.graph.operation import Operation
+from graphflow.graph.shapes import TensorShape, unknown_shape
+from graphflow.graph.tensor import Tensor
+from graphflow.ops.creation import zeros_like
+from graphflow.ops.identity import Types
+
+__all__ = ["add_element", "element_gradient", "loop_array", "read_element", "write_element"]
+
+
+def _infer_array(op: Operation) -> Types:
+    return [(op.attrs["dtype"], unknown_shape())]
+
+
+def _infer_element(op: Operation) -> Types:
+    return [(op.inputs[0].dtype, TensorShape(op.attrs["element_shape"]))]
+
+
+def _lower_array(b: Any, op: Operation) -> Any:
+    return b.loop_array(op.attrs["dtype"], op.attrs["frame_name"])
+
+
+def lower_write(b: Any, op: Operation, array: Any, index: Any, value: Any) -> Any:
+    """The array with one element replaced."""
+    return b.write_element("set", array, index, value)
+
+
+def lower_add(b: Any, op: Operation, array: Any, index: Any, value: Any) -> Any:
+    """The array with something added to one element."""
+    return b.write_element("add", array, index, value)
+
+
+def lower_read(b: Any, op: Operation, array: Any, index: Any) -> Any:
+    """One element."""
+    return b.read_element(array, index)
+
+
+def _read_gradient(op: Operation, gradient: Any) -> list[Any]:
+    return [element_gradient(op.inputs[0], op.inputs[1], gradient), None]
+
+
+def _write_gradient(op: Operation, gradient: Any) -> list[Any]:
+    return [gradient, None, read_element(gradient, op.inputs[1], op.inputs[2].shape)]
+
+
+define_op(
+    name="LoopArray",
+    infer=_infer_array,
+    lower=_lower_array,
+    no_gradient="it has no inputs",
+)
+define_op(
+    name="LoopArrayWrite",
+    infer=lambda op: [(op.inputs[0].dtype, unknown_shape())],
+    lower=lower_write,
+    gradient=_write_gradient,
+)
+define_op(
+    name="LoopArrayAdd",
+    infer=lambda op: [(op.inputs[0].dtype, op.inputs[0].shape)],
+    lower=lower_add,
+    gradient=_write_gradient,
+)
+define_op(
+    name="LoopArrayRead",
+    infer=_infer_element,
+    lower=lower_read,
+    gradient=_read_gradient,
+)
+
+_ARRAY = Signature("LoopArray")
+_WRITE = Signature("LoopArrayWrite", "array: T", "index: int32", "value: T")
+_ADD = Signature("LoopArrayAdd", "array: T", "index: int32", "value: T")
+_READ = Signature("LoopArrayRead", "array: T", "index: int32")
+
+
+def loop_array(dtype: Any, frame_name: str, name: str = "LoopArray") -> Tensor:
+    """An array with one element for each round of a loop."""
+    return _ARRAY(name=name, dtype=dtype, frame_name=frame_name).outputs[0]
+
+
+def write_element(array: Tensor, index: Any, value: Any, name: str | None = None) -> Tensor:
+    """The array with element `index` replaced by `value`."""
+    return _WRITE(array, index, value, name=name).outputs[0]
+
+
+def add_element(array: Tensor, index: Any, value: Any, name: str | None = None) -> Tensor:
+    """The array with `value` added to element `index`."""
+    return _ADD(array, index, value, name=name).outputs[0]
+
+
+def read_element(array: Tensor, index: Any, shape: Any = None, name: str | None = None) -> Tensor:
+    """Element `index` of the array; `shape` is what is known of its shape."""
+    return _READ(array, index, name=name, element_shape=TensorShape(shape)).outputs[0]
+
+
+def element_gradient(array: Tensor, index: Any, gradient: Any) -> Tensor:
+    """The gradient of an array of which one element was read."""
+    return add_element(zeros_like(array, optimize=False), index, gradient)
