@@ -22,8 +22,12 @@ from graphflow.ops.identity import Types, same_as_input
 
 
 def _not_alone(b: Any, op: Operation, *inputs: Any) -> Any:
-    """The trace lowers these operations together; what only looks for constants gives up."""
+    """The trace lowers these operations together; what looks for constants gives up here."""
     return b.part_of_control_flow(op)
+
+
+def _entered(b: Any, op: Operation, x: Any) -> Any:
+    return x if op.attrs["is_constant"] else b.part_of_control_flow(op)
 
 
 def _both(op: Operation) -> Types:
@@ -79,8 +83,9 @@ for _name, _infer in (
     ("NextIteration", _one), ("RefNextIteration", _one), ("LoopCond", same_as_input),
 ):  # fmt: skip
     # Gradients of loops have a rule of their own; inside a loop's body, what comes in is a copy.
-    define_op(name=_name, infer=_infer, lower=_not_alone, gradient=lambda op, gradient: [gradient])
-define_op(name="Switch", infer=_both, lower=_not_alone, gradient=_switch_gradient)
+    lower = _entered if "Enter" in _name else _not_alone
+    define_op(name=_name, infer=_infer, lower=lower, gradient=lambda op, gradient: [gradient])
+define_op(name="Switch", infer=_both, lower=lambda b, op, x, p: (x, x), gradient=_switch_gradient)
 define_op(name="RefSwitch", infer=_both, lower=_not_alone, gradient=_switch_gradient)
 define_op(name="Merge", infer=_infer_merge, lower=_not_alone, gradient=_merge_gradient)
 define_op(name="RefMerge", infer=_infer_merge, lower=_not_alone, gradient=_merge_gradient)

@@ -31,7 +31,10 @@ from graphflow.ir.types import TensorType
 LIMIT = 4096  # elements; larger values are not worth knowing now
 
 _SHAPE_ONLY = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")
-_NEVER = ("Placeholder", "PlaceholderWithDefault", "PreventGradient")
+_NEVER = (
+    "Placeholder", "PlaceholderWithDefault", "PreventGradient",
+    "Merge", "NextIteration", "Exit", "LoopCond",  # what a loop or a choice decides
+)  # fmt: skip
 # Symbols stand for sizes of 2 or more in a compiled Program; here for any number at all. So only
 # arithmetic that holds for all numbers may be done with them.
 _SAFE_ARITHMETIC = ("add", "sub", "mul", "neg", "cast")
