@@ -4,8 +4,11 @@ A Program is compiled for concrete shapes, or with one or more dimensions left s
 (the batch, once several sizes of it have been seen). A symbolic dimension is a `SymDim`: a
 polynomial with integer coefficients over symbols, closed under addition, multiplication and exact
 division. A symbol stands for any size from 2 up, so ``n == 1`` and ``n == 0`` are false; every
-other question that its value would have to answer raises `UndecidableDim`, and the tracer falls
-back to a concrete compilation.
+other question that its value would have to answer raises `UndecidableDim`, and the run falls back
+to a concrete compilation.
+
+A symbol may carry a typical size in its name, ``n0~128``. It guides decisions about speed
+(`typical`), and is part of the name because code that was compiled by it is another code.
 """
 
 from __future__ import annotations
@@ -14,6 +17,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
 Monomial = tuple[str, ...]
+
+TYPICAL = 64  # the size that an unhinted symbol is taken to have where work is estimated
+_HINT = "~"
 
 
 class UndecidableDim(Exception):
@@ -30,9 +36,9 @@ class SymDim:
         self._hash = hash(tuple(self.terms.items()))
 
     @classmethod
-    def symbol(cls, name: str) -> SymDim:
-        """The dimension that is the symbol `name` itself."""
-        return cls({(name,): 1})
+    def symbol(cls, name: str, typical: int | None = None) -> SymDim:
+        """The dimension that is the symbol `name` itself, which is `typical` as a rule."""
+        return cls({(name if typical is None else f"{name}{_HINT}{typical}",): 1})
 
     def symbols(self) -> frozenset[str]:
         """The names of the symbols that occur."""
@@ -224,3 +230,15 @@ def is_static(shape: Iterable[Dim]) -> bool:
 def evaluate(dim: Dim, values: Mapping[str, int]) -> int:
     """The concrete size of a dimension."""
     return dim.evaluate(values) if isinstance(dim, SymDim) else dim
+
+
+def typical(dim: Dim) -> int:
+    """The size to reckon with where only speed depends on it."""
+    if not isinstance(dim, SymDim):
+        return dim
+    return dim.evaluate({name: _typical_size(name) for name in dim.symbols()})
+
+
+def _typical_size(name: str) -> int:
+    _, found, size = name.partition(_HINT)
+    return int(size) if found else TYPICAL

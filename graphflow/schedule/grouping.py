@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import itertools
 
-from graphflow.ir.dims import product
+from graphflow.ir.dims import product, typical
 from graphflow.ir.index import ZERO, Axis, IndexExpr, axis_index, substitute
 from graphflow.ir.node import Node, Program
 from graphflow.schedule.group import (
@@ -141,8 +141,7 @@ class _Grouper:
         return any(g.axes and not self.is_small(g) for g in consumers)
 
     def is_small(self, group: Group) -> bool:
-        points = product(a.extent for a in group.axes)
-        return isinstance(points, int) and points < SMALL_DOMAIN
+        return typical(product(a.extent for a in group.axes)) < SMALL_DOMAIN
 
     def may_inline(self, node: Node, consumers: list[Group]) -> bool:
         """Whether every consumer may recompute the value."""
