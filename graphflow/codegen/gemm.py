@@ -316,7 +316,7 @@ class _GemmEmitter:
         steps: tuple[Any, Any],
     ) -> None:
         """One block of k over a unit: every panel of B against every tile of A's rows."""
-        spec, plan = self.spec, self.plan
+        plan = self.plan
         a, b = operands
         k_start = steps[0]
         if plan.pack_a:
@@ -362,7 +362,7 @@ class _GemmEmitter:
         sums: Any,
     ) -> None:
         """One tile over one block of k, and its epilogue after the last block."""
-        spec, plan = self.spec, self.plan
+        plan = self.plan
         batch, tile, column = place
         a, local_tile = a_operand
         b_here, b_stride = b_operand

@@ -22,8 +22,8 @@ from typing import NamedTuple
 from llvmlite import ir
 
 from graphflow.codegen import mathlib
-from graphflow.codegen.extent import Extent
 from graphflow.codegen.expressions import ExprEmitter, Level
+from graphflow.codegen.extent import Extent
 from graphflow.codegen.pointwise import emit_pointwise
 from graphflow.codegen.target import Target
 from graphflow.codegen.types import (

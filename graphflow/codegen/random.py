@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 
 from llvmlite import ir
 
-from graphflow.codegen.extent import Extent
 from graphflow.codegen.expressions import ExprEmitter, Level
+from graphflow.codegen.extent import Extent
 from graphflow.codegen.mathlib import philox
 from graphflow.codegen.mathlib.core import Lanes, absolute
 from graphflow.codegen.target import Target

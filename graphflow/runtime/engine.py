@@ -2,14 +2,15 @@
 
 A *request* is the tensors and operations of a run with its fed tensors. For each request the engine
 keeps one compiled instance per signature (types and shapes of the feeds, and values where shapes
-depend on them). Where tracing must stop for data, the run is cut: the first part runs as a request
-of its own, and the rest is traced with its results fed.
+depend on them); instances for several sizes share code (`runtime.shapes`). Where tracing must stop
+for data, the run is cut: the first part runs as a request of its own, and the rest is traced with
+its results fed.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,10 +21,12 @@ from graphflow.compiler import CompiledProgram, Options, compile_program
 from graphflow.graph.dtypes import uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
+from graphflow.ir.dims import Shape, UndecidableDim
 from graphflow.ir.types import TensorType
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.protos import RunMetadata
+from graphflow.runtime.shapes import INSTANCES_KEPT, General, SizesSeen
 from graphflow.runtime.stepstats import TracedCall, fill_metadata
 from graphflow.runtime.variables import VariableStore
 from graphflow.runtime.verify import active_verifier
@@ -56,7 +59,10 @@ class Request:
 
 @dataclass(eq=False)
 class Prepared:
-    """A request compiled for one signature: its callable takes the arrays of `arguments`."""
+    """A request compiled for one signature: its callable takes the arrays of `arguments`.
+
+    `is_shared` where its code serves other sizes too, so that it is made again in no time.
+    """
 
     arguments: list[int]  # positions of the Program's feeds among the request's
     instance: Instance
@@ -65,6 +71,8 @@ class Prepared:
     initializes: list[str]
     layout: int = 0
     after: Callable[[], None] = lambda: None
+    is_shared: bool = False
+    newest: tuple[FetchPlan, Callable[..., Any]] | None = None
 
     def traced(self, metadata: RunMetadata, arguments: Sequence[Array]) -> list[Any]:
         """Run step by step and fill in the step statistics."""
@@ -82,18 +90,33 @@ class Prepared:
     def bound(self, fetch_plan: FetchPlan, fallback: Callable[..., Any]) -> Callable[..., Any]:
         """A native callable that gives the fetches in their simple form."""
         assert fetch_plan.form is not None
+        if self.newest is not None and self.newest[0] is fetch_plan:
+            return self.newest[1]
         compiled = self.instance.compiled
         inputs = [n for n in compiled.program.inputs if n["source"] == "feed"]
         slots = [compiled.memory.by_node[n] for n in inputs]
         shapes = [self.instance.shape_of(n) for n in inputs]
-        return self.instance.callable(slots, shapes, fetch_plan.items, fetch_plan.form, fallback)
+        made = self.instance.callable(slots, shapes, fetch_plan.items, fetch_plan.form, fallback)
+        self.newest = fetch_plan, made
+        return made
 
 
 @dataclass(eq=False)
 class Plan:
-    """What is known of one request."""
+    """What is known of one request.
+
+    Attributes
+    ----------
+    statics : fed tensors whose values decide shapes.
+    prepared : its instances by signature, the latest used last.
+    seen : the sizes of its feeds, by their ranks and by the values that decide shapes.
+    is_concrete : whether it cannot be compiled with symbolic dimensions.
+    split : where it is cut.
+    """
 
     statics: set[Tensor] = field(default_factory=set)
+    seen: dict[Any, SizesSeen] = field(default_factory=dict)
+    is_concrete: bool = False
     prepared: dict[Any, Prepared] = field(default_factory=dict)
     latest: Prepared | None = None
     split: Split | None = None
@@ -108,7 +131,7 @@ class Engine:
         self.plans: dict[Request, Plan] = {}
         self.lock = threading.RLock()
         self.verifier = active_verifier()
-        self.listener: Callable[[CompiledProgram, Prepared], None] | None = None
+        self.listener: Callable[[CompiledProgram], None] | None = None
 
     def run(
         self, request: Request, values: Sequence[Array], metadata: RunMetadata | None = None
@@ -161,10 +184,12 @@ class Engine:
         """The request compiled for these values' signature, from the cache if it still holds."""
         key = self.signature(request, plan, values)
         with self.lock:
-            known = plan.prepared.get(key)
+            known = plan.prepared.pop(key, None)
             if known is None or not self.still_holds(known):
-                known = plan.prepared[key] = self.compile(request, plan, values)
-            plan.latest = known
+                known = self.compile(request, plan, values)
+                if known.is_shared:
+                    _drop_oldest(plan.prepared)
+            plan.prepared[key] = plan.latest = known
             return known
 
     def still_holds(self, prepared: Prepared) -> bool:
@@ -179,11 +204,14 @@ class Engine:
         prepared.layout = self.store.layout
         return True
 
-    def traced(self, request: Request, plan: Plan, values: Sequence[Array]) -> Traced:
+    def traced(
+        self, request: Request, plan: Plan, values: Sequence[Array], shapes: Sequence[Shape]
+    ) -> Traced:
+        """The request's Program for feeds of these shapes, which may be symbolic."""
         feeds = {}
-        for tensor, array in zip(request.fed, values, strict=True):
-            known = array if tensor in plan.statics or tensor.dtype.kind == "string" else None
-            feeds[tensor] = Feed(TensorType(tensor.dtype.base_dtype, array.shape), known)
+        for tensor, array, shape in zip(request.fed, values, shapes, strict=True):
+            known = array if _is_known(tensor, plan) else None
+            feeds[tensor] = Feed(TensorType(tensor.dtype.base_dtype, shape), known)
         return trace(
             request.tensors,
             request.operations,
@@ -194,11 +222,56 @@ class Engine:
         )
 
     def compile(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
-        traced = self.traced(request, plan, values)
+        """Compile for the sizes given, or for several at once where they have been others before.
+
+        Where that cannot be decided, the request is compiled for each of its sizes from then on.
+        """
+        shapes = tuple(a.shape for a in values)
+        seen = self.sizes_seen(request, plan, values)
+        fitting = seen.fitting(shapes, self.store)
+        refused = False
+        general_shapes = None if plan.is_concrete or fitting else seen.generalized(shapes)
+        if general_shapes is not None:
+            try:
+                traced = self.traced(request, plan, values, general_shapes)
+                seen.add(General(general_shapes, traced, self.compiled(traced)))
+                fitting = seen.fitting(shapes, self.store)
+            except (UndecidableDim, Split, errors.OpError):
+                refused = True  # unless the sizes themselves are an error
+        if fitting is not None:
+            general, symbols = fitting
+            prepared = self.bind(request, general.traced, general.compiled, symbols)
+            prepared.is_shared = True
+        else:
+            traced = self.traced(request, plan, values, shapes)
+            prepared = self.bind(request, traced, self.compiled(traced), {})
+            plan.is_concrete |= refused
+        seen.note(shapes, concrete=fitting is None)
+        return prepared
+
+    def sizes_seen(self, request: Request, plan: Plan, values: Sequence[Array]) -> SizesSeen:
+        """The record of the sizes of feeds of the same ranks."""
+        fixed = tuple(_is_known(t, plan) for t in request.fed)
+        shown = [a.shape if known else a.ndim for a, known in zip(values, fixed, strict=True)]
+        signature = self.signature(request, plan, values)
+        key = (*shown, *signature[len(values) :])
+        return plan.seen.setdefault(key, SizesSeen(fixed))
+
+    def compiled(self, traced: Traced) -> CompiledProgram:
+        """Compile what was traced, and give its random operations their first states."""
         compiled = compile_program(traced.program, self.options)
         for name, value in traced.hidden.items():
             self.store.set(name, value, uint64)
-        instance = Instance(compiled, self.store, {})
+        if self.listener is not None:
+            self.listener(compiled)
+        return compiled
+
+    def bind(
+        self, request: Request, traced: Traced, compiled: CompiledProgram,
+        symbols: Mapping[str, int],
+    ) -> Prepared:  # fmt: skip
+        """Bind compiled code to the session's variables, for the given sizes."""
+        instance = Instance(compiled, self.store, symbols)
         initializes = [
             name for name, _ in compiled.memory.updated if not self.store.is_initialized(name)
         ]
@@ -219,14 +292,12 @@ class Engine:
         objects = any(u.value.dtype.kind in OBJECT_KINDS for u in compiled.program.updates)
         needs_commit = bool(initializes or instance.pending or objects)
         prepared.run = instance.callable(
-            [slots[n] for n in inputs], [n.shape for n in inputs],
+            [slots[n] for n in inputs], [instance.shape_of(n) for n in inputs],
             list(range(len(request.tensors))), "list", None, after if needs_commit else None,
         )  # fmt: skip
         if self.verifier is not None:
             fetched = [t.name for t in request.tensors]
             prepared.run = self.verifier.wrap(traced.program, fetched, self.store, prepared.run)
-        if self.listener is not None:
-            self.listener(compiled, prepared)
         return prepared
 
     def native(
@@ -298,6 +369,18 @@ class Engine:
         if not in_python:
             plan.statics.update(split.tensors)
         return following, list(joined.values())
+
+
+def _is_known(tensor: Tensor, plan: Plan) -> bool:
+    """Whether a fed tensor's value is read when the request is traced."""
+    return tensor in plan.statics or tensor.dtype.kind == "string"
+
+
+def _drop_oldest(prepared: dict[Any, Prepared]) -> None:
+    """Make room for one more instance among those that share code."""
+    shared = [key for key, known in prepared.items() if known.is_shared]
+    for key in shared[: len(shared) + 1 - INSTANCES_KEPT]:
+        del prepared[key]
 
 
 def _is_reference(tensor: Tensor) -> bool:
