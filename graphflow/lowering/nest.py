@@ -118,6 +118,8 @@ class _Lowering:
         if node.op == "matmul":
             self.result.product = Local("product", node.dtype)
             return read_local(self.result.product)
+        if node.op == "dim_value":
+            return dim_expr(node["dim"], node.dtype)
         if node.op == "iota":
             position = index[node["axis"]]
             return self.share(

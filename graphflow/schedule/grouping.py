@@ -88,9 +88,10 @@ class _Grouper:
         for node in self.program.effects:
             self.consumers.setdefault(node, [])
         for node in reversed(self.nodes):
-            if node.op in ("input", "const") or node.op == "dim_value":
-                continue
-            self.visit(node)
+            if node.op not in ("input", "const", "dim_value"):
+                self.visit(node)
+            elif node.op == "dim_value" and node in self.forced:
+                self.visit_placed(node, self.live_consumers(node), forced=True)
         return self.ordered()
 
     def force(self, node: Node) -> None:
