@@ -7,6 +7,7 @@ division. A symbol stands for any size from 2 up, so ``n == 1`` and ``n == 0`` a
 other question that its value would have to answer raises `UndecidableDim`, and the run falls back
 to a concrete compilation.
 
+A symbol whose name begins with ``?`` stands for any size at all: shape inference uses such symbols.
 A symbol may carry a typical size in its name, ``n0~128``. It guides decisions about speed
 (`typical`), and is part of the name because code that was compiled by it is another code.
 """
@@ -14,6 +15,7 @@ A symbol may carry a typical size in its name, ``n0~128``. It guides decisions a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Any, Union
 
 Monomial = tuple[str, ...]
@@ -102,29 +104,30 @@ class SymDim:
     def __hash__(self) -> int:
         return self._hash
 
-    def _sign_against(self, other: Any) -> int:
-        difference = self - other
+    def _bound_against(self, other: Any, sign: int) -> float:
+        """A bound of ``sign * (self - other)`` from below; minus infinity where there is none."""
+        difference = (self - other) * sign
         if isinstance(difference, int):
-            return (difference > 0) - (difference < 0)
-        low = sum(c * 2 ** len(m) for m, c in difference.terms.items())
-        if low >= 0 and all(c >= 0 for m, c in difference.terms.items() if m):
-            return 1 if low > 0 else _undecidable(self, other)
-        high = sum(c * 2 ** len(m) for m, c in difference.terms.items())
-        if high < 0 and all(c <= 0 for m, c in difference.terms.items() if m):
-            return -1
-        return _undecidable(self, other)
+            return difference
+        if any(c < 0 for monomial, c in difference.terms.items() if monomial):
+            return -inf
+        return difference.evaluate({name: _least(name) for name in difference.symbols()})
 
     def __lt__(self, other: Any) -> bool:
-        return self._sign_against(other) < 0
+        if self._bound_against(other, 1) >= 0:
+            return False
+        return self._bound_against(other, -1) > 0 or _undecidable(self, other)
 
     def __le__(self, other: Any) -> bool:
-        return self == other or self._sign_against(other) < 0
+        if self._bound_against(other, 1) > 0:
+            return False
+        return self._bound_against(other, -1) >= 0 or _undecidable(self, other)
 
     def __gt__(self, other: Any) -> bool:
-        return self._sign_against(other) > 0
+        return not self <= other
 
     def __ge__(self, other: Any) -> bool:
-        return self == other or self._sign_against(other) > 0
+        return not self < other
 
     def __bool__(self) -> bool:
         return True
@@ -146,7 +149,7 @@ Dim = Union[int, SymDim]  # noqa: UP007  # evaluated at import
 Shape = tuple[Dim, ...]
 
 
-def _undecidable(left: Any, right: Any) -> int:
+def _undecidable(left: Any, right: Any) -> bool:
     raise UndecidableDim(f"{left} against {right}")
 
 
@@ -230,6 +233,10 @@ def is_static(shape: Iterable[Dim]) -> bool:
 def evaluate(dim: Dim, values: Mapping[str, int]) -> int:
     """The concrete size of a dimension."""
     return dim.evaluate(values) if isinstance(dim, SymDim) else dim
+
+
+def _least(name: str) -> int:
+    return 0 if name.startswith("?") else 2
 
 
 def typical(dim: Dim) -> int:

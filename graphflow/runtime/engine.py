@@ -379,7 +379,7 @@ def _is_known(tensor: Tensor, plan: Plan) -> bool:
 def _drop_oldest(prepared: dict[Any, Prepared]) -> None:
     """Make room for one more instance among those that share code."""
     shared = [key for key, known in prepared.items() if known.is_shared]
-    for key in shared[: len(shared) + 1 - INSTANCES_KEPT]:
+    for key in shared[: max(len(shared) + 1 - INSTANCES_KEPT, 0)]:
         del prepared[key]
 
 
