@@ -18,6 +18,8 @@ EXTENTS = (1, 2, 3, 5, 8, 9, 16, 17)
 class ProgramMaker:
     """Grows a Program by random steps from a seed."""
 
+    least_inputs, least_rank = 1, 0
+
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
         self.b = Builder()
@@ -31,8 +33,8 @@ class ProgramMaker:
         return int(self.pick(EXTENTS))
 
     def make(self, steps: int) -> Program:
-        for number in range(int(self.random.integers(1, 4))):
-            rank = int(self.random.integers(0, 4))
+        for number in range(int(self.random.integers(self.least_inputs, 4))):
+            rank = int(self.random.integers(self.least_rank, 4))
             shape = tuple(self.extent() for _ in range(rank))
             source = "variable" if number == 0 else "feed"
             node = self.b.input(f"in{number}", source, TensorType(dtypes.float32, shape))
@@ -184,6 +186,7 @@ class ProgramMaker:
 class SymbolicMaker(ProgramMaker):
     """Makes Programs in which some extents are symbols; a variable's are not."""
 
+    least_inputs, least_rank = 3, 1
     symbols = (SymDim.symbol("n", 12), SymDim.symbol("m", 5))
 
     def extent(self):
