@@ -94,7 +94,7 @@ def emit_gemm(
     plan = plan_gemm(spec, target, threads)
     emitter = _GemmEmitter(module, name, spec, plan, epilogue or store_epilogue(spec))
     phases = []
-    workspace = 0
+    workspace: Dim = 0
     if plan.pack_b and not plan.pack_b_in_units:
         workspace = emitter.b_copies * emitter.packed_b_elements * spec.item_size
         phases.append(emitter.emit_packing())
@@ -235,7 +235,8 @@ class _GemmEmitter:
                 last_panel = minimum(builder, builder.add(first_panel, unit_panels), self.panels)
                 self._emit_unit(builder, batch, (first_tile, last_tile), (first_panel, last_panel))
         builder.ret_void()
-        cost = plan.unit_tiles * plan.unit_panels * (tile_cycles(tile) * typical(spec.k) + 20)
+        rows = min(plan.unit_tiles, -(-typical(spec.m) // tile.rows))
+        cost = rows * plan.unit_panels * (tile_cycles(tile) * typical(spec.k) + 20)
         blocks: list[tuple[Dim, int]] = [(spec.n, plan.unit_panels * tile.columns)]
         if isinstance(spec.m, int):
             blocks.append((self.cut.tiles, plan.unit_tiles))

@@ -23,6 +23,8 @@ BLOCK_BYTES = 24 << 10
 A_BLOCK_BYTES = 240 << 10
 A_BLOCK_BYTES_IN_PLACE = 416 << 10
 PARTIAL_BYTES = 768 << 10
+# With k known in the run only, as a rule one block suffices and this memory is not touched.
+PARTIAL_BYTES_IF_SYMBOLIC = 1536 << 10
 # B is read in place up to this size: it stays in L1 from one row of tiles to the next.
 DIRECT_B_BYTES = 16 << 10
 # Below this many bytes between rows of A its rows do not fight for the sets of the caches.
@@ -34,6 +36,7 @@ DIRECT_A_STRIDE_TRANSPOSED = 1024
 LARGE_PRODUCT = 10_000_000
 LARGE_TILE = 20  # accumulators
 UNITS_PER_THREAD = 4
+ROWS_TO_SPARE = 4
 MIN_UNIT_CYCLES = 20_000  # of the order of what handing out a unit to a thread costs
 
 
@@ -83,12 +86,14 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
     pack_a = panels >= 4 and tiles >= 2 and a_row_bytes >= stride_limit
     unit_tiles, unit_panels = max(tiles, 1), max(panels, 1)
     a_block_bytes = A_BLOCK_BYTES if pack_a else A_BLOCK_BYTES_IN_PLACE
-    unit_tiles = min(unit_tiles, _at_least_one(a_block_bytes, tile.rows * k_block, spec))
+    most_tiles = _at_least_one(a_block_bytes, tile.rows * k_block, spec)
+    unit_tiles = min(unit_tiles, most_tiles)
     if not is_one_block(spec, k_block):
-        limit = _at_least_one(PARTIAL_BYTES, unit_tiles * tile.elements, spec)
+        budget = PARTIAL_BYTES if isinstance(spec.k, int) else PARTIAL_BYTES_IF_SYMBOLIC
+        limit = _at_least_one(budget, unit_tiles * tile.elements, spec)
         if limit < 4:  # rather fewer rows than columns so few that A is packed for little
             limit = 4
-            unit_tiles = min(unit_tiles, _at_least_one(PARTIAL_BYTES, 4 * tile.elements, spec))
+            unit_tiles = min(unit_tiles, _at_least_one(budget, 4 * tile.elements, spec))
         unit_panels = min(unit_panels, limit)
     is_large = batch * m * n * k >= LARGE_PRODUCT
     unroll = 1 if tile.rows * tile.vectors >= LARGE_TILE else 4 if is_large else 2
@@ -99,7 +104,10 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
         and (spec.batch == 1 or spec.b_batch_stride != 0)
         and (threads == 1 or panels * batch >= 2 * threads)
     )
-    return _divide_units(replace(plan, pack_b_in_units=in_units), spec, tiles, threads)
+    plan = _divide_units(replace(plan, pack_b_in_units=in_units), spec, tiles, threads)
+    if in_units and not isinstance(spec.m, int):  # a few more rows should not be packed for again
+        plan = replace(plan, unit_tiles=min(ROWS_TO_SPARE * max(tiles, 1), most_tiles))
+    return plan
 
 
 def is_one_block(spec: GemmSpec, k_block: int) -> bool:

@@ -101,11 +101,12 @@ def product_spec(node: Node, kernel: Kernel) -> GemmSpec:
     m, n = node.shape[-2:]
     k = a.shape[-2] if node["trans_a"] else a.shape[-1]
     batch = product(node.shape[:-2])
-    strides = [0 if batch > 1 and product_operand(o) is not o else None for o in (a, b)]
+    a_stride, b_stride = (0 if batch > 1 and product_operand(o) is not o else None for o in (a, b))
     dtype = "f64" if node.dtype.size == 8 else "f32"
     first = EPILOGUE_SLOT + len(kernel.buffers)
     slots = tuple((symbol, first + k) for k, symbol in enumerate(kernel.symbols))
-    return GemmSpec(dtype, m, n, k, batch, *strides, node["trans_a"], node["trans_b"], slots)
+    trans_a, trans_b = node["trans_a"], node["trans_b"]
+    return GemmSpec(dtype, m, n, k, batch, a_stride, b_stride, trans_a, trans_b, slots)
 
 
 def _product_unit(task: Task, threads: int) -> CodeUnit:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import inf
+from operator import index
 from typing import Any, Union
 
 Monomial = tuple[str, ...]
@@ -154,7 +155,7 @@ def _undecidable(left: Any, right: Any) -> bool:
 
 
 def _terms(value: Dim) -> Mapping[Monomial, int]:
-    return value.terms if isinstance(value, SymDim) else {(): int(value)}
+    return value.terms if isinstance(value, SymDim) else {(): index(value)}
 
 
 def _normal(terms: Mapping[Monomial, int]) -> Dim:

@@ -170,7 +170,9 @@ class Engine:
     def signature(self, request: Request, plan: Plan, values: Sequence[Array]) -> Any:
         parts: list[Any] = [a.shape for a in values]
         for tensor, array in zip(request.fed, values, strict=True):
-            if tensor in plan.statics:
+            if tensor.dtype.kind == "string":
+                parts.append(tuple(array.ravel().tolist()))
+            elif tensor in plan.statics:
                 if array.size > VALUE_LIMIT:
                     raise errors.InvalidArgumentError(
                         None,
@@ -236,8 +238,10 @@ class Engine:
                 traced = self.traced(request, plan, values, general_shapes)
                 seen.add(General(general_shapes, traced, self.compiled(traced)))
                 fitting = seen.fitting(shapes, self.store)
-            except (UndecidableDim, Split, errors.OpError):
-                refused = True  # unless the sizes themselves are an error
+            except (UndecidableDim, Split, TypeError, errors.OpError):
+                # TypeError: something computes with plain integers. That the request refuses
+                # symbols is known once its sizes themselves are found to be no error.
+                refused = True
         if fitting is not None:
             general, symbols = fitting
             prepared = self.bind(request, general.traced, general.compiled, symbols)
