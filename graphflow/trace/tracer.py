@@ -1,6 +1,7 @@
 """Tracing: a pruned graph with typed feeds becomes a Program.
 
-Every operation is lowered once, in the order of `prune.execution_order`. Shapes are concrete.
+Every operation is lowered once, in the order of `prune.execution_order`. Shapes are concrete, or
+symbolic in the dimensions in which the feeds' are.
 Variables are functionalised: reading one gives its current node, writing one replaces that node,
 and the last is the Program's update. A reference (a variable's own output, an assignment's) is read
 when it is used, so that an operation that waits for an assignment sees its value.
