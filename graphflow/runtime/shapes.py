@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 from graphflow.compiler import CompiledProgram
 from graphflow.ir.dims import Dim, Shape, SymDim, evaluate
+from graphflow.ir.node import Program
+from graphflow.ir.prims.control import regions
 from graphflow.runtime.variables import VariableStore
 from graphflow.trace.tracer import Traced
 
@@ -45,8 +47,7 @@ class General:
         program = self.traced.program
         variables = [i for i in program.inputs if i["source"] == "variable"]
         self.types = {v["name"]: v.shape for v in variables}
-        dims = (d for node in program.nodes() for d in node.shape)
-        self.derived = frozenset(d for d in dims if isinstance(d, SymDim))
+        self.derived = frozenset(_symbolic_dims(program))
 
     def covers(self, shapes: ConcreteShapes) -> dict[str, int] | None:
         """The symbols' values for feeds of these shapes, or None when they are others."""
@@ -151,6 +152,14 @@ class SizesSeen:
             shape if fixed else _take(dims, len(shape))
             for shape, fixed in zip(shapes, self.fixed, strict=True)
         )
+
+
+def _symbolic_dims(program: Program) -> Iterator[SymDim]:
+    """The symbolic dimensions of all values, those in loops and branches included."""
+    for node in program.nodes():
+        yield from (d for d in node.shape if isinstance(d, SymDim))
+        for region in regions(node):
+            yield from _symbolic_dims(region)
 
 
 def _take(dims: Iterator[Dim], count: int) -> Shape:

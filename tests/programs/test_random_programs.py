@@ -7,9 +7,12 @@ import pytest
 from random_programs import ProgramMaker, SymbolicMaker
 
 from graphflow.compiler import CompiledProgram, Options, compile_program
+from graphflow.graph import dtypes
+from graphflow.ir.builder import Builder
 from graphflow.ir.dims import SymDim, UndecidableDim, evaluate
 from graphflow.ir.interpreter import run_program
-from graphflow.ir.node import Program
+from graphflow.ir.node import Program, Update
+from graphflow.ir.types import TensorType
 from graphflow.rewrite.pipeline import rewrite_program
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.variables import VariableStore
@@ -100,3 +103,31 @@ def test_rewriting_keeps_the_value(seed: int) -> None:
     for value, expected in zip(got, wanted, strict=True):
         np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-5)
     assert new.keys() == updated.keys()
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_loop_and_a_branch_over_symbolic_sizes(level: int) -> None:
+    n = SymDim.symbol("n", 12)
+    b, rows = Builder(), TensorType(dtypes.float32, (n, 4))
+    count, state = (b.input("i", "variable", TensorType(dtypes.int32, ())),
+                    b.input("s", "variable", rows))  # fmt: skip
+    weight = b.input("w", "feed", TensorType(dtypes.float32, (4, 4)))
+    gram = b.matmul(b.matmul(state, state, trans_a=True), weight)
+    following = b.tanh(b.add(state, b.mul(b.matmul(state, gram), 0.1)))
+    after = b.add(count, 1)
+    body = Program(
+        (count, state, weight), (b.lt(after, 4),), (Update("i", after), Update("s", following))
+    )
+    mean = b.div(b.reduce("sum", state, [0]), b.cast(b.runtime(b.dim(n)), dtypes.float32))
+    then = Program((state,), (b.sub(state, b.broadcast_to(mean, rows.shape)),))
+    otherwise = Program((state,), (b.neg(state),))
+
+    x = b.input("x", "feed", rows)
+    w = b.input("v", "feed", TensorType(dtypes.float32, (4, 4)))
+    _, (_, last) = b.while_loop(b.const(np.bool_(True)), [b.const(np.int32(0)), x], [w], body)
+    flag = b.gt(b.reduce("sum", last, [0, 1]), 0.0)
+    _, (chosen,) = b.cond(flag, [last], then, otherwise)
+    program = Program((x, w), (last, chosen, b.runtime(b.dim(n * 4))))
+    compiled = compile_program(program, Options(level, 2))
+    for size in (12, 3, 200, 2):
+        compare(program, compiled, size, {"n~12": size})
