@@ -21,12 +21,19 @@ from graphflow.compiler import CompiledProgram, Options, compile_program
 from graphflow.graph.dtypes import uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
-from graphflow.ir.dims import Shape, UndecidableDim
+from graphflow.ir.dims import Shape, UndecidableDim, is_static
 from graphflow.ir.types import TensorType
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.protos import RunMetadata
-from graphflow.runtime.shapes import INSTANCES_KEPT, General, SizesSeen
+from graphflow.runtime.shapes import (
+    CONCRETE_KEPT,
+    SHARED_KEPT,
+    General,
+    Pattern,
+    Sizes,
+    SizesSeen,
+)
 from graphflow.runtime.stepstats import TracedCall, fill_metadata
 from graphflow.runtime.variables import VariableStore
 from graphflow.runtime.verify import active_verifier
@@ -35,6 +42,7 @@ from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Feed, Split, Traced, trace
 
 Array = np.ndarray[Any, Any]
+SIZES_IN_A_VALUE = 8  # elements of a feed whose values may be symbols
 VALUE_LIMIT = 1024  # elements; a larger value that decides a shape is an error of the program
 
 
@@ -111,12 +119,14 @@ class Plan:
     prepared : its instances by signature, the latest used last.
     seen : the sizes of its feeds, by their ranks and by the values that decide shapes.
     is_concrete : whether it cannot be compiled with symbolic dimensions.
+    has_fixed_values : whether `statics` cannot be compiled as symbols.
     split : where it is cut.
     """
 
     statics: set[Tensor] = field(default_factory=set)
     seen: dict[Any, SizesSeen] = field(default_factory=dict)
     is_concrete: bool = False
+    has_fixed_values: bool = False
     prepared: dict[Any, Prepared] = field(default_factory=dict)
     latest: Prepared | None = None
     split: Split | None = None
@@ -171,7 +181,7 @@ class Engine:
         parts: list[Any] = [a.shape for a in values]
         for tensor, array in zip(request.fed, values, strict=True):
             if tensor.dtype.kind == "string":
-                parts.append(tuple(array.ravel().tolist()))
+                parts.append(_content(array))
             elif tensor in plan.statics:
                 if array.size > VALUE_LIMIT:
                     raise errors.InvalidArgumentError(
@@ -179,7 +189,7 @@ class Engine:
                         tensor.op,
                         f"{tensor.name} decides a shape and has {array.size} values",
                     )
-                parts.append((array.shape, array.tobytes()))
+                parts.append(_content(array))
         return tuple(parts)
 
     def prepare(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
@@ -189,8 +199,7 @@ class Engine:
             known = plan.prepared.pop(key, None)
             if known is None or not self.still_holds(known):
                 known = self.compile(request, plan, values)
-                if known.is_shared:
-                    _drop_oldest(plan.prepared)
+                _drop_oldest(plan.prepared, known.is_shared)
             plan.prepared[key] = plan.latest = known
             return known
 
@@ -207,12 +216,15 @@ class Engine:
         return True
 
     def traced(
-        self, request: Request, plan: Plan, values: Sequence[Array], shapes: Sequence[Shape]
+        self, request: Request, plan: Plan, values: Sequence[Array], pattern: Pattern
     ) -> Traced:
-        """The request's Program for feeds of these shapes, which may be symbolic."""
+        """The request's Program for feeds of these sizes, which may be symbols."""
         feeds = {}
-        for tensor, array, shape in zip(request.fed, values, shapes, strict=True):
+        for tensor, array, dims in zip(request.fed, values, pattern, strict=True):
+            shape: Shape = array.shape if _is_known(tensor, plan) else dims
             known = array if _is_known(tensor, plan) else None
+            if known is not None and not is_static(dims):
+                known = np.array(dims, dtype=object).reshape(array.shape)
             feeds[tensor] = Feed(TensorType(tensor.dtype.base_dtype, shape), known)
         return trace(
             request.tensors,
@@ -228,16 +240,15 @@ class Engine:
 
         Where that cannot be decided, the request is compiled for each of its sizes from then on.
         """
-        shapes = tuple(a.shape for a in values)
-        seen = self.sizes_seen(request, plan, values)
-        fitting = seen.fitting(shapes, self.store)
+        sizes, seen = self.sizes_seen(request, plan, values)
+        fitting = seen.fitting(sizes, self.store)
+        pattern = None if plan.is_concrete or fitting else seen.generalized(sizes)
         refused = False
-        general_shapes = None if plan.is_concrete or fitting else seen.generalized(shapes)
-        if general_shapes is not None:
+        if pattern is not None:
             try:
-                traced = self.traced(request, plan, values, general_shapes)
-                seen.add(General(general_shapes, traced, self.compiled(traced)))
-                fitting = seen.fitting(shapes, self.store)
+                traced = self.traced(request, plan, values, pattern)
+                seen.add(General(pattern, traced, self.compiled(traced)))
+                fitting = seen.fitting(sizes, self.store)
             except (UndecidableDim, Split, TypeError, errors.OpError):
                 # TypeError: something computes with plain integers. That the request refuses
                 # symbols is known once its sizes themselves are found to be no error.
@@ -247,19 +258,34 @@ class Engine:
             prepared = self.bind(request, general.traced, general.compiled, symbols)
             prepared.is_shared = True
         else:
-            traced = self.traced(request, plan, values, shapes)
+            traced = self.traced(request, plan, values, sizes)
             prepared = self.bind(request, traced, self.compiled(traced), {})
-            plan.is_concrete |= refused
-        seen.note(shapes, concrete=fitting is None)
+        if refused and pattern is not None:
+            pairs = zip(request.fed, pattern, strict=True)
+            of_values = any(_is_known(t, plan) and not is_static(dims) for t, dims in pairs)
+            plan.has_fixed_values |= of_values
+            plan.is_concrete |= not of_values
+        seen.note(sizes, concrete=fitting is None)
         return prepared
 
-    def sizes_seen(self, request: Request, plan: Plan, values: Sequence[Array]) -> SizesSeen:
-        """The record of the sizes of feeds of the same ranks."""
-        fixed = tuple(_is_known(t, plan) for t in request.fed)
-        shown = [a.shape if known else a.ndim for a, known in zip(values, fixed, strict=True)]
-        signature = self.signature(request, plan, values)
-        key = (*shown, *signature[len(values) :])
-        return plan.seen.setdefault(key, SizesSeen(fixed))
+    def sizes_seen(
+        self, request: Request, plan: Plan, values: Sequence[Array]
+    ) -> tuple[Sizes, SizesSeen]:
+        """A run's sizes, and the record of the sizes of all runs with feeds of the same ranks."""
+        sizes: list[tuple[int, ...]] = []
+        key: list[Any] = [plan.has_fixed_values]
+        for tensor, array in zip(request.fed, values, strict=True):
+            may_vary = tensor.dtype.is_integer and not plan.has_fixed_values
+            if not _is_known(tensor, plan):
+                sizes.append(array.shape)
+                key.append(array.ndim)
+            elif may_vary and array.size <= SIZES_IN_A_VALUE:
+                sizes.append(tuple(array.ravel().tolist()))
+                key.append(array.shape)
+            else:
+                sizes.append(())
+                key.append((array.shape, _content(array)))
+        return tuple(sizes), plan.seen.setdefault(tuple(key), SizesSeen())
 
     def compiled(self, traced: Traced) -> CompiledProgram:
         """Compile what was traced, and give its random operations their first states."""
@@ -301,7 +327,9 @@ class Engine:
         )  # fmt: skip
         if self.verifier is not None:
             fetched = [t.name for t in request.tensors]
-            prepared.run = self.verifier.wrap(traced.program, fetched, self.store, prepared.run)
+            prepared.run = self.verifier.wrap(
+                traced.program, fetched, self.store, prepared.run, symbols
+            )
         return prepared
 
     def native(
@@ -380,10 +408,15 @@ def _is_known(tensor: Tensor, plan: Plan) -> bool:
     return tensor in plan.statics or tensor.dtype.kind == "string"
 
 
-def _drop_oldest(prepared: dict[Any, Prepared]) -> None:
-    """Make room for one more instance among those that share code."""
-    shared = [key for key, known in prepared.items() if known.is_shared]
-    for key in shared[: max(len(shared) + 1 - INSTANCES_KEPT, 0)]:
+def _content(array: Array) -> Any:
+    return tuple(array.ravel().tolist()) if array.dtype == object else array.tobytes()
+
+
+def _drop_oldest(prepared: dict[Any, Prepared], is_shared: bool) -> None:
+    """Make room for one more instance of its kind."""
+    kept = SHARED_KEPT if is_shared else CONCRETE_KEPT
+    same = [key for key, known in prepared.items() if known.is_shared == is_shared]
+    for key in same[: max(len(same) + 1 - kept, 0)]:
         del prepared[key]
 
 

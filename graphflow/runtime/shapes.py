@@ -5,6 +5,9 @@ and other sizes (the last, smaller batch of an epoch), the dimensions that diffe
 one compilation then serves every later size, and only memory is laid out anew. Dimensions that
 were equal in all runs seen share a symbol, so that x and its labels have one batch. A size of 0 or
 1 is compiled as it is: it decides what broadcasts.
+
+A feed whose value decides shapes (a placeholder for the batch size) counts with its values in place
+of its sizes. The *sizes* of a run are a tuple of integers for each feed.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ from graphflow.ir.prims.control import regions
 from graphflow.runtime.variables import VariableStore
 from graphflow.trace.tracer import Traced
 
-Sizes = tuple[int, ...]
-ConcreteShapes = tuple[tuple[int, ...], ...]
+Sizes = tuple[tuple[int, ...], ...]
+Pattern = tuple[tuple[Dim, ...], ...]
 
 RUNS_REMEMBERED = 16  # different sizes; enough to tell dimensions apart that are equal by accident
 GENERAL_KEPT = 4  # compilations with symbols of one request: each covers more than the one before
-INSTANCES_KEPT = 16  # tables and arenas of one request for sizes that share code
+# Tables and arenas of one request: for sizes that share code, and those that took a compilation.
+SHARED_KEPT = 16
+CONCRETE_KEPT = 256
 
 
 @dataclass(eq=False)
@@ -33,11 +38,11 @@ class General:
 
     Attributes
     ----------
-    shapes : one for each feed of the request; a symbolic dimension is a symbol.
+    pattern : the sizes of each feed of the request; those that vary are symbols.
     types : the shapes of the variables that the Program reads.
     """
 
-    shapes: tuple[Shape, ...]
+    pattern: Pattern
     traced: Traced
     compiled: CompiledProgram
     types: dict[str, Shape] = field(default_factory=dict)
@@ -49,11 +54,11 @@ class General:
         self.types = {v["name"]: v.shape for v in variables}
         self.derived = frozenset(_symbolic_dims(program))
 
-    def covers(self, shapes: ConcreteShapes) -> dict[str, int] | None:
-        """The symbols' values for feeds of these shapes, or None when they are others."""
+    def covers(self, sizes: Sizes) -> dict[str, int] | None:
+        """The symbols' values for feeds of these sizes, or None when they are others."""
         symbols: dict[str, int] = {}
-        for pattern, shape in zip(self.shapes, shapes, strict=True):
-            for dim, size in zip(pattern, shape, strict=True):
+        for dims, own in zip(self.pattern, sizes, strict=True):
+            for dim, size in zip(dims, own, strict=True):
                 if isinstance(dim, SymDim):
                     (name,) = dim.symbols()
                     if symbols.setdefault(name, size) != size:
@@ -62,12 +67,12 @@ class General:
                     return None
         return symbols
 
-    def symbols_for(self, shapes: ConcreteShapes) -> dict[str, int] | None:
+    def symbols_for(self, sizes: Sizes) -> dict[str, int] | None:
         """The symbols' values for these feeds, or None when the code does not serve them.
 
         All that was decided holds for sizes of 2 and more, of intermediate results too.
         """
-        symbols = self.covers(shapes)
+        symbols = self.covers(sizes)
         if symbols is None or any(size < 2 for size in symbols.values()):
             return None
         return symbols if all(evaluate(d, symbols) >= 2 for d in self.derived) else None
@@ -87,25 +92,17 @@ class SizesSeen:
 
     Attributes
     ----------
-    fixed : for each feed whether its sizes stay numbers, as its value decides a shape.
-    runs : the different sizes of all other feeds, oldest first.
+    runs : the different sizes of the feeds, oldest first.
     concrete : those that were compiled as they are.
     general : compilations with symbols, newest first.
     """
 
-    fixed: tuple[bool, ...]
     runs: list[Sizes] = field(default_factory=list)
     concrete: set[Sizes] = field(default_factory=set)
     general: list[General] = field(default_factory=list)
 
-    def sizes(self, shapes: ConcreteShapes) -> Sizes:
-        """All sizes that may vary, feed after feed."""
-        parts = (s for s, fixed in zip(shapes, self.fixed, strict=True) if not fixed)
-        return tuple(size for shape in parts for size in shape)
-
-    def note(self, shapes: ConcreteShapes, *, concrete: bool) -> None:
+    def note(self, sizes: Sizes, *, concrete: bool) -> None:
         """Remember a run that was compiled."""
-        sizes = self.sizes(shapes)
         if concrete:
             self.concrete.add(sizes)
         if sizes not in self.runs:
@@ -116,42 +113,38 @@ class SizesSeen:
         self.general = [general, *self.general][:GENERAL_KEPT]
 
     def fitting(
-        self, shapes: ConcreteShapes, store: VariableStore
+        self, sizes: Sizes, store: VariableStore
     ) -> tuple[General, Mapping[str, int]] | None:
-        """A compilation with symbols that serves these shapes, and the symbols' values.
+        """A compilation with symbols that serves these sizes, and the symbols' values.
 
         None for sizes that have been compiled as they are.
         """
         self.general = [g for g in self.general if g.still_holds(store)]
-        if self.sizes(shapes) in self.concrete:
+        if sizes in self.concrete:
             return None
         for general in self.general:
-            symbols = general.symbols_for(shapes)
+            symbols = general.symbols_for(sizes)
             if symbols is not None:
                 return general, symbols
         return None
 
-    def generalized(self, shapes: ConcreteShapes) -> tuple[Shape, ...] | None:
-        """The shapes with symbols for what varies; None when they are to be compiled as they are.
+    def generalized(self, sizes: Sizes) -> Pattern | None:
+        """The sizes with symbols for what varies; None when they are to be compiled as they are.
 
         A symbol's typical size is the largest seen, as that is where time goes.
         """
-        sizes = self.sizes(shapes)
-        if sizes in self.concrete or any(g.covers(shapes) for g in self.general):
+        if sizes in self.concrete or any(g.covers(sizes) for g in self.general):
             return None
-        runs = [run for run in self.runs if _differ_by_symbols(run, sizes)]
+        runs = [_flat(run) for run in self.runs if _differ_by_symbols(run, sizes)]
         if not runs:
             return None
-        histories = list(zip(*runs, sizes, strict=True))
-        symbols: dict[Sizes, SymDim] = {}
+        histories = list(zip(*runs, _flat(sizes), strict=True))
+        symbols: dict[tuple[int, ...], SymDim] = {}
         for history in histories:
             if len(set(history)) > 1 and history not in symbols:
                 symbols[history] = SymDim.symbol(f"n{len(symbols)}", max(history))
         dims = iter([symbols.get(history, history[-1]) for history in histories])
-        return tuple(
-            shape if fixed else _take(dims, len(shape))
-            for shape, fixed in zip(shapes, self.fixed, strict=True)
-        )
+        return tuple(tuple(next(dims) for _ in own) for own in sizes)
 
 
 def _symbolic_dims(program: Program) -> Iterator[SymDim]:
@@ -162,10 +155,11 @@ def _symbolic_dims(program: Program) -> Iterator[SymDim]:
             yield from _symbolic_dims(region)
 
 
-def _take(dims: Iterator[Dim], count: int) -> Shape:
-    return tuple(next(dims) for _ in range(count))
+def _flat(sizes: Sizes) -> tuple[int, ...]:
+    return tuple(size for own in sizes for size in own)
 
 
 def _differ_by_symbols(run: Sizes, sizes: Sizes) -> bool:
     """Whether no size is 0 or 1 where the two runs differ."""
-    return all(a == b or min(a, b) >= 2 for a, b in zip(run, sizes, strict=True))
+    pairs = zip(_flat(run), _flat(sizes), strict=True)
+    return all(a == b or min(a, b) >= 2 for a, b in pairs)

@@ -249,6 +249,8 @@ class Tracer(Builder):
         if tensor not in self.feed_inputs:
             feed = self.feeds[tensor]
             if feed.value is not None:
+                if feed.value.dtype == object and tensor.dtype.is_integer:  # sizes, some symbolic
+                    return self._const_object(feed.value, tensor.dtype.base_dtype)
                 return self.const(feed.value, tensor.dtype.base_dtype)
             name = tensor.op.name if tensor.value_index == 0 else tensor.name
             self.feed_inputs[tensor] = self.input(name, "feed", feed.type)

@@ -50,7 +50,7 @@ class Concrete:
 
     def run(self, session, fetches, feed):
         with self.patch.context() as patch:
-            patch.setattr(shapes.SizesSeen, "generalized", lambda self, shapes: None)
+            patch.setattr(shapes.SizesSeen, "generalized", lambda self, sizes: None)
             return session.run(fetches, feed)
 
 
@@ -201,7 +201,7 @@ def test_instances_are_bounded():
         for n in range(2, 60):
             assert sess.run(y, {x: np.ones(n)}).tolist() == [3.0] * n
         (plan,) = sess._engine.plans.values()
-    assert len(plan.prepared) == 1 + shapes.INSTANCES_KEPT
+    assert len(plan.prepared) == 1 + shapes.SHARED_KEPT
 
 
 # ---- results
@@ -450,7 +450,7 @@ def test_threads_with_different_sizes(numbers):
 
 
 def test_symbols_of_a_record():
-    seen = shapes.SizesSeen((False, False))
+    seen = shapes.SizesSeen()
     seen.note(((128, 10), (128,)), concrete=True)
     assert seen.generalized(((128, 10), (128,))) is None
     assert seen.generalized(((1, 10), (1,))) is None
@@ -461,7 +461,42 @@ def test_symbols_of_a_record():
     assert seen.generalized(((7, 10), (9,))) == ((first, 10), (second,))
 
 
-def test_feeds_that_decide_shapes_stay_numbers():
-    seen = shapes.SizesSeen((True, False))
-    seen.note(((2,), (128,)), concrete=True)
-    assert seen.generalized(((2,), (97,))) == ((2,), (SymDim.symbol("n0", 128),))
+# ---- sizes that are fed as values
+
+
+def test_a_fed_batch_size(compiled, numbers):
+    x = tf.placeholder(tf.float32, [None, 4])
+    batch = tf.placeholder(tf.int32, [])
+    state = tf.zeros([batch, 3]) + tf.cast(batch, tf.float32)
+    y = tf.concat([x, state], 1)
+    with verifying() as verifier, tf.Session() as sess:
+        for n in (6, 4, 3, 1, 6, 9):
+            value = numbers.standard_normal((n, 4)).astype(np.float32)
+            got = sess.run(y, {x: value, batch: n})
+            assert got.tolist() == np.hstack([value, np.full((n, 3), n, "f")]).tolist()
+    assert verifier.difference == ""
+    # A part of each run computes the shape of the state.
+    rests = [feeds[-1] for feeds in compiled if len(feeds) == 2]
+    assert rests == [("6", "4"), ("n0~6", "4"), ("1", "4")]
+
+
+def test_a_fed_shape_alone(compiled):
+    shape = tf.placeholder(tf.int32, [2])
+    y = tf.random_uniform(shape, seed=1) * 0.0 + tf.cast(tf.reduce_prod(shape), tf.float32)
+    with verifying() as verifier, tf.Session() as sess:
+        for size in ([4, 5], [3, 5], [7, 5], [7, 6], [2, 2]):
+            assert sess.run(y, {shape: size}).tolist() == np.full(size, np.prod(size)).tolist()
+    assert verifier.difference == ""
+    assert len(compiled) == 3
+
+
+def test_a_fed_value_that_is_no_size(compiled, numbers):
+    """The values stay numbers then, and the batch may still become a symbol."""
+    x = tf.placeholder(tf.float32, [None, 3, 4, 5])
+    axis = tf.placeholder(tf.int32, [])
+    y = tf.reduce_sum(x, axis)
+    with tf.Session() as sess:
+        for n, k in ((4, 2), (4, 3), (3, 2), (5, 2), (3, 3), (6, 3), (7, 3)):
+            value = numbers.standard_normal((n, 3, 4, 5)).astype(np.float32)
+            np.testing.assert_allclose(sess.run(y, {x: value, axis: k}), value.sum(k), 1e-5, 1e-5)
+    assert [feeds[0][0] for feeds in compiled] == ["4", "4", "3", "n0~5", "3", "n0~6"]
