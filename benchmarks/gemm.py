@@ -43,8 +43,11 @@ from graphflow.codegen.gemm_micro import multiply_add  # noqa: E402
 from graphflow.codegen.gemm_spec import GemmSpec  # noqa: E402
 from graphflow.codegen.jit import compile_module, load_object  # noqa: E402
 from graphflow.codegen.target import host_target  # noqa: E402
+from graphflow.ir.dims import SymDim, evaluate  # noqa: E402
 from graphflow.runtime.pool import get_pool  # noqa: E402
 
+RUN_TIME_ROWS = 100
+ROWS = SymDim.symbol("m", 128)
 CASES = {
     "32x32x32": GemmSpec("f32", 32, 32, 32),
     "64x(64x64x64)": GemmSpec("f32", 64, 64, 64, 64),
@@ -67,9 +70,8 @@ CASES = {
     "gemv tB 1x784x512": GemmSpec("f32", 1, 784, 512, trans_b=True),
     "gemv 2048x1x2048": GemmSpec("f32", 2048, 1, 2048),
     "odd 127x131x257": GemmSpec("f32", 127, 131, 257),
-    "rows at run time 100x512x784": GemmSpec("f32", None, 512, 784, m_slot=4),
+    "rows at run time 100x512x784": GemmSpec("f32", ROWS, 512, 784, slots=((str(ROWS), 4),)),
 }
-RUN_TIME_ROWS = 100
 PARALLEL_FOR = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INDEX, INDEX])
 DRIVER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 
@@ -110,7 +112,7 @@ class Ours:
 
     def __init__(self, spec, threads, a, b, out):
         self.threads = threads
-        self.rows = RUN_TIME_ROWS if spec.m is None else None
+        self.symbols = {str(ROWS): RUN_TIME_ROWS} if spec.m == ROWS else {}
         target = host_target()
         module = ir.Module()
         start = time.perf_counter()
@@ -118,10 +120,10 @@ class Ours:
         self._emit_driver(module)
         self.code = load_object(compile_module(module, target), target)
         self.compile_ms = (time.perf_counter() - start) * 1e3
-        self.workspace = np.zeros(self.gemm.workspace_bytes + 64, np.uint8)
+        self.workspace = np.zeros(evaluate(self.gemm.workspace_bytes, self.symbols) + 64, np.uint8)
         address = self.workspace.ctypes.data
         words = [a.ctypes.data, b.ctypes.data, address + -address % 64, out.ctypes.data]
-        self.args = np.array([*words, self.rows or 0], np.int64)
+        self.args = np.array([*words, *self.symbols.values()], np.int64)
         self.kept = (a, b, out)
         self.driver = DRIVER(self.code.address("driver"))
 
@@ -133,7 +135,7 @@ class Ours:
         pool = get_pool(self.threads)
         with counted_loop(builder, 0, repeats):
             for phase in self.gemm.phases:
-                extent = phase.extent(self.rows)
+                extent = phase.extent.evaluate(self.symbols)
                 chunks = constant(min(extent, 4 * self.threads))
                 if self.threads == 1 or extent * phase.unit_cycles < 20_000:
                     builder.call(phase.function, [args, constant(0), constant(extent)])
@@ -151,7 +153,7 @@ class Ours:
 
 def contestants(spec, threads):
     rng = np.random.default_rng(0)
-    m = RUN_TIME_ROWS if spec.m is None else spec.m
+    m = RUN_TIME_ROWS if spec.m == ROWS else spec.m
     dtype = np.float32 if spec.dtype == "f32" else np.float64
     batch = () if spec.batch == 1 else (spec.batch,)
     a_shape = (spec.k, m) if spec.trans_a else (m, spec.k)

@@ -128,6 +128,11 @@ def maximum(builder: ir.IRBuilder, left: Any, right: Any) -> Any:
     return builder.select(builder.icmp_signed(">", left, right), left, right)
 
 
+def ceil_div(builder: ir.IRBuilder, value: Any, size: int) -> Any:
+    """Return the quotient of a nonnegative i64, rounded up."""
+    return builder.sdiv(builder.add(value, constant(size - 1)), constant(size))
+
+
 class _Callee:
     """A pointer with the function type that llvmlite asks its callees for."""
 

@@ -25,12 +25,14 @@ from graphflow.codegen.control import (
     INDEX,
     POINTER,
     as_index,
+    ceil_div,
     constant,
     counted_loop,
     maximum,
     minimum,
     stack_memory,
 )
+from graphflow.codegen.extent import Extent
 from graphflow.codegen.gemm_dot import emit_dot_product, is_dot_product
 from graphflow.codegen.gemm_micro import (
     RowCut,
@@ -44,7 +46,7 @@ from graphflow.codegen.gemm_pack import (
     emit_pack_columns,
     emit_pack_rows,
 )
-from graphflow.codegen.gemm_plan import GemmPlan, plan_gemm
+from graphflow.codegen.gemm_plan import GemmPlan, is_one_block, plan_gemm
 from graphflow.codegen.gemm_spec import (
     A_SLOT,
     B_SLOT,
@@ -54,12 +56,14 @@ from graphflow.codegen.gemm_spec import (
     GemmCode,
     GemmSpec,
     Phase,
+    Sizes,
     element_at,
     element_type,
     load_slot,
     store_epilogue,
 )
 from graphflow.codegen.target import Target
+from graphflow.ir.dims import Dim, typical
 
 PAD_ELEMENTS = 16
 CACHE_LINE = 64
@@ -90,7 +94,7 @@ def emit_gemm(
     plan = plan_gemm(spec, target, threads)
     emitter = _GemmEmitter(module, name, spec, plan, epilogue or store_epilogue(spec))
     phases = []
-    workspace = 0
+    workspace: Dim = 0
     if plan.pack_b and not plan.pack_b_in_units:
         workspace = emitter.b_copies * emitter.packed_b_elements * spec.item_size
         phases.append(emitter.emit_packing())
@@ -110,15 +114,31 @@ class _GemmEmitter:
         self.plan = plan
         self.epilogue = epilogue
         self.element = element_type(spec)
-        self.b_copies = spec.batch if spec.b_batch_stride else min(spec.batch, 1)
-        # A multiple of 64 bytes, for panels of one narrow vector too.
-        elements = plan.panels * spec.k * plan.tile.columns
-        self.packed_b_elements = -(-elements // 16) * 16
+        self.b_copies = spec.batch if spec.b_batch_stride != 0 else min(spec.batch, 1)
+        # Never more than the panels hold, and a multiple of 64 bytes for narrow ones too.
+        columns = plan.tile.columns
+        width = plan.panels * columns if isinstance(spec.n, int) else spec.n + columns - 1
+        elements = width * spec.k
+        known = isinstance(elements, int)
+        self.packed_b_elements = -(-elements // 16) * 16 if known else elements
         self.b_is_packed = plan.pack_b and not plan.pack_b_in_units
+        self.is_one_block = is_one_block(spec, plan.k_block)
 
     def _kernel(self, name: str) -> tuple[ir.Function, ir.IRBuilder]:
+        """Begin a kernel; its sizes are computed first."""
+        spec = self.spec
         function = ir.Function(self.module, KERNEL_TYPE, f"{self.name}_{name}")
-        return function, ir.IRBuilder(function.append_basic_block("entry"))
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.args = function.args[0]
+        sizes = Sizes(builder, self.args, spec.slots)
+        self.m, self.n, self.k = sizes(spec.m), sizes(spec.n), sizes(spec.k)
+        self.a_stride, self.b_stride = sizes(spec.a_batch_stride), sizes(spec.b_batch_stride)
+        self.packed_stride = sizes(self.packed_b_elements)
+        if isinstance(spec.n, int):
+            self.panels: Any = constant(self.plan.panels)
+        else:
+            self.panels = ceil_div(builder, self.n, self.plan.tile.columns)
+        return function, builder
 
     def _offset(self, builder: ir.IRBuilder, base: Any, offset: Any) -> Any:
         return element_at(builder, base, offset, self.element)
@@ -132,25 +152,25 @@ class _GemmEmitter:
         args, begin, end = function.args
         source = load_slot(builder, args, B_SLOT)
         workspace = load_slot(builder, args, WORKSPACE_SLOT)
+        panels = self.panels
         if self.b_copies == 1:
             self._emit_pack_b(builder, source, workspace, (begin, end), constant(0))
         elif plan.panels:
-            panels = constant(plan.panels)
             first, last = builder.sdiv(begin, panels), builder.sub(end, constant(1))
             stop = builder.add(builder.sdiv(last, panels), constant(1))
             with counted_loop(builder, first, stop, name="batch") as batch:
                 start = builder.mul(batch.index, panels)
                 low = maximum(builder, builder.sub(begin, start), 0)
                 high = minimum(builder, builder.sub(end, start), panels)
-                b_offset = builder.mul(batch.index, constant(spec.b_batch_stride))
-                packed_offset = builder.mul(batch.index, constant(self.packed_b_elements))
+                b_offset = builder.mul(batch.index, self.b_stride)
+                packed_offset = builder.mul(batch.index, self.packed_stride)
                 from_b = self._offset(builder, source, b_offset)
                 to_b = self._offset(builder, workspace, packed_offset)
                 self._emit_pack_b(builder, from_b, to_b, (low, high), constant(0))
         builder.ret_void()
-        vectors = spec.k * plan.tile.vectors
+        vectors = typical(spec.k) * plan.tile.vectors
         cost = float(vectors * (4 if spec.trans_b else 2) + 20)
-        return Phase(function, self.b_copies * plan.panels, cost)
+        return Phase(function, Extent(self.b_copies, ((spec.n, plan.tile.columns),)), cost)
 
     def _emit_pack_b(
         self,
@@ -162,7 +182,10 @@ class _GemmEmitter:
     ) -> None:
         spec, tile = self.spec, self.plan.tile
         pack = emit_pack_columns if spec.trans_b else emit_pack_rows
-        shape = (spec.k, spec.n)
+        shape = (
+            spec.k if isinstance(spec.k, int) else self.k,
+            spec.n if isinstance(spec.n, int) else self.n,
+        )
         pack(builder, source, destination, panels, shape, tile, self.element, base)
 
     # --- multiplication ----------------------------------------------------------------------
@@ -172,34 +195,31 @@ class _GemmEmitter:
         spec, plan = self.spec, self.plan
         function, builder = self._kernel("multiply")
         args, begin, end = function.args
-        self.args = args
         tile = plan.tile
-        if spec.m is None:
-            slot = spec.m_slot
-            assert slot is not None
-            self.m: Any = load_slot(builder, args, slot, INDEX)
-            rows = constant(tile.rows)
-            tiles: Any = builder.sdiv(builder.add(self.m, constant(tile.rows - 1)), rows)
-            self.cut = RowCut(0, tile.rows)
-        else:
-            self.m = constant(spec.m)
+        if isinstance(spec.m, int):
             self.cut = cut_rows(spec.m, tile.rows)
-            tiles = constant(self.cut.tiles)
+            tiles: Any = constant(self.cut.tiles)
+        else:
+            self.cut = RowCut(0, tile.rows)
+            tiles = ceil_div(builder, self.m, tile.rows)
         self.micro = {
             height: emit_micro_kernel(
                 self.module,
                 f"{self.name}_micro{height}",
                 replace(tile, rows=height),
                 self.element,
-                clamped=spec.m is None,
+                clamped=not isinstance(spec.m, int),
                 unroll=plan.unroll,
             )
             for height in self.cut.heights
             if height
         }
         unit_tiles, unit_panels = constant(plan.unit_tiles), constant(plan.unit_panels)
-        row_units = builder.sdiv(builder.add(tiles, constant(plan.unit_tiles - 1)), unit_tiles)
-        column_units = -(-plan.panels // plan.unit_panels)
+        row_units = ceil_div(builder, tiles, plan.unit_tiles)
+        if isinstance(spec.n, int):
+            column_units: Any = constant(max(-(-plan.panels // plan.unit_panels), 1))
+        else:
+            column_units = ceil_div(builder, self.panels, plan.unit_panels)
         self.a = load_slot(builder, args, A_SLOT)
         self.b = load_slot(builder, args, WORKSPACE_SLOT if self.b_is_packed else B_SLOT)
         self._reserve_stack(builder)
@@ -207,29 +227,36 @@ class _GemmEmitter:
             with counted_loop(builder, begin, end, name="unit") as unit:
                 row_unit = builder.srem(unit.index, row_units)
                 rest = builder.sdiv(unit.index, row_units)
-                column_unit = builder.srem(rest, constant(max(column_units, 1)))
-                batch = builder.sdiv(rest, constant(max(column_units, 1)))
+                column_unit = builder.srem(rest, column_units)
+                batch = builder.sdiv(rest, column_units)
                 first_tile = builder.mul(row_unit, unit_tiles)
                 last_tile = minimum(builder, builder.add(first_tile, unit_tiles), tiles)
                 first_panel = builder.mul(column_unit, unit_panels)
-                last_panel = minimum(
-                    builder, builder.add(first_panel, unit_panels), constant(plan.panels)
-                )
+                last_panel = minimum(builder, builder.add(first_panel, unit_panels), self.panels)
                 self._emit_unit(builder, batch, (first_tile, last_tile), (first_panel, last_panel))
         builder.ret_void()
-        cost = plan.unit_tiles * plan.unit_panels * (tile_cycles(tile) * spec.k + 20)
-        if spec.m is None:
-            return Phase(function, column_units, cost, plan.unit_tiles * tile.rows)
-        static_rows = -(-self.cut.tiles // plan.unit_tiles)
-        return Phase(function, spec.batch * static_rows * column_units, cost)
+        rows = min(plan.unit_tiles, -(-typical(spec.m) // tile.rows))
+        cost = rows * plan.unit_panels * (tile_cycles(tile) * typical(spec.k) + 20)
+        blocks: list[tuple[Dim, int]] = [(spec.n, plan.unit_panels * tile.columns)]
+        if isinstance(spec.m, int):
+            blocks.append((self.cut.tiles, plan.unit_tiles))
+        else:
+            blocks.append((spec.m, plan.unit_tiles * tile.rows))
+        return Phase(function, Extent(spec.batch, tuple(blocks)), cost)
 
     def _reserve_stack(self, builder: ir.IRBuilder) -> None:
         """Stack memory for the unit's partial sums (or one tile) and for its block of A."""
         spec, plan = self.spec, self.plan
-        tiles = 1 if plan.k_block >= spec.k else plan.unit_tiles * plan.unit_panels
+        tiles = 1 if self.is_one_block else plan.unit_tiles * plan.unit_panels
         self.sums = self._stack(builder, tiles * plan.tile.elements)
         self.a_tile_elements = plan.tile.rows * (plan.k_block + PAD_ELEMENTS)
+        if not self.is_one_block:
+            # With all of k in one block after all, every tile uses the same memory.
+            several = builder.icmp_signed(">", self.k, constant(plan.k_block))
+            elements = constant(plan.tile.elements)
+            self.sums_stride = builder.select(several, elements, constant(0))
         if plan.pack_b_in_units:
+            assert isinstance(spec.k, int)
             self.b_panel = self._stack(builder, spec.k * plan.tile.columns)
         if plan.pack_a:
             self.a_block = self._stack(builder, plan.unit_tiles * self.a_tile_elements)
@@ -241,23 +268,23 @@ class _GemmEmitter:
         self, builder: ir.IRBuilder, batch: Any, tiles: tuple[Any, Any], panels: tuple[Any, Any]
     ) -> None:
         spec, plan = self.spec, self.plan
-        a_offset = builder.mul(batch, constant(spec.a_batch_stride))
-        a = self._offset(builder, self.a, a_offset)
-        b_stride = self.packed_b_elements if self.b_is_packed else spec.b_batch_stride
-        b_offset = builder.mul(batch, constant(b_stride if spec.b_batch_stride else 0))
-        b = self._offset(builder, self.b, b_offset)
-        if plan.k_block >= spec.k:
-            self._emit_block(builder, batch, (a, b), tiles, panels, (constant(0), constant(spec.k)))
+        a = self._offset(builder, self.a, builder.mul(batch, self.a_stride))
+        b_stride = constant(0)
+        if spec.b_batch_stride != 0:
+            b_stride = self.packed_stride if self.b_is_packed else self.b_stride
+        b = self._offset(builder, self.b, builder.mul(batch, b_stride))
+        if self.is_one_block:
+            self._emit_block(builder, batch, (a, b), tiles, panels, (constant(0), self.k))
             return
-        with counted_loop(builder, 0, spec.k, plan.k_block, name="k_block") as block:
-            rest = builder.sub(constant(spec.k), block.index)
+        with counted_loop(builder, 0, self.k, plan.k_block, name="k_block") as block:
+            rest = builder.sub(self.k, block.index)
             steps = minimum(builder, rest, plan.k_block)
             self._emit_block(builder, batch, (a, b), tiles, panels, (block.index, steps))
 
     def _tile_place(self, builder: ir.IRBuilder, tile: Any) -> tuple[Any, Any, Any]:
         """First row of a tile, how many rows of C it has, and how many were consumed before."""
         cut, none = self.cut, constant(0)
-        if self.spec.m is None:
+        if not isinstance(self.spec.m, int):
             row = builder.mul(tile, constant(self.plan.tile.rows))
             return row, minimum(builder, builder.sub(self.m, row), self.plan.tile.rows), none
         start = builder.mul(tile, constant(cut.height))
@@ -272,7 +299,7 @@ class _GemmEmitter:
         """Strides of A as the user has it: of a row, and of a step of k."""
         if self.spec.trans_a:
             return constant(1), self.m
-        return constant(self.spec.k), constant(1)
+        return self.k, constant(1)
 
     def _packed_a_strides(self) -> tuple[int, int]:
         if self.spec.trans_a:
@@ -290,7 +317,7 @@ class _GemmEmitter:
         steps: tuple[Any, Any],
     ) -> None:
         """One block of k over a unit: every panel of B against every tile of A's rows."""
-        spec, plan = self.spec, self.plan
+        plan = self.plan
         a, b = operands
         k_start = steps[0]
         if plan.pack_a:
@@ -303,27 +330,27 @@ class _GemmEmitter:
                 self._emit_pack_b(builder, b, self.b_panel, (panel.index, next_panel), panel.index)
                 b_here, b_stride = self.b_panel, columns
             elif plan.pack_b:
-                start = builder.add(builder.mul(panel.index, constant(spec.k)), k_start)
+                start = builder.add(builder.mul(panel.index, self.k), k_start)
                 b_here = self._offset(builder, b, builder.mul(start, constant(columns)))
                 b_stride = columns
             else:
-                start = builder.mul(k_start, constant(spec.n))
-                b_here, b_stride = self._offset(builder, b, builder.add(start, column)), spec.n
+                start = builder.mul(k_start, self.n)
+                b_here, b_stride = self._offset(builder, b, builder.add(start, column)), self.n
             with counted_loop(builder, *tiles, name="tile") as tile:
                 local_tile = builder.sub(tile.index, tiles[0])
                 sums = self.sums
-                if plan.k_block < spec.k:
+                if not self.is_one_block:
                     local_panel = builder.sub(panel.index, panels[0])
                     index = builder.mul(local_panel, constant(plan.unit_tiles))
-                    index = builder.mul(
-                        builder.add(index, local_tile), constant(plan.tile.elements)
-                    )
+                    index = builder.mul(builder.add(index, local_tile), self.sums_stride)
                     sums = self._offset(builder, sums, index)
                 if self.b_is_packed and plan.unit_tiles > 1:
-                    following = self._offset(builder, b_here, constant(columns * spec.k))
+                    following = self._offset(
+                        builder, b_here, builder.mul(constant(columns), self.k)
+                    )
                     self._emit_prefetch(builder, following, local_tile)
                 place = (batch, tile.index, column)
-                b_operand = (b_here, constant(b_stride))
+                b_operand = (b_here, as_index(b_stride))
                 self._emit_tile(builder, place, (a, local_tile), b_operand, steps, sums)
 
     def _emit_tile(
@@ -336,7 +363,7 @@ class _GemmEmitter:
         sums: Any,
     ) -> None:
         """One tile over one block of k, and its epilogue after the last block."""
-        spec, plan = self.spec, self.plan
+        plan = self.plan
         batch, tile, column = place
         a, local_tile = a_operand
         b_here, b_stride = b_operand
@@ -353,10 +380,10 @@ class _GemmEmitter:
         keep = builder.icmp_signed(">", k_start, constant(0))
         arguments = [a_here, b_here, sums, k_count, rows, *a_strides, b_stride, keep]
         self._call_micro(builder, rows, arguments)
-        if plan.k_block >= spec.k:
+        if self.is_one_block:
             self._emit_epilogue(builder, (batch, row, column), (consumed, rows), sums)
             return
-        is_last = builder.icmp_signed("==", builder.add(k_start, k_count), constant(spec.k))
+        is_last = builder.icmp_signed("==", builder.add(k_start, k_count), self.k)
         with builder.if_then(is_last):
             self._emit_epilogue(builder, (batch, row, column), (consumed, rows), sums)
 
@@ -398,7 +425,7 @@ class _GemmEmitter:
         copy_stride = packed[1] if self.spec.trans_a else packed[0]
         with counted_loop(builder, *tiles, name="pack_a") as tile:
             row, rows, _ = self._tile_place(builder, tile.index)
-            if self.spec.m is not None and not self.cut.taller:
+            if isinstance(self.spec.m, int) and not self.cut.taller:
                 rows = self.cut.height
             offset = builder.add(builder.mul(row, row_stride), builder.mul(steps[0], k_stride))
             place = builder.mul(builder.sub(tile.index, tiles[0]), constant(self.a_tile_elements))
@@ -429,16 +456,16 @@ class _GemmEmitter:
             at_column = builder.add(column, as_index(offset))
             self.epilogue(builder, self.args, batch, at_row, at_column, value)
 
-        ragged = spec.n % tile.columns
+        is_known = isinstance(spec.n, int)
         with counted_loop(builder, *rows, name="row") as line:
-            if not ragged:
+            if is_known and spec.n % tile.columns == 0:
                 for lane in range(tile.vectors):
                     consume(line.index, lane * tile.lanes, vector, align)
             else:
-                left = minimum(builder, builder.sub(constant(spec.n), column), tile.columns)
+                left = minimum(builder, builder.sub(self.n, column), tile.columns)
                 whole = builder.and_(left, constant(-tile.lanes))
                 with counted_loop(builder, 0, whole, tile.lanes, name="vector") as loop:
                     consume(line.index, loop.index, vector, align)
-                if ragged % tile.lanes:
+                if not is_known or spec.n % tile.lanes:
                     with counted_loop(builder, whole, left, name="single") as loop:
                         consume(line.index, loop.index, self.element, spec.item_size)

@@ -12,12 +12,12 @@ from typing import Any
 from llvmlite import ir
 
 from graphflow.codegen.control import (
-    INDEX,
     constant,
     counted_loop,
     minimum,
     stack_memory,
 )
+from graphflow.codegen.extent import Extent
 from graphflow.codegen.gemm_micro import multiply_add
 from graphflow.codegen.gemm_spec import (
     A_SLOT,
@@ -27,11 +27,13 @@ from graphflow.codegen.gemm_spec import (
     GemmCode,
     GemmSpec,
     Phase,
+    Sizes,
     element_at,
     element_type,
     load_slot,
 )
 from graphflow.codegen.target import Target
+from graphflow.ir.dims import typical
 
 ROWS = 4  # dot products at once, each in two vectors: eight chains of multiply-adds
 CHAINS = 2
@@ -61,19 +63,17 @@ def emit_dot_product(
     lanes = target.vector_lanes(8 * spec.item_size)
     is_row = spec.m == 1 and spec.trans_b
     rows = spec.n if is_row else spec.m
-    group_cycles = ROWS * (spec.k / lanes + 8)
+    group_cycles = ROWS * (typical(spec.k) / lanes + 8)
     groups = max(int(MIN_UNIT_CYCLES / group_cycles), 1)
-    if threads == 1 and rows is not None:
-        groups = max(-(-rows // ROWS), 1)
+    if threads == 1:
+        groups = max(-(-typical(rows) // ROWS), 1)
     plan = DotPlan(lanes, groups)
     function = ir.Function(module, KERNEL_TYPE, f"{name}_multiply")
     _DotEmitter(function, spec, plan, epilogue, is_row).emit()
     rows_per_unit = groups * ROWS
     cost = groups * group_cycles
-    if rows is None:
-        return GemmCode([Phase(function, 1, cost, rows_per_unit)], 0, plan)
-    units = spec.batch * -(-rows // rows_per_unit)
-    return GemmCode([Phase(function, units, cost)], 0, plan)
+    extent = Extent(spec.batch, ((rows, rows_per_unit),))
+    return GemmCode([Phase(function, extent, cost)], 0, plan)
 
 
 class _DotEmitter:
@@ -98,10 +98,9 @@ class _DotEmitter:
         factor = load_slot(builder, args, A_SLOT if self.is_row else B_SLOT)
         strides = (spec.b_batch_stride, spec.a_batch_stride)
         matrix_stride, factor_stride = strides if self.is_row else strides[::-1]
-        if spec.m is None:
-            rows = load_slot(builder, args, spec.m_slot or 0, INDEX)
-        else:
-            rows = constant(spec.n if self.is_row else spec.m)
+        sizes = Sizes(builder, args, spec.slots)
+        rows, self.k = sizes(spec.n if self.is_row else spec.m), sizes(spec.k)
+        matrix_step, factor_step = sizes(matrix_stride), sizes(factor_stride)
         tile = stack_memory(builder, ir.ArrayType(self.element, ROWS))
         unit_rows = constant(plan.groups * ROWS)
         units = builder.sdiv(builder.add(rows, constant(plan.groups * ROWS - 1)), unit_rows)
@@ -109,15 +108,15 @@ class _DotEmitter:
             batch = builder.sdiv(unit.index, units)
             first = builder.mul(builder.srem(unit.index, units), unit_rows)
             last = minimum(builder, builder.add(first, unit_rows), rows)
-            here = self._at(matrix, builder.mul(batch, constant(matrix_stride)))
-            factor_here = self._at(factor, builder.mul(batch, constant(factor_stride)))
+            here = self._at(matrix, builder.mul(batch, matrix_step))
+            factor_here = self._at(factor, builder.mul(batch, factor_step))
             with counted_loop(builder, first, last, ROWS, name="group") as group:
                 places = []
                 for ahead in range(ROWS):
                     index = builder.add(group.index, constant(ahead))
                     # Rows past the end repeat the last one; their sums are not consumed.
                     index = minimum(builder, index, builder.sub(rows, constant(1)))
-                    places.append(self._at(here, builder.mul(index, constant(spec.k))))
+                    places.append(self._at(here, builder.mul(index, self.k)))
                 sums = self._dot_products(places, factor_here)
                 count = minimum(builder, builder.sub(rows, group.index), ROWS)
                 self._consume(args, batch, group.index, count, sums, tile)
@@ -133,7 +132,7 @@ class _DotEmitter:
         """Dot products of several rows with the vector, as scalars."""
         builder, spec, lanes = self.builder, self.spec, self.plan.lanes
         step = CHAINS * lanes
-        whole = spec.k - spec.k % step
+        whole = builder.and_(self.k, constant(-step))
         zeros = [ir.Constant(self.vector, None)] * (len(rows) * CHAINS)
         with counted_loop(builder, 0, whole, step, zeros, name="k") as loop:
             sums = list(loop.values)
@@ -149,8 +148,8 @@ class _DotEmitter:
         for row in range(len(rows)):
             chains = loop.values[row * CHAINS : (row + 1) * CHAINS]
             totals.append(self._add_lanes(builder.fadd(*chains)))
-        if whole < spec.k:
-            with counted_loop(builder, whole, spec.k, 1, totals, name="k_rest") as rest:
+        if not isinstance(spec.k, int) or spec.k % step:
+            with counted_loop(builder, whole, self.k, 1, totals, name="k_rest") as rest:
                 shared = self._load(factor, rest.index, self.element)
                 rest.values = [
                     multiply_add(

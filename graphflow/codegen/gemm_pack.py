@@ -13,8 +13,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from graphflow.codegen.control import INDEX, POINTER, constant, counted_loop, minimum
-from graphflow.codegen.gemm_micro import TileShape, intrinsic, intrinsic_suffix
+from graphflow.codegen.control import INDEX, POINTER, as_index, constant, counted_loop, minimum
+from graphflow.codegen.gemm_micro import TileShape, intrinsic, intrinsic_suffix, splat
 from graphflow.codegen.gemm_spec import element_at
 
 PANELS_AT_ONCE = 4  # whole cache lines of a row of B, and few enough streams to write
@@ -25,44 +25,50 @@ def emit_pack_rows(
     source: Any,
     destination: Any,
     panels: tuple[Any, Any],
-    shape: tuple[int, int],
+    shape: tuple[Any, Any],
     tile: TileShape,
     element: Any,
     base: Any,
 ) -> None:
     """Pack panels ``[first, last)`` of B, given as ``[k][n]``; `shape` is ``(k, n)``.
 
-    The destination begins with panel `base`.
+    The destination begins with panel `base`. `shape` has Python integers or i64 values.
     """
     k, n = shape
     vector = ir.VectorType(element, tile.lanes)
     size = 4 if isinstance(element, ir.FloatType) else 8
-    full_panels = n // tile.columns
+    if isinstance(n, int):
+        full_panels, ragged = n // tile.columns, n % tile.columns
+    else:
+        columns = constant(tile.columns)
+        full_panels, ragged = builder.udiv(n, columns), builder.urem(n, columns)
 
-    def copy_row(row: Any, panel: Any, valid: int) -> None:
+    def copy_row(row: Any, panel: Any, valid: Any) -> None:
         from_row = element_at(
             builder,
             source,
-            builder.add(builder.mul(row, constant(n)), builder.mul(panel, constant(tile.columns))),
+            builder.add(builder.mul(row, as_index(n)), builder.mul(panel, constant(tile.columns))),
             element,
         )
         to_row = element_at(
             builder,
             destination,
             builder.mul(
-                builder.add(builder.mul(builder.sub(panel, base), constant(k)), row),
+                builder.add(builder.mul(builder.sub(panel, base), as_index(k)), row),
                 constant(tile.columns),
             ),
             element,
         )
         for lane in range(tile.vectors):
             offset = lane * tile.lanes
-            count = min(max(valid - offset, 0), tile.lanes)
             place = element_at(builder, from_row, offset, element)
-            if count == tile.lanes:
+            if not isinstance(valid, int):
+                mask = first_lanes(builder, builder.sub(valid, constant(offset)), tile.lanes)
+                value = masked_load(builder, place, vector, mask)
+            elif valid - offset >= tile.lanes:
                 value = builder.load(place, typ=vector, align=size)
             else:
-                value = masked_load(builder, place, vector, count)
+                value = masked_load(builder, place, vector, max(valid - offset, 0))
             builder.store(value, element_at(builder, to_row, offset, element), align=size)
 
     first, last = panels
@@ -74,22 +80,29 @@ def emit_pack_rows(
             counted_loop(builder, group.index, end, name="panel") as panel,
         ):
             copy_row(row.index, panel.index, tile.columns)
-    if n % tile.columns:
+    if not isinstance(ragged, int) or ragged:
         is_ragged = builder.and_(
-            builder.icmp_signed("<=", first, constant(full_panels)),
-            builder.icmp_signed(">", last, constant(full_panels)),
+            builder.icmp_signed("<=", first, as_index(full_panels)),
+            builder.icmp_signed(">", last, as_index(full_panels)),
         )
         with builder.if_then(is_ragged), counted_loop(builder, 0, k, name="row") as row:
-            copy_row(row.index, constant(full_panels), n % tile.columns)
+            copy_row(row.index, as_index(full_panels), ragged)
 
 
-def masked_load(builder: ir.IRBuilder, place: Any, vector: Any, count: int) -> Any:
-    """Load the first `count` lanes, zeros in the others."""
+def first_lanes(builder: ir.IRBuilder, count: Any, lanes: int) -> Any:
+    """A mask of the first `count` lanes; an i64 that may be negative or larger than `lanes`."""
+    numbers = ir.Constant(ir.VectorType(INDEX, lanes), list(range(lanes)))
+    return builder.icmp_signed("<", numbers, splat(builder, count, lanes))
+
+
+def masked_load(builder: ir.IRBuilder, place: Any, vector: Any, mask: Any) -> Any:
+    """Load the lanes of `mask`, or the first ones if it is a number; zeros in the others."""
     zeros = ir.Constant(vector, None)
-    if count == 0:
-        return zeros
     bits = ir.VectorType(ir.IntType(1), vector.count)
-    mask = ir.Constant(bits, [int(lane < count) for lane in range(vector.count)])
+    if isinstance(mask, int):
+        if mask == 0:
+            return zeros
+        mask = ir.Constant(bits, [int(lane < mask) for lane in range(vector.count)])
     name = f"llvm.masked.load.{intrinsic_suffix(vector)}.p0"
     size = ir.IntType(32)
     function = intrinsic(builder.module, name, vector, [POINTER, size, bits, vector])
@@ -102,7 +115,7 @@ def emit_pack_columns(
     source: Any,
     destination: Any,
     panels: tuple[Any, Any],
-    shape: tuple[int, int],
+    shape: tuple[Any, Any],
     tile: TileShape,
     element: Any,
     base: Any,
@@ -110,26 +123,27 @@ def emit_pack_columns(
     """Pack panels ``[first, last)`` of B, given transposed as ``[n][k]``; `shape` is ``(k, n)``.
 
     The destination begins with panel `base`. Square blocks of ``lanes x lanes`` are transposed in
-    registers.
+    registers. `shape` has Python integers or i64 values.
     """
     k, n = shape
     lanes = tile.lanes
     vector = ir.VectorType(element, lanes)
     size = 4 if isinstance(element, ir.FloatType) else 8
-    whole = k - k % lanes
+    whole = builder.and_(as_index(k), constant(-lanes))
+    last_column = builder.sub(as_index(n), constant(1))
     with (
         counted_loop(builder, *panels, name="panel") as panel,
         counted_loop(builder, 0, tile.vectors, name="lane") as lane,
     ):
         local_panel = builder.sub(panel.index, base)
-        panel_start = builder.mul(local_panel, constant(k * tile.columns))
+        panel_start = builder.mul(local_panel, builder.mul(as_index(k), constant(tile.columns)))
         offset = builder.mul(lane.index, constant(lanes))
         to_panel = element_at(builder, destination, builder.add(panel_start, offset), element)
         column = builder.add(builder.mul(panel.index, constant(tile.columns)), offset)
         rows = []
         for ahead in range(lanes):
-            index = minimum(builder, builder.add(column, constant(ahead)), n - 1)
-            rows.append(element_at(builder, source, builder.mul(index, constant(k)), element))
+            index = minimum(builder, builder.add(column, constant(ahead)), last_column)
+            rows.append(element_at(builder, source, builder.mul(index, as_index(k)), element))
 
         def to_place(index: Any, to_panel: Any = to_panel) -> Any:
             return element_at(
@@ -144,7 +158,7 @@ def emit_pack_columns(
             for ahead, value in enumerate(transposed(builder, loaded)):
                 place = to_place(builder.add(block.index, constant(ahead)))
                 builder.store(value, place, align=size)
-        if whole < k:
+        if not isinstance(k, int) or k % lanes:
             with counted_loop(builder, whole, k, name="rest") as rest:
                 value = ir.Constant(vector, ir.Undefined)
                 for ahead, row in enumerate(rows):

@@ -2,7 +2,7 @@
 
 The numbers here were measured on a Zen 3 with 32 KiB of L1 and 512 KiB of L2; they are about the
 same for its contemporaries, and none changes what is computed but the blocks of k, which group the
-terms of a sum.
+terms of a sum. Extents that are known in the run only are taken to be of their typical size.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from graphflow.codegen.gemm_micro import TileShape, choose_tile, cut_rows, tile_cycles
 from graphflow.codegen.gemm_spec import GemmSpec
 from graphflow.codegen.target import Target
+from graphflow.ir.dims import typical
 
 # A panel of B up to this size is one block of k: it streams from L2 without loss, and its sums go
 # straight to the epilogue. Longer ones are cut into blocks that stay in L1.
@@ -22,6 +23,8 @@ BLOCK_BYTES = 24 << 10
 A_BLOCK_BYTES = 240 << 10
 A_BLOCK_BYTES_IN_PLACE = 416 << 10
 PARTIAL_BYTES = 768 << 10
+# With k known in the run only, as a rule one block suffices and this memory is not touched.
+PARTIAL_BYTES_IF_SYMBOLIC = 1536 << 10
 # B is read in place up to this size: it stays in L1 from one row of tiles to the next.
 DIRECT_B_BYTES = 16 << 10
 # Below this many bytes between rows of A its rows do not fight for the sets of the caches.
@@ -33,12 +36,16 @@ DIRECT_A_STRIDE_TRANSPOSED = 1024
 LARGE_PRODUCT = 10_000_000
 LARGE_TILE = 20  # accumulators
 UNITS_PER_THREAD = 4
+ROWS_TO_SPARE = 4
 MIN_UNIT_CYCLES = 20_000  # of the order of what handing out a unit to a thread costs
 
 
 @dataclass(frozen=True)
 class GemmPlan:
-    """How a product is cut up: everything the emitter does not decide."""
+    """How a product is cut up: everything the emitter does not decide.
+
+    With a symbolic n there may be more or fewer panels than `panels` in a run.
+    """
 
     tile: TileShape
     k_block: int
@@ -64,36 +71,48 @@ class GemmPlan:
 def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
     """Decide tiles, blocks, packing and units of a product."""
     lanes = target.vector_lanes(8 * spec.item_size)
-    tile = choose_tile(target, lanes, spec.m, spec.n)
-    panels = -(-spec.n // tile.columns)
-    m = 1024 if spec.m is None else spec.m
+    m, n, k, batch = (typical(extent) for extent in (spec.m, spec.n, spec.k, spec.batch))
+    tile = choose_tile(target, lanes, m if isinstance(spec.m, int) else None, n)
+    panels = -(-n // tile.columns)
     tiles = cut_rows(m, tile.rows).tiles
-    b_bytes = spec.n * spec.k * spec.item_size
-    b_in_place = not spec.trans_b and spec.n % tile.columns == 0
+    b_bytes = n * k * spec.item_size
+    b_in_place = not spec.trans_b and isinstance(spec.n, int) and spec.n % tile.columns == 0
     pack_b = not (b_in_place and (b_bytes <= DIRECT_B_BYTES or tiles <= 2))
-    k_block = _k_block(spec.k, tile.columns * spec.item_size)
-    a_row_bytes = (m if spec.trans_a else spec.k) * spec.item_size
+    k_block = _k_block(k, tile.columns * spec.item_size)
+    if not isinstance(spec.k, int):
+        k_block = -(-k_block // 16) * 16
+    a_row_bytes = (m if spec.trans_a else k) * spec.item_size
     stride_limit = DIRECT_A_STRIDE_TRANSPOSED if spec.trans_a else DIRECT_A_STRIDE
     pack_a = panels >= 4 and tiles >= 2 and a_row_bytes >= stride_limit
     unit_tiles, unit_panels = max(tiles, 1), max(panels, 1)
     a_block_bytes = A_BLOCK_BYTES if pack_a else A_BLOCK_BYTES_IN_PLACE
-    unit_tiles = min(unit_tiles, _at_least_one(a_block_bytes, tile.rows * k_block, spec))
-    if k_block < spec.k:
-        limit = _at_least_one(PARTIAL_BYTES, unit_tiles * tile.elements, spec)
+    most_tiles = _at_least_one(a_block_bytes, tile.rows * k_block, spec)
+    unit_tiles = min(unit_tiles, most_tiles)
+    if not is_one_block(spec, k_block):
+        budget = PARTIAL_BYTES if isinstance(spec.k, int) else PARTIAL_BYTES_IF_SYMBOLIC
+        limit = _at_least_one(budget, unit_tiles * tile.elements, spec)
         if limit < 4:  # rather fewer rows than columns so few that A is packed for little
             limit = 4
-            unit_tiles = min(unit_tiles, _at_least_one(PARTIAL_BYTES, 4 * tile.elements, spec))
+            unit_tiles = min(unit_tiles, _at_least_one(budget, 4 * tile.elements, spec))
         unit_panels = min(unit_panels, limit)
-    is_large = spec.batch * m * spec.n * spec.k >= LARGE_PRODUCT
+    is_large = batch * m * n * k >= LARGE_PRODUCT
     unroll = 1 if tile.rows * tile.vectors >= LARGE_TILE else 4 if is_large else 2
     plan = GemmPlan(tile, k_block, pack_a, pack_b, unit_tiles, unit_panels, panels, unroll)
     # One unit has all rows: a panel is used while it is still in L2, and by nobody else.
     in_units = (
-        (pack_b and k_block >= spec.k and spec.m is not None and unit_tiles >= tiles)
+        (pack_b and is_one_block(spec, k_block) and unit_tiles >= tiles)
         and (spec.batch == 1 or spec.b_batch_stride != 0)
-        and (threads == 1 or panels * spec.batch >= 2 * threads)
+        and (threads == 1 or panels * batch >= 2 * threads)
     )
-    return _divide_units(replace(plan, pack_b_in_units=in_units), spec, tiles, threads)
+    plan = _divide_units(replace(plan, pack_b_in_units=in_units), spec, tiles, threads)
+    if in_units and not isinstance(spec.m, int):  # a few more rows should not be packed for again
+        plan = replace(plan, unit_tiles=min(ROWS_TO_SPARE * max(tiles, 1), most_tiles))
+    return plan
+
+
+def is_one_block(spec: GemmSpec, k_block: int) -> bool:
+    """Whether a block of k is sure to be all of it."""
+    return isinstance(spec.k, int) and k_block >= spec.k
 
 
 def _k_block(k: int, row_bytes: int) -> int:
@@ -114,10 +133,10 @@ def _divide_units(plan: GemmPlan, spec: GemmSpec, tiles: int, threads: int) -> G
     unit_tiles, unit_panels = plan.unit_tiles, plan.unit_panels
 
     def count() -> int:
-        return spec.batch * -(-tiles // unit_tiles) * -(-plan.panels // unit_panels)
+        return typical(spec.batch) * -(-tiles // unit_tiles) * -(-plan.panels // unit_panels)
 
     def cycles() -> float:
-        return unit_tiles * unit_panels * tile_cycles(plan.tile) * spec.k
+        return unit_tiles * unit_panels * tile_cycles(plan.tile) * typical(spec.k)
 
     while threads > 1 and count() < UNITS_PER_THREAD * threads and cycles() > 2 * MIN_UNIT_CYCLES:
         # Rows first: units in a row of units share the block of A, and may each pack it.

@@ -9,6 +9,8 @@ from typing import Any
 from llvmlite import ir
 
 from graphflow.codegen.control import INDEX, POINTER, constant
+from graphflow.codegen.extent import Extent
+from graphflow.ir.dims import Dim, SymDim, typical
 
 Epilogue = Callable[[ir.IRBuilder, Any, Any, Any, Any, Any], None]
 """``epilogue(builder, args, batch, row, column, value)`` consumes a vector (or scalar) of C."""
@@ -25,34 +27,35 @@ class GemmSpec:
     Parameters
     ----------
     dtype : ``f32`` or ``f64``.
-    m, n, k : extents of ``C[m, n]`` and of the sum. `m` None is read at run time from `m_slot`.
+    m, n, k : extents of ``C[m, n]`` and of the sum.
     batch : number of products; `a_stride` and `b_stride` are the elements from one to the next,
         0 to use the same operand for all. They default to whole matrices.
     trans_a, trans_b : A is given as ``[k, m]``, B as ``[n, k]``. All are contiguous.
-    m_slot : the args slot with m, an i64 and not a pointer, when m is None.
+    slots : for each symbol in the extents its name and the args slot with its value, an i64 and
+        not a pointer. A symbolic k is at least 1.
     """
 
     dtype: str
-    m: int | None
-    n: int
-    k: int
-    batch: int = 1
+    m: Dim
+    n: Dim
+    k: Dim
+    batch: Dim = 1
     a_stride: int | None = None
     b_stride: int | None = None
     trans_a: bool = False
     trans_b: bool = False
-    m_slot: int | None = None
+    slots: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         if self.dtype not in ("f32", "f64"):
             raise ValueError(f"a matrix product expected dtype f32 or f64, got {self.dtype!r}")
-        if self.m is None and (self.m_slot is None or self.batch != 1):
-            raise ValueError(
-                "a matrix product with m unknown expected a slot for m and batch 1, got "
-                f"slot {self.m_slot} and batch {self.batch}"
-            )
-        if min(self.m or 0, self.n, self.k, self.batch) < 0:
+        extents = (self.m, self.n, self.k, self.batch)
+        if min(typical(extent) for extent in extents) < 0:
             raise ValueError(f"a matrix product expected extents of 0 or more, got {self}")
+        known = {name for name, _ in self.slots}
+        unknown = {s for e in extents if isinstance(e, SymDim) for s in e.symbols()} - known
+        if unknown:
+            raise ValueError(f"a matrix product expected slots for {sorted(unknown)}, got {known}")
 
     @property
     def item_size(self) -> int:
@@ -60,14 +63,37 @@ class GemmSpec:
         return 4 if self.dtype == "f32" else 8
 
     @property
-    def a_batch_stride(self) -> int:
+    def a_batch_stride(self) -> Dim:
         """Elements from one A to the next."""
-        return (self.m or 0) * self.k if self.a_stride is None else self.a_stride
+        return self.m * self.k if self.a_stride is None else self.a_stride
 
     @property
-    def b_batch_stride(self) -> int:
+    def b_batch_stride(self) -> Dim:
         """Elements from one B to the next."""
         return self.n * self.k if self.b_stride is None else self.b_stride
+
+
+class Sizes:
+    """The extents of a product inside its kernels: constants, or computed from the args."""
+
+    def __init__(
+        self, builder: ir.IRBuilder, args: Any, slots: tuple[tuple[str, int], ...]
+    ) -> None:
+        self.builder, self.args, self.slots = builder, args, dict(slots)
+
+    def __call__(self, dim: Dim) -> Any:
+        """The extent as an i64."""
+        if not isinstance(dim, SymDim):
+            return constant(dim)
+        builder = self.builder
+        total = constant(0)
+        for monomial, coefficient in dim.terms.items():
+            term = constant(coefficient)
+            for name in monomial:
+                value = load_slot(builder, self.args, self.slots[name], INDEX)
+                term = builder.mul(term, value)
+            total = builder.add(total, term)
+        return total
 
 
 @dataclass(frozen=True)
@@ -77,23 +103,13 @@ class Phase:
     Attributes
     ----------
     function : the kernel, defined in the module.
-    units : the extent per row unit: all of it, unless m is read at run time.
-    rows_per_unit : 0, or with m read at run time, the rows of a unit; see `extent`.
+    extent : the units to run.
     unit_cycles : estimated cycles of one step of the extent on one thread.
     """
 
     function: ir.Function
-    units: int
+    extent: Extent
     unit_cycles: float
-    rows_per_unit: int = 0
-
-    def extent(self, m: int | None = None) -> int:
-        """Return the parallel extent, for `m` rows when m is read at run time."""
-        if not self.rows_per_unit:
-            return self.units
-        if m is None:
-            raise ValueError("expected the number of rows, which this product reads at run time")
-        return self.units * -(-m // self.rows_per_unit)
 
 
 @dataclass(frozen=True)
@@ -106,7 +122,7 @@ class GemmCode:
     """
 
     phases: list[Phase]
-    workspace_bytes: int
+    workspace_bytes: Dim
     plan: object
 
 
@@ -129,9 +145,9 @@ def store_epilogue(spec: GemmSpec, slot: int = EPILOGUE_SLOT) -> Epilogue:
     ) -> None:
         element = element_type(spec)
         out = load_slot(builder, args, slot)
-        if spec.m is not None:
-            row = builder.add(builder.mul(batch, constant(spec.m)), row)
-        offset = builder.add(builder.mul(row, constant(spec.n)), column)
+        sizes = Sizes(builder, args, spec.slots)
+        row = builder.add(builder.mul(batch, sizes(spec.m)), row)
+        offset = builder.add(builder.mul(row, sizes(spec.n)), column)
         builder.store(value, element_at(builder, out, offset, element), align=spec.item_size)
 
     return store

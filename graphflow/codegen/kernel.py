@@ -23,6 +23,7 @@ from llvmlite import ir
 
 from graphflow.codegen import mathlib
 from graphflow.codegen.expressions import ExprEmitter, Level
+from graphflow.codegen.extent import Extent
 from graphflow.codegen.pointwise import emit_pointwise
 from graphflow.codegen.target import Target
 from graphflow.codegen.types import (
@@ -36,7 +37,6 @@ from graphflow.codegen.types import (
     splat_value,
     widen,
 )
-from graphflow.ir.dims import Dim
 from graphflow.ir.index import Axis
 from graphflow.ir.loops import (
     Accumulate,
@@ -429,18 +429,15 @@ def emit_kernel(module: ir.Module, kernel: Kernel, target: Target, name: str) ->
     return KernelEmitter(module, kernel, target, name).emit()
 
 
-def parallel_extent(kernel: Kernel, target: Target) -> Dim:
+def parallel_extent(kernel: Kernel, target: Target) -> Extent:
     """How many units the range of the kernel's parallel axis has; 1 when it has no such axis."""
     axis = kernel.parallel_axis
     first = kernel.body[0] if kernel.body else None
     if axis is not None:
-        return axis.extent
+        return Extent(axis.extent)
     if isinstance(first, Loop) and first.kind == "parallel vector" and len(kernel.body) == 1:
-        width = vector_width(first, target)
-        if isinstance(first.axis.extent, int):
-            return -(-first.axis.extent // width)
-        return first.axis.extent  # more units than blocks: the kernel clips its range
-    return 1
+        return Extent(1, ((first.axis.extent, vector_width(first, target)),))
+    return Extent(1)
 
 
 class _EpilogueEmitter(ExprEmitter):

@@ -13,11 +13,11 @@ from typing import Any
 
 from llvmlite import ir
 
+from graphflow.codegen.extent import Extent, dim_data, dim_from_data
 from graphflow.codegen.jit import LoadedCode, assembly_text, compile_module, load_object
 from graphflow.codegen.object_cache import cached_object
 from graphflow.codegen.target import host_target
 from graphflow.codegen.units import CodeUnit, Compiled, Phase
-from graphflow.ir.dims import SymDim
 
 _lock = threading.RLock()
 _compiled: dict[str, Compiled] = {}
@@ -45,7 +45,9 @@ def _compile(units: Sequence[CodeUnit]) -> None:
 
     def make() -> bytes:
         module, described = build_module(units)
-        text = json.dumps([[[_phase_data(p) for p in ps], size] for ps, size in described])
+        text = json.dumps(
+            [[[_phase_data(p) for p in ps], dim_data(size)] for ps, size in described]
+        )
         head = text.encode()
         return len(head).to_bytes(8, "little") + head + compile_module(module, target)
 
@@ -56,21 +58,17 @@ def _compile(units: Sequence[CodeUnit]) -> None:
     _loaded.append(loaded)
     for unit, (phases, workspace) in zip(units, described, strict=True):
         made = [_phase_of(p) for p in phases]
-        _compiled[unit.key] = Compiled([(p, loaded.address(p.name)) for p in made], workspace)
+        addresses = [(p, loaded.address(p.name)) for p in made]
+        _compiled[unit.key] = Compiled(addresses, dim_from_data(workspace))
 
 
 def _phase_data(phase: Phase) -> list[Any]:
-    extent: Any = phase.extent
-    if isinstance(extent, SymDim):
-        extent = [[list(monomial), count] for monomial, count in extent.terms.items()]
-    return [phase.name, extent, phase.unit_work, phase.rows_per_unit]
+    return [phase.name, phase.extent.data(), phase.unit_work]
 
 
 def _phase_of(data: list[Any]) -> Phase:
-    name, extent, work, rows = data
-    if isinstance(extent, list):
-        extent = SymDim({tuple(monomial): count for monomial, count in extent})
-    return Phase(name, extent, work, rows)
+    name, extent, work = data
+    return Phase(name, Extent.from_data(extent), work)
 
 
 def llvm_text(units: Sequence[CodeUnit]) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from llvmlite import ir
 
 from graphflow.codegen.expressions import ExprEmitter, Level
+from graphflow.codegen.extent import Extent
 from graphflow.codegen.mathlib import philox
 from graphflow.codegen.mathlib.core import Lanes, absolute
 from graphflow.codegen.target import Target
@@ -34,7 +35,7 @@ from graphflow.codegen.types import (
     to_memory,
 )
 from graphflow.graph.dtypes import DType
-from graphflow.ir.dims import Dim, SymDim
+from graphflow.ir.dims import Dim
 from graphflow.ir.loops import Kernel
 from graphflow.ir.philox import RESERVED_PER_OUTPUT, TRUNCATION
 
@@ -52,11 +53,9 @@ def unit_size(dtype: DType, target: Target) -> int:
     return group_size(dtype) * target.vector_lanes(32)
 
 
-def unit_count(elements: Dim, dtype: DType, target: Target) -> Dim:
-    """The extent of the kernel's range; for a symbolic size an upper bound of it."""
-    if isinstance(elements, SymDim):
-        return elements
-    return -(-elements // unit_size(dtype, target))
+def unit_count(elements: Dim, dtype: DType, target: Target) -> Extent:
+    """The extent of the kernel's range."""
+    return Extent(1, ((elements, unit_size(dtype, target)),))
 
 
 def unit_cycles(kind: str, target: Target) -> float:

@@ -12,12 +12,15 @@ from typing import Any
 
 from llvmlite import ir
 
+from graphflow.codegen.extent import Extent
 from graphflow.codegen.gemm import GemmSpec, emit_gemm
+from graphflow.codegen.gemm_spec import Sizes
 from graphflow.codegen.kernel import emit_epilogue, emit_kernel, parallel_extent
 from graphflow.codegen.random import emit_random, unit_count, unit_cycles
 from graphflow.codegen.target import host_target
-from graphflow.ir.dims import Dim, SymDim
+from graphflow.ir.dims import Dim, product
 from graphflow.ir.index import Axis
+from graphflow.ir.loops import Kernel
 from graphflow.ir.node import Node
 from graphflow.ir.structure import kernel_key
 from graphflow.schedule.group import product_operand
@@ -34,14 +37,13 @@ class Phase:
     Attributes
     ----------
     name : the function, in its module.
-    extent : units of the range; with `rows_per_unit` for each such number of rows.
+    extent : units of the range.
     unit_work : estimated cycles of a unit.
     """
 
     name: str
-    extent: Dim
+    extent: Extent
     unit_work: float
-    rows_per_unit: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class CodeUnit:
     """Something to compile. `emit(module, prefix)` adds its functions and describes them."""
 
     key: str
-    emit: Callable[[ir.Module, str], tuple[list[Phase], int]]
+    emit: Callable[[ir.Module, str], tuple[list[Phase], Dim]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class Compiled:
     """A unit in memory: its phases with their addresses, and the workspace in bytes."""
 
     phases: list[tuple[Phase, int]]
-    workspace: int
+    workspace: Dim
 
 
 def unit_of(task: Task, threads: int) -> CodeUnit | None:
@@ -70,12 +72,11 @@ def unit_of(task: Task, threads: int) -> CodeUnit | None:
         return _random_unit(task)
     kernel = task.kernel
 
-    def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], int]:
+    def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], Dim]:
         function = emit_kernel(module, kernel, host_target(), prefix)
         extent = parallel_extent(kernel, host_target())
-        units = extent if isinstance(extent, int) else 1000
         work = kernel.work / host_target().vector_lanes(32) / INSTRUCTIONS_PER_CYCLE
-        return [Phase(function.name, extent, work / max(units, 1))], 0
+        return [Phase(function.name, extent, work / max(extent.typical(), 1))], 0
 
     return CodeUnit(kernel_key(kernel), emit)
 
@@ -86,7 +87,7 @@ def _random_unit(task: Task) -> CodeUnit:
     assert kernel is not None
     kind, target = node["kind"], host_target()
 
-    def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], int]:
+    def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], Dim]:
         function = emit_random(module, kernel, kind, target, prefix)
         extent = unit_count(node.type.size, node.dtype, target)
         return [Phase(function.name, extent, unit_cycles(kind, target))], 0
@@ -94,49 +95,49 @@ def _random_unit(task: Task) -> CodeUnit:
     return CodeUnit(kernel_key(kernel, f"random {kind}"), emit)
 
 
-def product_spec(node: Node) -> GemmSpec:
-    """The matrix product that a node asks for."""
+def product_spec(node: Node, kernel: Kernel) -> GemmSpec:
+    """The matrix product that a node asks for; `kernel` is its epilogue."""
     a, b = node.inputs
     m, n = node.shape[-2:]
     k = a.shape[-2] if node["trans_a"] else a.shape[-1]
-    batch = 1
-    for dim in node.shape[:-2]:
-        batch *= dim
-    strides = [0 if batch > 1 and product_operand(o) is not o else None for o in (a, b)]
+    batch = product(node.shape[:-2])
+    a_stride, b_stride = (0 if batch > 1 and product_operand(o) is not o else None for o in (a, b))
     dtype = "f64" if node.dtype.size == 8 else "f32"
-    return GemmSpec(dtype, m, n, k, batch, strides[0], strides[1], node["trans_a"], node["trans_b"])
+    first = EPILOGUE_SLOT + len(kernel.buffers)
+    slots = tuple((symbol, first + k) for k, symbol in enumerate(kernel.symbols))
+    trans_a, trans_b = node["trans_a"], node["trans_b"]
+    return GemmSpec(dtype, m, n, k, batch, a_stride, b_stride, trans_a, trans_b, slots)
 
 
 def _product_unit(task: Task, threads: int) -> CodeUnit:
     node, kernel = task.node, task.kernel
     assert node is not None
     assert kernel is not None
-    spec = product_spec(node)
+    spec = product_spec(node, kernel)
     axes = task.group.axes
 
-    def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], int]:
+    def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], Dim]:
         def epilogue(
             builder: ir.IRBuilder, args: Any, batch: Any, row: Any, column: Any, value: Any
         ) -> None:
-            place = [*_batch_indices(builder, batch, axes[:-2]), row, column]
+            sizes = Sizes(builder, args, spec.slots)
+            place = [*_batch_indices(builder, batch, axes[:-2], sizes), row, column]
             emit_epilogue(builder, args, EPILOGUE_SLOT, kernel, axes, place, value)
 
         code = emit_gemm(module, prefix, spec, host_target(), threads, epilogue)
-        phases = [
-            Phase(p.function.name, p.units, p.unit_cycles, p.rows_per_unit) for p in code.phases
-        ]
+        phases = [Phase(p.function.name, p.extent, p.unit_cycles) for p in code.phases]
         return phases, code.workspace_bytes
 
     return CodeUnit(kernel_key(kernel, f"{spec} threads={threads}"), emit)
 
 
-def _batch_indices(builder: ir.IRBuilder, batch: Any, axes: list[Axis]) -> list[Any]:
+def _batch_indices(builder: ir.IRBuilder, batch: Any, axes: list[Axis], sizes: Sizes) -> list[Any]:
     """The indices along several batch axes of the product's one batch number."""
+    if len(axes) == 1:
+        return [batch]
     places: list[Any] = []
     for axis in reversed(axes):
-        if isinstance(axis.extent, SymDim):
-            raise AssertionError("batches of products have concrete sizes")
-        size = ir.Constant(batch.type, axis.extent)
+        size = sizes(axis.extent)
         places.append(builder.urem(batch, size))
         batch = builder.udiv(batch, size)
     return places[::-1]

@@ -4,16 +4,25 @@ A Program is compiled for concrete shapes, or with one or more dimensions left s
 (the batch, once several sizes of it have been seen). A symbolic dimension is a `SymDim`: a
 polynomial with integer coefficients over symbols, closed under addition, multiplication and exact
 division. A symbol stands for any size from 2 up, so ``n == 1`` and ``n == 0`` are false; every
-other question that its value would have to answer raises `UndecidableDim`, and the tracer falls
-back to a concrete compilation.
+other question that its value would have to answer raises `UndecidableDim`, and the run falls back
+to a concrete compilation.
+
+A symbol whose name begins with ``?`` stands for any size at all: shape inference uses such symbols.
+A symbol may carry a typical size in its name, ``n0~128``. It guides decisions about speed
+(`typical`), and is part of the name because code that was compiled by it is another code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import inf
+from operator import index
 from typing import Any, Union
 
 Monomial = tuple[str, ...]
+
+TYPICAL = 64  # the size that an unhinted symbol is taken to have where work is estimated
+_HINT = "~"
 
 
 class UndecidableDim(Exception):
@@ -30,9 +39,9 @@ class SymDim:
         self._hash = hash(tuple(self.terms.items()))
 
     @classmethod
-    def symbol(cls, name: str) -> SymDim:
-        """The dimension that is the symbol `name` itself."""
-        return cls({(name,): 1})
+    def symbol(cls, name: str, typical: int | None = None) -> SymDim:
+        """The dimension that is the symbol `name` itself, which is `typical` as a rule."""
+        return cls({(name if typical is None else f"{name}{_HINT}{typical}",): 1})
 
     def symbols(self) -> frozenset[str]:
         """The names of the symbols that occur."""
@@ -96,29 +105,30 @@ class SymDim:
     def __hash__(self) -> int:
         return self._hash
 
-    def _sign_against(self, other: Any) -> int:
-        difference = self - other
+    def _bound_against(self, other: Any, sign: int) -> float:
+        """A bound of ``sign * (self - other)`` from below; minus infinity where there is none."""
+        difference = (self - other) * sign
         if isinstance(difference, int):
-            return (difference > 0) - (difference < 0)
-        low = sum(c * 2 ** len(m) for m, c in difference.terms.items())
-        if low >= 0 and all(c >= 0 for m, c in difference.terms.items() if m):
-            return 1 if low > 0 else _undecidable(self, other)
-        high = sum(c * 2 ** len(m) for m, c in difference.terms.items())
-        if high < 0 and all(c <= 0 for m, c in difference.terms.items() if m):
-            return -1
-        return _undecidable(self, other)
+            return difference
+        if any(c < 0 for monomial, c in difference.terms.items() if monomial):
+            return -inf
+        return difference.evaluate({name: _least(name) for name in difference.symbols()})
 
     def __lt__(self, other: Any) -> bool:
-        return self._sign_against(other) < 0
+        if self._bound_against(other, 1) >= 0:
+            return False
+        return self._bound_against(other, -1) > 0 or _undecidable(self, other)
 
     def __le__(self, other: Any) -> bool:
-        return self == other or self._sign_against(other) < 0
+        if self._bound_against(other, 1) > 0:
+            return False
+        return self._bound_against(other, -1) >= 0 or _undecidable(self, other)
 
     def __gt__(self, other: Any) -> bool:
-        return self._sign_against(other) > 0
+        return not self <= other
 
     def __ge__(self, other: Any) -> bool:
-        return self == other or self._sign_against(other) > 0
+        return not self < other
 
     def __bool__(self) -> bool:
         return True
@@ -140,12 +150,12 @@ Dim = Union[int, SymDim]  # noqa: UP007  # evaluated at import
 Shape = tuple[Dim, ...]
 
 
-def _undecidable(left: Any, right: Any) -> int:
+def _undecidable(left: Any, right: Any) -> bool:
     raise UndecidableDim(f"{left} against {right}")
 
 
 def _terms(value: Dim) -> Mapping[Monomial, int]:
-    return value.terms if isinstance(value, SymDim) else {(): int(value)}
+    return value.terms if isinstance(value, SymDim) else {(): index(value)}
 
 
 def _normal(terms: Mapping[Monomial, int]) -> Dim:
@@ -224,3 +234,19 @@ def is_static(shape: Iterable[Dim]) -> bool:
 def evaluate(dim: Dim, values: Mapping[str, int]) -> int:
     """The concrete size of a dimension."""
     return dim.evaluate(values) if isinstance(dim, SymDim) else dim
+
+
+def _least(name: str) -> int:
+    return 0 if name.startswith("?") else 2
+
+
+def typical(dim: Dim) -> int:
+    """The size to reckon with where only speed depends on it."""
+    if not isinstance(dim, SymDim):
+        return dim
+    return dim.evaluate({name: _typical_size(name) for name in dim.symbols()})
+
+
+def _typical_size(name: str) -> int:
+    _, found, size = name.partition(_HINT)
+    return int(size) if found else TYPICAL

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from graphflow.ir.dims import Dim, product
+from graphflow.ir.dims import Dim, product, typical
 from graphflow.ir.index import Axis, IndexExpr, Loaded, axis_index, linearize
 from graphflow.ir.loops import (
     Accumulate,
@@ -118,6 +118,8 @@ class _Lowering:
         if node.op == "matmul":
             self.result.product = Local("product", node.dtype)
             return read_local(self.result.product)
+        if node.op == "dim_value":
+            return dim_expr(node["dim"], node.dtype)
         if node.op == "iota":
             position = index[node["axis"]]
             return self.share(
@@ -193,8 +195,7 @@ def lower_epilogue(group: Group) -> LoweredGroup:
 
 def estimate_work(lowered: LoweredGroup) -> float:
     """Rough number of instructions of the whole group, every expression counted once a point."""
-    points = product(a.extent for a in lowered.group.axes)
-    count = float(points) if isinstance(points, int) else 1e6
+    count = float(typical(product(a.extent for a in lowered.group.axes)))
     roots = [s.value for s in lowered.stores] + [a.value for _, _, a in lowered.accumulators]
     weights = [_own_weight(e) for e in _reachable(roots)]
     return count * (sum(weights) + len(roots))

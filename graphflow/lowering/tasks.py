@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphflow.graph.dtypes import bool_
 from graphflow.ir.builder import Builder
-from graphflow.ir.dims import Dim, SymDim, product
+from graphflow.ir.dims import Dim, SymDim, product, typical
 from graphflow.ir.index import Axis, IndexExpr, Loaded, Quotient, Remainder, axis_index
 from graphflow.ir.loops import (
     Buffer,
@@ -90,7 +90,10 @@ def _lower_product(group: Group, name: str) -> Task:
     reads, writes = _by_role(lowered.buffers)
     operands = [storage(product_operand(i)) for i in node.inputs]
     reads = list(dict.fromkeys([*operands, *reads]))
-    return _finish(Task(group, "gemm", name, reads, writes, lowered.buffers), kernel)
+    task = _finish(Task(group, "gemm", name, reads, writes, lowered.buffers), kernel)
+    sizes = [d for n in (node, *node.inputs) for d in n.shape if isinstance(d, SymDim)]
+    kernel.symbols = sorted(set(kernel.symbols).union(*(d.symbols() for d in sizes)))
+    return task
 
 
 def _lower_scatter(group: Group, node: Node, name: str) -> Task:
@@ -126,8 +129,7 @@ def _lower_scatter(group: Group, node: Node, name: str) -> Task:
         body = [Loop(row, "serial", body)]
     buffers = {node: out, indices: at, updates: new}
     kernel = Kernel(name, list(dict.fromkeys(buffers.values())), body)
-    count = row.extent if isinstance(row.extent, int) else 1000
-    kernel.work = 4.0 * count * (row_size if isinstance(row_size, int) else 1000)
+    kernel.work = 4.0 * typical(row.extent) * typical(row_size)
     reads = list(dict.fromkeys([target, indices, updates]))
     return _finish(Task(group, "scatter", name, reads, [node], buffers), kernel)
 

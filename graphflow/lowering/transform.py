@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from graphflow.ir.dims import product
+from graphflow.ir.dims import product, typical
 from graphflow.ir.index import (
     Axis,
     IndexExpr,
@@ -261,8 +261,7 @@ def choose_parallel_axis(kernel: Kernel) -> None:
         return
     flat = [serial[0]]
     for loop in serial[1:]:
-        extent = product(f.axis.extent for f in flat)
-        if not isinstance(extent, int) or extent >= FLATTEN_BELOW:
+        if typical(product(f.axis.extent for f in flat)) >= FLATTEN_BELOW:
             break
         if not isinstance(loop.axis.extent, int):
             break

@@ -12,7 +12,8 @@ import ctypes
 import mmap
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,6 +117,19 @@ class RunLock:
         ctypes.pythonapi.PyThread_release_lock(ctypes.c_void_p(self.address))
 
 
+class RunGuard:
+    """Lets one thread at a time into a plan's arena: a lock, and who holds it.
+
+    Attributes
+    ----------
+    owner : the thread inside the plan, or 0; native code writes it as well.
+    """
+
+    def __init__(self) -> None:
+        self.lock = RunLock()
+        self.owner = np.zeros(1, np.int64)
+
+
 class OutputMemory:
     """Memory for one large output, reused once nobody but this object refers to it.
 
@@ -158,12 +172,14 @@ def _fresh_memory(size: int) -> np.ndarray[Any, Any]:
 class PythonCall:
     """Runs a `Call` through Python, converting arguments as `np.asarray` does.
 
-    Calls from several threads wait for each other, since a plan has one arena.
+    Calls from several threads wait for each other, since a plan has one arena. Several calls of one
+    plan share its `guard`.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, guard: RunGuard | None = None) -> None:
+        guard = guard or RunGuard()
         self.call = call
-        self.lock = RunLock()
+        self.lock, self.owner = guard.lock, guard.owner
         self.memory = {
             index: OutputMemory(output)
             for index, output in enumerate(call.outputs)
@@ -171,8 +187,6 @@ class PythonCall:
         }
         kind = ctypes.CFUNCTYPE if call.release_gil else ctypes.PYFUNCTYPE
         self._run = kind(ctypes.c_int32, ctypes.c_void_p)(call.entry)
-        # The thread inside the plan, or 0; native code writes it as well.
-        self.owner = np.zeros(1, np.int64)
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the plan.
@@ -214,19 +228,25 @@ class PythonCall:
             arrays.append(array)
         return arrays
 
-    def _run_locked(self, arrays: list[Any], results: list[Any]) -> int:
-        table = self.call.table
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        """Alone in the plan inside."""
         if not self.lock.try_acquire():
             if self.owner[0] == threading.get_ident():
                 raise RuntimeError("a plan was called again from inside its own run")
             self.lock.acquire()
         self.owner[0] = threading.get_ident()
         try:
+            yield
+        finally:
+            self.owner[0] = 0
+            self.lock.release()
+
+    def _run_locked(self, arrays: list[Any], results: list[Any]) -> int:
+        table = self.call.table
+        with self._entered():
             for binding, array in zip(self.call.inputs, arrays, strict=True):
                 table[binding.slot] = array.ctypes.data
             for binding, array in zip(self.call.outputs, results, strict=True):
                 table[binding.slot] = array.ctypes.data
             return int(self._run(table.ctypes.data))
-        finally:
-            self.owner[0] = 0
-            self.lock.release()

@@ -2,14 +2,15 @@
 
 A *request* is the tensors and operations of a run with its fed tensors. For each request the engine
 keeps one compiled instance per signature (types and shapes of the feeds, and values where shapes
-depend on them). Where tracing must stop for data, the run is cut: the first part runs as a request
-of its own, and the rest is traced with its results fed.
+depend on them); instances for several sizes share code (`runtime.shapes`). Where tracing must stop
+for data, the run is cut: the first part runs as a request of its own, and the rest is traced with
+its results fed.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +21,20 @@ from graphflow.compiler import CompiledProgram, Options, compile_program
 from graphflow.graph.dtypes import uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
+from graphflow.ir.dims import Shape, UndecidableDim, is_static
 from graphflow.ir.types import TensorType
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.host_loops import run_loop
 from graphflow.runtime.protos import RunMetadata
+from graphflow.runtime.shapes import (
+    CONCRETE_KEPT,
+    SHARED_KEPT,
+    General,
+    Pattern,
+    Sizes,
+    SizesSeen,
+)
 from graphflow.runtime.stepstats import TracedCall, fill_metadata
 from graphflow.runtime.variables import VariableStore
 from graphflow.runtime.verify import active_verifier
@@ -33,6 +43,7 @@ from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Feed, Split, Traced, trace
 
 Array = np.ndarray[Any, Any]
+SIZES_IN_A_VALUE = 8  # elements of a feed whose values may be symbols
 VALUE_LIMIT = 1024  # elements; a larger value that decides a shape is an error of the program
 
 
@@ -57,7 +68,10 @@ class Request:
 
 @dataclass(eq=False)
 class Prepared:
-    """A request compiled for one signature: its callable takes the arrays of `arguments`."""
+    """A request compiled for one signature: its callable takes the arrays of `arguments`.
+
+    `is_shared` where its code serves other sizes too, so that it is made again in no time.
+    """
 
     arguments: list[int]  # positions of the Program's feeds among the request's
     instance: Instance
@@ -66,6 +80,8 @@ class Prepared:
     initializes: list[str]
     layout: int = 0
     after: Callable[[], None] = lambda: None
+    is_shared: bool = False
+    newest: tuple[FetchPlan, Callable[..., Any]] | None = None
 
     def traced(self, metadata: RunMetadata, arguments: Sequence[Array]) -> list[Any]:
         """Run step by step and fill in the step statistics."""
@@ -83,18 +99,35 @@ class Prepared:
     def bound(self, fetch_plan: FetchPlan, fallback: Callable[..., Any]) -> Callable[..., Any]:
         """A native callable that gives the fetches in their simple form."""
         assert fetch_plan.form is not None
+        if self.newest is not None and self.newest[0] is fetch_plan:
+            return self.newest[1]
         compiled = self.instance.compiled
         inputs = [n for n in compiled.program.inputs if n["source"] == "feed"]
         slots = [compiled.memory.by_node[n] for n in inputs]
         shapes = [self.instance.shape_of(n) for n in inputs]
-        return self.instance.callable(slots, shapes, fetch_plan.items, fetch_plan.form, fallback)
+        made = self.instance.callable(slots, shapes, fetch_plan.items, fetch_plan.form, fallback)
+        self.newest = fetch_plan, made
+        return made
 
 
 @dataclass(eq=False)
 class Plan:
-    """What is known of one request."""
+    """What is known of one request.
+
+    Attributes
+    ----------
+    statics : fed tensors whose values decide shapes.
+    prepared : its instances by signature, the latest used last.
+    seen : the sizes of its feeds, by their ranks and by the values that decide shapes.
+    is_concrete : whether it cannot be compiled with symbolic dimensions.
+    has_fixed_values : whether `statics` cannot be compiled as symbols.
+    split : where it is cut.
+    """
 
     statics: set[Tensor] = field(default_factory=set)
+    seen: dict[Any, SizesSeen] = field(default_factory=dict)
+    is_concrete: bool = False
+    has_fixed_values: bool = False
     prepared: dict[Any, Prepared] = field(default_factory=dict)
     latest: Prepared | None = None
     split: Split | None = None
@@ -109,7 +142,7 @@ class Engine:
         self.plans: dict[Request, Plan] = {}
         self.lock = threading.RLock()
         self.verifier = active_verifier()
-        self.listener: Callable[[CompiledProgram, Prepared], None] | None = None
+        self.listener: Callable[[CompiledProgram], None] | None = None
 
     def run(
         self, request: Request, values: Sequence[Array], metadata: RunMetadata | None = None
@@ -148,24 +181,27 @@ class Engine:
     def signature(self, request: Request, plan: Plan, values: Sequence[Array]) -> Any:
         parts: list[Any] = [a.shape for a in values]
         for tensor, array in zip(request.fed, values, strict=True):
-            if tensor in plan.statics:
+            if tensor.dtype.kind == "string":
+                parts.append(_content(array))
+            elif tensor in plan.statics:
                 if array.size > VALUE_LIMIT:
                     raise errors.InvalidArgumentError(
                         None,
                         tensor.op,
                         f"{tensor.name} decides a shape and has {array.size} values",
                     )
-                parts.append((array.shape, array.tobytes()))
+                parts.append(_content(array))
         return tuple(parts)
 
     def prepare(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
         """The request compiled for these values' signature, from the cache if it still holds."""
         key = self.signature(request, plan, values)
         with self.lock:
-            known = plan.prepared.get(key)
+            known = plan.prepared.pop(key, None)
             if known is None or not self.still_holds(known):
-                known = plan.prepared[key] = self.compile(request, plan, values)
-            plan.latest = known
+                known = self.compile(request, plan, values)
+                _drop_oldest(plan.prepared, known.is_shared)
+            plan.prepared[key] = plan.latest = known
             return known
 
     def still_holds(self, prepared: Prepared) -> bool:
@@ -180,11 +216,17 @@ class Engine:
         prepared.layout = self.store.layout
         return True
 
-    def traced(self, request: Request, plan: Plan, values: Sequence[Array]) -> Traced:
+    def traced(
+        self, request: Request, plan: Plan, values: Sequence[Array], pattern: Pattern
+    ) -> Traced:
+        """The request's Program for feeds of these sizes, which may be symbols."""
         feeds = {}
-        for tensor, array in zip(request.fed, values, strict=True):
-            known = array if tensor in plan.statics or tensor.dtype.kind == "string" else None
-            feeds[tensor] = Feed(TensorType(tensor.dtype.base_dtype, array.shape), known)
+        for tensor, array, dims in zip(request.fed, values, pattern, strict=True):
+            shape: Shape = array.shape if _is_known(tensor, plan) else dims
+            known = array if _is_known(tensor, plan) else None
+            if known is not None and not is_static(dims):
+                known = np.array(dims, dtype=object).reshape(array.shape)
+            feeds[tensor] = Feed(TensorType(tensor.dtype.base_dtype, shape), known)
         return trace(
             request.tensors,
             request.operations,
@@ -195,11 +237,72 @@ class Engine:
         )
 
     def compile(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
-        traced = self.traced(request, plan, values)
+        """Compile for the sizes given, or for several at once where they have been others before.
+
+        Where that cannot be decided, the request is compiled for each of its sizes from then on.
+        """
+        sizes, seen = self.sizes_seen(request, plan, values)
+        fitting = seen.fitting(sizes, self.store)
+        pattern = None if plan.is_concrete or fitting else seen.generalized(sizes)
+        refused = False
+        if pattern is not None:
+            try:
+                traced = self.traced(request, plan, values, pattern)
+                seen.add(General(pattern, traced, self.compiled(traced)))
+                fitting = seen.fitting(sizes, self.store)
+            except (UndecidableDim, Split, TypeError, errors.OpError):
+                # TypeError: something computes with plain integers. That the request refuses
+                # symbols is known once its sizes themselves are found to be no error.
+                refused = True
+        if fitting is not None:
+            general, symbols = fitting
+            prepared = self.bind(request, general.traced, general.compiled, symbols)
+            prepared.is_shared = True
+        else:
+            traced = self.traced(request, plan, values, sizes)
+            prepared = self.bind(request, traced, self.compiled(traced), {})
+        if refused and pattern is not None:
+            pairs = zip(request.fed, pattern, strict=True)
+            of_values = any(_is_known(t, plan) and not is_static(dims) for t, dims in pairs)
+            plan.has_fixed_values |= of_values
+            plan.is_concrete |= not of_values
+        seen.note(sizes, concrete=fitting is None)
+        return prepared
+
+    def sizes_seen(
+        self, request: Request, plan: Plan, values: Sequence[Array]
+    ) -> tuple[Sizes, SizesSeen]:
+        """A run's sizes, and the record of the sizes of all runs with feeds of the same ranks."""
+        sizes: list[tuple[int, ...]] = []
+        key: list[Any] = [plan.has_fixed_values]
+        for tensor, array in zip(request.fed, values, strict=True):
+            may_vary = tensor.dtype.is_integer and not plan.has_fixed_values
+            if not _is_known(tensor, plan):
+                sizes.append(array.shape)
+                key.append(array.ndim)
+            elif may_vary and array.size <= SIZES_IN_A_VALUE:
+                sizes.append(tuple(array.ravel().tolist()))
+                key.append(array.shape)
+            else:
+                sizes.append(())
+                key.append((array.shape, _content(array)))
+        return tuple(sizes), plan.seen.setdefault(tuple(key), SizesSeen())
+
+    def compiled(self, traced: Traced) -> CompiledProgram:
+        """Compile what was traced, and give its random operations their first states."""
         compiled = compile_program(traced.program, self.options)
         for name, value in traced.hidden.items():
             self.store.set(name, value, uint64)
-        instance = Instance(compiled, self.store, {})
+        if self.listener is not None:
+            self.listener(compiled)
+        return compiled
+
+    def bind(
+        self, request: Request, traced: Traced, compiled: CompiledProgram,
+        symbols: Mapping[str, int],
+    ) -> Prepared:  # fmt: skip
+        """Bind compiled code to the session's variables, for the given sizes."""
+        instance = Instance(compiled, self.store, symbols)
         initializes = [
             name for name, _ in compiled.memory.updated if not self.store.is_initialized(name)
         ]
@@ -220,14 +323,14 @@ class Engine:
         objects = any(u.value.dtype.kind in OBJECT_KINDS for u in compiled.program.updates)
         needs_commit = bool(initializes or instance.pending or objects)
         prepared.run = instance.callable(
-            [slots[n] for n in inputs], [n.shape for n in inputs],
+            [slots[n] for n in inputs], [instance.shape_of(n) for n in inputs],
             list(range(len(request.tensors))), "list", None, after if needs_commit else None,
         )  # fmt: skip
         if self.verifier is not None:
             fetched = [t.name for t in request.tensors]
-            prepared.run = self.verifier.wrap(traced.program, fetched, self.store, prepared.run)
-        if self.listener is not None:
-            self.listener(compiled, prepared)
+            prepared.run = self.verifier.wrap(
+                traced.program, fetched, self.store, prepared.run, symbols
+            )
         return prepared
 
     def native(
@@ -350,6 +453,23 @@ class _Cut:
         self.waits_for = [
             c for op in self.operations for c in op._control_inputs if c not in self.operations
         ]
+
+
+def _is_known(tensor: Tensor, plan: Plan) -> bool:
+    """Whether a fed tensor's value is read when the request is traced."""
+    return tensor in plan.statics or tensor.dtype.kind == "string"
+
+
+def _content(array: Array) -> Any:
+    return tuple(array.ravel().tolist()) if array.dtype == object else array.tobytes()
+
+
+def _drop_oldest(prepared: dict[Any, Prepared], is_shared: bool) -> None:
+    """Make room for one more instance of its kind."""
+    kept = SHARED_KEPT if is_shared else CONCRETE_KEPT
+    same = [key for key, known in prepared.items() if known.is_shared == is_shared]
+    for key in same[: max(len(same) + 1 - kept, 0)]:
+        del prepared[key]
 
 
 def _is_reference(tensor: Tensor) -> bool:

@@ -23,7 +23,7 @@ from graphflow.codegen.target import host_target
 from graphflow.compiler import CompiledProgram
 from graphflow.ir.dims import evaluate
 from graphflow.ir.node import Node
-from graphflow.runtime.call import Binding, Call, PythonCall
+from graphflow.runtime.call import Binding, Call, PythonCall, RunGuard
 from graphflow.runtime.fastcall import make_callable
 from graphflow.runtime.memory import allocate, allocate_array, check_available
 from graphflow.runtime.pool import ThreadPool, get_pool
@@ -84,6 +84,7 @@ class Instance:
         self.sizes = {name: count + k for k, name in enumerate(compiled.symbols)}
         self.table = np.zeros(count + len(self.sizes), np.int64)
         self.keep: list[Any] = [compiled]
+        self.guard = RunGuard()
         self.variables: dict[int, Array] = {}
         self.objects: dict[Node, Any] = {}  # text and other Python values of the current run
         self.pending: dict[str, Array] = {}  # memory of variables that change their shape
@@ -281,7 +282,7 @@ class Instance:
             return kind(call, self, places)
         if not simple:
             return _with_after(SegmentedCall(call, self, places), after)
-        python_call = PythonCall(call)
+        python_call = PythonCall(call, self.guard)
         if after is None and fallback is not None:
             native = make_callable(python_call, fallback, cached_object)
             if native is not None:
@@ -310,7 +311,7 @@ class SegmentedCall(PythonCall):
     """
 
     def __init__(self, call: Call, instance: Instance, places: list[int | None]) -> None:
-        super().__init__(call)
+        super().__init__(call, instance.guard)
         self.instance = instance
         self.places = places
 
@@ -325,7 +326,7 @@ class SegmentedCall(PythonCall):
 
     def _run_locked(self, arrays: list[Any], results: list[Any]) -> int:
         instance, table = self.instance, self.call.table
-        with instance.store.lock_for(self):
+        with instance.store.lock_for(self), self._entered():
             for node in instance.compiled.program.inputs:
                 if node["source"] == "variable" and node.dtype.kind in OBJECT_KINDS:
                     instance.objects[node] = instance.store.get(node["name"])

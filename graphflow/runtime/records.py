@@ -171,7 +171,7 @@ class Encoder:
         positions = self.argument_positions(scope, task)
         slots, count = self.keep(positions), len(positions)
         for phase, address in code.phases:
-            extent = evaluate(phase.extent, self.symbols)
+            extent = phase.extent.evaluate(self.symbols)
             if extent <= 0:
                 continue
             cycles = extent * phase.unit_work

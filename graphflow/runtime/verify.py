@@ -6,7 +6,7 @@ Python functions for their effect are run once only: they are counted, not check
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ class Verifier:
 
     def wrap(
         self, program: Program, names: Sequence[str], store: VariableStore,
-        run: Callable[..., list[Any]],
+        run: Callable[..., list[Any]], symbols: Mapping[str, int],
     ) -> Callable[..., list[Any]]:  # fmt: skip
         """Return `run` with the check added; it takes the Program's feeds in order."""
         if any(node.op in ("effect_call", "host_call") for node in program.nodes()):
@@ -47,7 +47,7 @@ class Verifier:
                 for i in program.inputs
             ]
             results = run(*arrays)
-            outputs, updates = run_program(program, inputs)
+            outputs, updates = run_program(program, inputs, symbols)
             self.checked += 1
             for name, found, expected in zip(names, results, outputs, strict=True):
                 self.compare(name, found, expected)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import itertools
 
-from graphflow.ir.dims import product
+from graphflow.ir.dims import product, typical
 from graphflow.ir.index import ZERO, Axis, IndexExpr, axis_index, substitute
 from graphflow.ir.node import Node, Program
 from graphflow.schedule.group import (
@@ -88,9 +88,10 @@ class _Grouper:
         for node in self.program.effects:
             self.consumers.setdefault(node, [])
         for node in reversed(self.nodes):
-            if node.op in ("input", "const") or node.op == "dim_value":
-                continue
-            self.visit(node)
+            if node.op not in ("input", "const", "dim_value"):
+                self.visit(node)
+            elif node.op == "dim_value" and node in self.forced:
+                self.visit_placed(node, self.live_consumers(node), forced=True)
         return self.ordered()
 
     def force(self, node: Node) -> None:
@@ -141,8 +142,7 @@ class _Grouper:
         return any(g.axes and not self.is_small(g) for g in consumers)
 
     def is_small(self, group: Group) -> bool:
-        points = product(a.extent for a in group.axes)
-        return isinstance(points, int) and points < SMALL_DOMAIN
+        return typical(product(a.extent for a in group.axes)) < SMALL_DOMAIN
 
     def may_inline(self, node: Node, consumers: list[Group]) -> bool:
         """Whether every consumer may recompute the value."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from graphflow.errors import CompilerError
 from graphflow.graph.dtypes import uint8
-from graphflow.ir.dims import evaluate
+from graphflow.ir.dims import Dim, evaluate
 from graphflow.ir.loops import Buffer, Kernel, Loop, Statement, Store, statements
 from graphflow.ir.node import Node, Program
 from graphflow.ir.prims.control import may_fail, regions
@@ -46,7 +46,7 @@ class Task:
     writes: list[Node]
     buffers: dict[Node, Buffer] = field(default_factory=dict)
     kernel: Kernel | None = None
-    private: int = 0
+    private: Dim = 0
     workspace: Slot | None = None
 
     @property

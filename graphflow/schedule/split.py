@@ -11,7 +11,7 @@ that row.
 from __future__ import annotations
 
 from graphflow.ir.builder import Builder
-from graphflow.ir.dims import is_static, product
+from graphflow.ir.dims import product, typical
 from graphflow.ir.node import Node, Program
 from graphflow.rewrite.driver import remake
 
@@ -38,21 +38,17 @@ def _split(b: Builder, node: Node) -> Node | None:
         return None
     (x,) = node.inputs
     axes = node["axes"]
-    if not is_static(x.shape):
-        return None
-    count = product(x.shape[k] for k in axes)
-    results = product(node.shape)
-    assert isinstance(count, int)
-    assert isinstance(results, int)
+    length = product(x.shape[k] for k in axes)
+    count, results = typical(length), typical(product(node.shape))
     if count * results < LONG or results >= PARALLEL_ENOUGH or count < 2 * ROW:
         return None
     kind = node.op.removeprefix("reduce_")
     rows = _at_a_row(x, axes)
     if rows is not None:
         return b.reduce(kind, b.reduce(kind, x, rows), range(x.rank - len(rows)))
-    if axes != tuple(range(axes[0], axes[-1] + 1)):
+    if axes != tuple(range(axes[0], axes[-1] + 1)) or not isinstance(length, int):
         return None
-    return _in_blocks(b, kind, x, axes, count)
+    return _in_blocks(b, kind, x, axes, length)
 
 
 def _at_a_row(x: Node, axes: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -60,8 +56,8 @@ def _at_a_row(x: Node, axes: tuple[int, ...]) -> tuple[int, ...] | None:
     if len(axes) != x.rank or x.rank < 2:
         return None
     for first in range(x.rank - 1, 0, -1):
-        if product(x.shape[first:]) >= ROW:
-            rows = product(x.shape[:first])
+        if typical(product(x.shape[first:])) >= ROW:
+            rows = typical(product(x.shape[:first]))
             return tuple(range(first, x.rank)) if rows >= 8 else None
     return None
 

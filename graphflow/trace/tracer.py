@@ -1,6 +1,7 @@
 """Tracing: a pruned graph with typed feeds becomes a Program.
 
-Every operation is lowered once, in the order of `prune.execution_order`. Shapes are concrete.
+Every operation is lowered once, in the order of `prune.execution_order`. Shapes are concrete, or
+symbolic in the dimensions in which the feeds' are.
 Variables are functionalised: reading one gives its current node, writing one replaces that node,
 and the last is the Program's update. A reference (a variable's own output, an assignment's) is read
 when it is used, so that an operation that waits for an assignment sees its value.
@@ -327,6 +328,8 @@ class Tracer(Builder):
         if tensor not in self.feed_inputs:
             feed = self.feeds[tensor]
             if feed.value is not None:
+                if feed.value.dtype == object and tensor.dtype.is_integer:  # sizes, some symbolic
+                    return self._const_object(feed.value, tensor.dtype.base_dtype)
                 return self.const(feed.value, tensor.dtype.base_dtype)
             name = tensor.op.name if tensor.value_index == 0 else tensor.name
             self.feed_inputs[tensor] = self.input(name, "feed", feed.type)

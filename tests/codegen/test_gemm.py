@@ -2,6 +2,7 @@
 
 import ctypes
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from graphflow.codegen.gemm_spec import (
     GemmSpec,
     element_at,
     load_slot,
-    store_epilogue,
 )
 from graphflow.codegen.jit import LoadedCode, assembly_text, compile_module, load_object
 from graphflow.codegen.target import Target, host_target
+from graphflow.ir.dims import SymDim, evaluate
 
 KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 TYPES = {"f32": np.float32, "f64": np.float64}
@@ -30,15 +31,16 @@ class Product:
     code: GemmCode
     loaded: LoadedCode
 
-    def __call__(self, *slots, m=None, pieces=1):
+    def __call__(self, *slots, symbols=MappingProxyType({}), pieces=1):
         """Run the phases, each in `pieces` calls; arrays become addresses, integers stay."""
-        workspace = np.full(self.code.workspace_bytes + 64, 0xFF, np.uint8)
+        size = evaluate(self.code.workspace_bytes, symbols)
+        workspace = np.full(size + 64, 0xFF, np.uint8)
         start = workspace.ctypes.data + -workspace.ctypes.data % 64
         words = [s.ctypes.data if isinstance(s, np.ndarray) else s for s in slots]
         args = np.array([*words[:2], start, *words[2:]], np.int64)
         for phase in self.code.phases:
             kernel = KERNEL(self.loaded.address(phase.function.name))
-            extent = phase.extent(m)
+            extent = phase.extent.evaluate(symbols)
             for piece in range(pieces):
                 begin, end = extent * piece // pieces, extent * (piece + 1) // pieces
                 if begin < end:
@@ -52,13 +54,13 @@ def compile_product(spec, threads=1, epilogue=None):
     return Product(code, load_object(compile_module(module, target), target))
 
 
-def operands(spec, m=None):
+def operands(spec, symbols=MappingProxyType({})):
     rng = np.random.default_rng(0)
-    m = spec.m if m is None else m
-    a = rng.standard_normal((spec.batch if spec.a_stride != 0 else 1, m, spec.k))
-    b = rng.standard_normal((spec.batch if spec.b_stride != 0 else 1, spec.k, spec.n))
+    m, n, k, batch = (evaluate(d, symbols) for d in (spec.m, spec.n, spec.k, spec.batch))
+    a = rng.standard_normal((batch if spec.a_stride != 0 else 1, m, k))
+    b = rng.standard_normal((batch if spec.b_stride != 0 else 1, k, n))
     a, b = a.astype(TYPES[spec.dtype]), b.astype(TYPES[spec.dtype])
-    expected = np.broadcast_to(a.astype(np.float64) @ b.astype(np.float64), (spec.batch, m, spec.n))
+    expected = np.broadcast_to(a.astype(np.float64) @ b.astype(np.float64), (batch, m, n))
     if spec.trans_a:
         a = np.ascontiguousarray(a.swapaxes(1, 2))
     if spec.trans_b:
@@ -66,16 +68,18 @@ def operands(spec, m=None):
     return a, b, expected
 
 
-def check(spec, threads=1, m=None, pieces=(1,)):
-    product = compile_product(spec, threads)
-    a, b, expected = operands(spec, m)
+def check(spec, threads=1, symbols=MappingProxyType({}), pieces=(1,), product=None):
+    product = product or compile_product(spec, threads)
+    a, b, expected = operands(spec, symbols)
     tolerance = 4e-7 if spec.dtype == "f32" else 1e-15
     first = None
     for count in pieces:
         # One element more, to see that nothing is written behind the end.
         out = np.full(expected.size + 1, 77, TYPES[spec.dtype])
-        product(a, b, out, *(() if m is None else (m,)), m=m, pieces=count)
-        scale = tolerance * (spec.k + 8)  # errors of a running sum grow with k for random terms
+        product(a, b, out, *symbols.values(), symbols=symbols, pieces=count)
+        scale = tolerance * (
+            evaluate(spec.k, symbols) + 8
+        )  # errors of a running sum grow with k for random terms
         np.testing.assert_allclose(
             out[:-1].reshape(expected.shape), expected, rtol=0, atol=scale, err_msg=str(spec)
         )
@@ -123,19 +127,54 @@ def test_batches(a_stride, b_stride, trans_b, shape):
     check(spec, threads=4, pieces=(1, 4))
 
 
+def symbolic_spec(fixed, names, typical, **options):
+    """A product whose extents in `names` are symbols; the slots of their values follow C's."""
+    sizes = {name: SymDim.symbol(name, typical) for name in names}
+    extents = {**fixed, **sizes}
+    slots = tuple((str(size), 4 + k) for k, size in enumerate(sizes.values()))
+    return GemmSpec("f32", **extents, **options, slots=slots)
+
+
 @pytest.mark.parametrize("trans_a", [False, True])
 @pytest.mark.parametrize("trans_b", [False, True])
 @pytest.mark.parametrize(("n", "k"), [(64, 64), (10, 33), (100, 1200), (1, 77)])
 def test_rows_known_at_run_time(trans_a, trans_b, n, k):
-    spec = GemmSpec("f32", None, n, k, trans_a=trans_a, trans_b=trans_b, m_slot=4)
+    spec = symbolic_spec({"n": n, "k": k}, ["m"], 128, trans_a=trans_a, trans_b=trans_b)
+    product = compile_product(spec, 2)
     for m in (0, 1, 5, 6, 13, 128, 301):
-        check(spec, threads=2, m=m, pieces=(1, 2))
+        check(spec, symbols={"m~128": m}, pieces=(1, 2), product=product)
+
+
+@pytest.mark.parametrize("names", ["k", "n", "mk", "mnk"])
+@pytest.mark.parametrize(("trans_a", "trans_b"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize(("m", "n", "k"), [(40, 64, 50), (1, 33, 64), (33, 1, 64), (200, 70, 9)])
+def test_extents_known_at_run_time(names, trans_a, trans_b, m, n, k):
+    fixed = {"m": m, "n": n, "k": k}
+    typical = 128
+    spec = symbolic_spec(fixed, names, typical, trans_a=bool(trans_a), trans_b=bool(trans_b))
+    product = compile_product(spec, 2)
+    for size in (1, 2, 17, 128, 1500 if names == "k" else 200):
+        symbols = {f"{name}~{typical}": size for name in names}
+        check(spec, symbols=symbols, pieces=(1, 3), product=product)
+
+
+@pytest.mark.parametrize("names", [["batch"], ["batch", "k"], ["batch", "n", "m"]])
+@pytest.mark.parametrize(("a_stride", "b_stride"), [(None, None), (0, None), (None, 0)])
+@pytest.mark.parametrize("trans_b", [False, True])
+def test_batches_known_at_run_time(names, a_stride, b_stride, trans_b):
+    options = {"a_stride": a_stride, "b_stride": b_stride, "trans_b": trans_b}
+    fixed = {"m": 9, "n": 40, "k": 21}
+    spec = symbolic_spec(fixed, names, 8, **options)
+    product = compile_product(spec, 4)
+    for size in (1, 3, 8, 20):
+        symbols = {f"{name}~8": size for name in names}
+        check(spec, symbols=symbols, pieces=(1, 4), product=product)
 
 
 @pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0, 3), (0, 0, 0)])
 def test_nothing_to_compute(shape):
     product = compile_product(GemmSpec("f32", *shape))
-    assert product.code.phases[-1].extent() == 0
+    assert product.code.phases[-1].extent.evaluate({}) == 0
     check(GemmSpec("f32", *shape))
 
 
@@ -216,7 +255,7 @@ def test_cutting_rows():
 def test_units_are_enough_to_balance(shape, threads):
     module = ir.Module()
     code = emit_gemm(module, "product", GemmSpec("f32", *shape), host_target(), threads)
-    assert code.phases[-1].extent() >= 2 * threads
+    assert code.phases[-1].extent.evaluate({}) >= 2 * threads
 
 
 @pytest.mark.parametrize(
@@ -250,12 +289,7 @@ def test_tiles_fill_the_registers_without_spilling(target, register, tile):
 def test_wrong_specifications_are_refused():
     with pytest.raises(ValueError, match="expected dtype f32 or f64, got 'f16'"):
         GemmSpec("f16", 1, 1, 1)
-    with pytest.raises(ValueError, match="a slot for m and batch 1, got slot None"):
-        GemmSpec("f32", None, 1, 1)
+    with pytest.raises(ValueError, match="expected slots for \\['m'\\]"):
+        GemmSpec("f32", SymDim.symbol("m"), 1, 1)
     with pytest.raises(ValueError, match="extents of 0 or more"):
         GemmSpec("f32", 1, -1, 1)
-    module = ir.Module()
-    spec = GemmSpec("f32", None, 8, 8, m_slot=4)
-    code = emit_gemm(module, "p", spec, host_target(), 1, store_epilogue(spec))
-    with pytest.raises(ValueError, match="expected the number of rows"):
-        code.phases[-1].extent()

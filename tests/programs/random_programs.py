@@ -6,6 +6,7 @@ import numpy as np
 
 from graphflow.graph import dtypes
 from graphflow.ir.builder import Builder
+from graphflow.ir.dims import SymDim, UndecidableDim, product, typical
 from graphflow.ir.node import Node, Program, Update
 from graphflow.ir.types import TensorType
 
@@ -17,6 +18,8 @@ EXTENTS = (1, 2, 3, 5, 8, 9, 16, 17)
 class ProgramMaker:
     """Grows a Program by random steps from a seed."""
 
+    least_inputs, least_rank = 1, 0
+
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
         self.b = Builder()
@@ -26,17 +29,20 @@ class ProgramMaker:
     def pick(self, options):
         return options[int(self.random.integers(len(options)))]
 
+    def extent(self):
+        return int(self.pick(EXTENTS))
+
     def make(self, steps: int) -> Program:
-        for number in range(int(self.random.integers(1, 4))):
-            rank = int(self.random.integers(0, 4))
-            shape = tuple(int(self.pick(EXTENTS)) for _ in range(rank))
+        for number in range(int(self.random.integers(self.least_inputs, 4))):
+            rank = int(self.random.integers(self.least_rank, 4))
+            shape = tuple(self.extent() for _ in range(rank))
             source = "variable" if number == 0 else "feed"
             node = self.b.input(f"in{number}", source, TensorType(dtypes.float32, shape))
             self.inputs.append(node)
             self.pool.append(node)
         for _ in range(steps):
-            made = getattr(self, self.pick(STEPS))()
-            if made is not None and made.type.size <= 20_000:
+            made = self.step()
+            if made is not None and typical(made.type.size) <= 20_000:
                 self.pool.append(made)
         count = int(self.random.integers(1, 4))
         outputs = tuple(self.pick(self.pool[-6:]) for _ in range(count))
@@ -46,6 +52,9 @@ class ProgramMaker:
         if same:
             updates.append(Update("in0", self.pick(same)))
         return Program(tuple(self.inputs), outputs, tuple(updates))
+
+    def step(self):
+        return getattr(self, self.pick(STEPS))()
 
     def unary(self):
         x, name = self.pick(self.pool), self.pick(UNARY)
@@ -144,21 +153,27 @@ class ProgramMaker:
         y = self.b.transpose(x, (*range(x.rank - 2), x.rank - 1, x.rank - 2))
         other = x if flags[0] != flags[1] else y
         product = self.b.matmul(x, other, *flags)
-        return self.b.mul(self.b.tanh(product), 0.5)
+        return self.b.mul(self.b.tanh(self.damped(product)), 0.5)
+
+    def damped(self, x):
+        return x
+
+    def index(self, extent, count):
+        return self.b.const(self.random.integers(0, extent, (count,)).astype(np.int32))
 
     def gather(self):
         x = self.pick(self.pool)
         if x.rank == 0:
             return None
         axis = int(self.random.integers(x.rank))
-        index = self.b.const(self.random.integers(0, x.shape[axis], (4,)).astype(np.int32))
+        index = self.index(x.shape[axis], 4)
         return self.b.gather(x, index, axis)
 
     def scatter(self):
         x = self.pick(self.pool)
         if x.rank == 0:
             return None
-        index = self.b.const(self.random.integers(0, x.shape[0], (3,)).astype(np.int32))
+        index = self.index(x.shape[0], 3)
         rows = self.b.gather(self.b.mul(x, 0.25), index)
         return self.b.scatter(self.pick(("add", "max", "set")), x, index, rows)
 
@@ -169,6 +184,49 @@ class ProgramMaker:
         name = self.pick(("argmax", "argmin"))
         place = self.b.make(name, x, axis=int(self.random.integers(x.rank)), dtype=dtypes.int32)
         return self.b.mul(self.b.cast(place, dtypes.float32), 0.1)
+
+
+class SymbolicMaker(ProgramMaker):
+    """Makes Programs in which some extents are symbols; a variable's are not."""
+
+    least_inputs, least_rank = 3, 1
+    symbols = (SymDim.symbol("n", 12), SymDim.symbol("m", 5))
+
+    def extent(self):
+        if not self.inputs:
+            return super().extent()
+        return self.pick((*self.symbols, self.symbols[0], super().extent()))
+
+    def step(self):
+        try:
+            return super().step()
+        except UndecidableDim:
+            return None
+
+    def reshape(self):
+        x = self.pick(self.pool)
+        if x.rank < 2:
+            return self.b.reshape(x, (1, x.type.size))
+        cut = int(self.random.integers(1, x.rank))
+        return self.b.reshape(x, (product(x.shape[:cut]), product(x.shape[cut:])))
+
+    def slice(self):
+        x = self.pick(self.pool)
+        start, size, stride = [], [], []
+        for dim in x.shape:
+            off, step = int(self.pick((0, 0, 1))), int(self.pick((1, 1, -1)))
+            off = off if dim >= 2 else 0
+            start.append(off if step > 0 else dim - 1)
+            size.append(dim - off)
+            stride.append(step)
+        return self.b.slice(x, start, size, stride)
+
+    def damped(self, x):
+        """Long sums would all be one or minus one, and argmax a matter of the last bit."""
+        return self.b.mul(x, 0.02)
+
+    def index(self, extent, count):
+        return super().index(extent if isinstance(extent, int) else 2, count)
 
 
 STEPS = (

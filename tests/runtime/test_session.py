@@ -49,6 +49,14 @@ def test_feeding_what_is_no_placeholder() -> None:
         assert sess.run(b, {b: 4.0}) == 4
 
 
+def test_texts_of_one_shape_are_told_apart() -> None:
+    x = tf.placeholder(tf.string, [None])
+    y = tf.identity(x)
+    with tf.Session() as sess:
+        for texts in (["a", "b"], ["c", "d"], ["a", "b"], ["c"]):
+            assert sess.run(y, {x: texts}).tolist() == [t.encode() for t in texts]
+
+
 def test_eval_and_operation_run() -> None:
     v = tf.Variable(1.0)
     with tf.Session():
