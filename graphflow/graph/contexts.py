@@ -209,7 +209,8 @@ def check_reachable(tensor: Tensor, reader: str, context: ControlFlowContext | N
         if context is loop:
             return
         context = context.outer
+    name = tensor.op.name
     raise ValueError(
-        f"Cannot use '{tensor.op.name}' as input to '{reader}' because '{tensor.op.name}' is in a "
-        "while loop. See info log for more details."
+        f"Cannot use '{name}' as input to '{reader.rstrip('/')}' because '{name}' is in a while "
+        "loop. See info log for more details."
     )

@@ -86,7 +86,7 @@ def assert_same_structure(
     first, second = list(_items(nest1)), list(_items(nest2))
     if len(first) != len(second):
         raise ValueError(
-            "The two structures don't have the same number of elements.\n\n"
+            "The two structures don't have the same nested structure.\n\n"
             f"First structure: {nest1}\n\nSecond structure: {nest2}"
         )
     if isinstance(nest1, Mapping) and [k for k, _ in first] != [k for k, _ in second]:

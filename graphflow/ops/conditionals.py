@@ -58,9 +58,9 @@ def cond(
         raise TypeError("true_fn must be callable.")
     if not callable(false_fn):
         raise TypeError("false_fn must be callable.")
-    if isinstance(pred, bool):
-        raise TypeError("pred must not be a Python bool")
     with name_scope(name, "cond", [pred]):
+        if isinstance(pred, bool):
+            raise TypeError("pred must not be a Python bool")
         graph = get_default_graph()
         sides = switch(pred, pred)
         pivots = [identity(sides[1], name="switch_t"), identity(sides[0], name="switch_f")]
@@ -109,6 +109,7 @@ def _unpacked(value: Any) -> Any:
 def _build_branch(context: CondContext, function: Callable[[], Any], pivot: Tensor) -> Any:
     """Call a branch's function in its context; its results as tensors of that context."""
     graph = context.graph
+    context.external[pivot] = pivot
     with graph.control_dependencies(None):  # what the conditional waits for, its pivots wait for
         with context.active():
             made = function()

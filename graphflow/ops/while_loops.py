@@ -55,8 +55,6 @@ def while_loop(
     TypeError : `cond` or `body` is not callable.
     ValueError : no variables; a variable's shape or the structure changes in the body.
     """
-    if not loop_vars:
-        raise ValueError("No loop variables provided")
     if not callable(cond):
         raise TypeError("cond must be callable.")
     if not callable(body):
@@ -64,6 +62,8 @@ def while_loop(
     if parallel_iterations < 1:
         raise TypeError("parallel_iterations must be a positive integer.")
     with name_scope(name, "while", nest.flatten(loop_vars)):
+        if not loop_vars:
+            raise ValueError("No loop variables provided")
         single = len(loop_vars) == 1 and not return_same_structure
         if maximum_iterations is not None:
             limit = convert_to_tensor(maximum_iterations, name="maximum_iterations")
@@ -85,7 +85,8 @@ def while_loop(
         result = build_loop(context, cond, body, loop_vars, shape_invariants)
         if maximum_iterations is not None:
             return result[1]
-        return result[0] if single and not _is_mapping(loop_vars) else result
+        alone = len(nest.flatten(loop_vars)) == 1 and not return_same_structure
+        return result[0] if alone else result
 
 
 def build_loop(
@@ -93,10 +94,6 @@ def build_loop(
 ) -> Any:
     """Make a loop's operations in a context of its own; returns the variables at the end."""
     return _LoopBuilder(context, loop_vars, shape_invariants).build(cond, body)
-
-
-def _is_mapping(value: Any) -> bool:
-    return isinstance(value, dict)
 
 
 def _counted(

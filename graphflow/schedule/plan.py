@@ -136,6 +136,7 @@ def order_for_updates(program: Program, groups: list[Group]) -> tuple[list[Group
     overwritten: set[str] = set()
     inputs = {i["name"]: i for i in program.inputs if i["source"] == "variable"}
     outputs = {storage(n) for n in program.outputs}
+    handed_on = {storage(u.value) for u in program.updates}  # old values that others become
     failing = [g for g in groups if _may_fail(g)]
     taken: set[Node] = set()
     for update in program.updates:
@@ -146,7 +147,7 @@ def order_for_updates(program: Program, groups: list[Group]) -> tuple[list[Group
             home is None
             or value in outputs
             or value in taken
-            or (old is not None and old in outputs)
+            or (old is not None and (old in outputs or old in handed_on))
         ):
             continue
         before = [g for g in (*readers.get(old, ()), *failing) if g is not home] if old else failing

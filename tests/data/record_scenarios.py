@@ -37,11 +37,13 @@ def main():
     tf.compat.v1.logging.set_verbosity("ERROR")
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, here)
+    import control_scenarios
     import graph_scenarios
     import shape_scenarios
     import variable_scenarios
 
     modules = {
+        "control": control_scenarios,
         "graph": graph_scenarios,
         "shape": shape_scenarios,
         "variable": variable_scenarios,
