@@ -10,13 +10,16 @@ its results fed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from graphflow import errors
+from graphflow.codegen.runner import DEADLINE
 from graphflow.compiler import CompiledProgram, Options, compile_program
 from graphflow.graph.dtypes import uint64
 from graphflow.graph.operation import Operation
@@ -26,6 +29,7 @@ from graphflow.ir.types import TensorType
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.host_loops import run_loop
+from graphflow.runtime.interrupts import check_deadline
 from graphflow.runtime.protos import RunMetadata
 from graphflow.runtime.shapes import (
     CONCRETE_KEPT,
@@ -133,6 +137,12 @@ class Plan:
     split: Split | None = None
 
 
+class _Limits(threading.local):
+    """When the current thread's run must end, by the monotonic clock in ns; 0 for never."""
+
+    deadline = 0
+
+
 class Engine:
     """Compiles and runs requests over one set of variables."""
 
@@ -141,8 +151,34 @@ class Engine:
         self.store = VariableStore()
         self.plans: dict[Request, Plan] = {}
         self.lock = threading.RLock()
+        self.limits = _Limits()
         self.verifier = active_verifier()
         self.listener: Callable[[CompiledProgram], None] | None = None
+
+    @contextmanager
+    def limited(self, milliseconds: int) -> Iterator[None]:
+        """Runs of this thread inside the block end after that time, unless it is 0."""
+        before = self.limits.deadline
+        if milliseconds > 0:
+            self.limits.deadline = time.monotonic_ns() + milliseconds * 1_000_000
+        try:
+            yield
+        finally:
+            self.limits.deadline = before
+
+    @contextmanager
+    def deadline_of(self, instance: Instance) -> Iterator[None]:
+        """Let native runs of the instance inside the block end at this thread's deadline."""
+        deadline = self.limits.deadline
+        if not deadline:
+            yield
+            return
+        check_deadline(deadline)
+        instance.table[DEADLINE] = deadline
+        try:
+            yield
+        finally:
+            instance.table[DEADLINE] = 0
 
     def run(
         self, request: Request, values: Sequence[Array], metadata: RunMetadata | None = None
@@ -171,9 +207,10 @@ class Engine:
                     plan.split = split
                 continue
             arguments = [values[k] for k in prepared.arguments]
-            if metadata is not None:
-                return prepared.traced(metadata, arguments)
-            return prepared.run(*arguments)
+            with self.deadline_of(prepared.instance):
+                if metadata is not None:
+                    return prepared.traced(metadata, arguments)
+                return prepared.run(*arguments)
         raise errors.InternalError(None, None, "a run was cut without end")
 
     # ---- preparing
@@ -403,9 +440,10 @@ class Engine:
         """Run what Python must run between the parts; the values that it gives."""
         if cut.loop is not None:
             values = {t: np.asarray(results[t]) for t in cut.inputs}
+            done = frozenset(cut.loop.own_operations())
 
             def run(tensors: Any, operations: Any, fed: Any, arrays: Any) -> list[Any]:
-                request = Request(tuple(tensors), tuple(operations), tuple(fed), givens=givens)
+                request = Request(tuple(tensors), tuple(operations), tuple(fed), done, givens)
                 return self.run(request, arrays)
 
             return run_loop(cut.loop, values, run)

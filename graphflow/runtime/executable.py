@@ -25,6 +25,7 @@ from graphflow.ir.dims import evaluate
 from graphflow.ir.node import Node
 from graphflow.runtime.call import Binding, Call, PythonCall, RunGuard
 from graphflow.runtime.fastcall import make_callable
+from graphflow.runtime.interrupts import monitor_address, raise_stopped
 from graphflow.runtime.memory import allocate, allocate_array, check_available
 from graphflow.runtime.pool import ThreadPool, get_pool
 from graphflow.runtime.records import Encoder, Scope, make_scopes
@@ -34,7 +35,6 @@ from graphflow.schedule.plan import OBJECT_KINDS, Slot, Task, assign_offsets
 Array = np.ndarray[Any, Any]
 
 GIL_CYCLES = 100_000  # a plan below this keeps the GIL
-FIRST_SLOT = 2  # the table begins with the steps' address and the arguments' memory
 
 _runner: list[Any] = []
 
@@ -80,7 +80,7 @@ class Instance:
     ) -> None:
         self.compiled, self.store, self.symbols = compiled, store, dict(symbols)
         self.pool: ThreadPool = get_pool(compiled.options.threads, cached_object)
-        self.scope, count = make_scopes(compiled, FIRST_SLOT)
+        self.scope, count = make_scopes(compiled, runner.FIRST_SLOT)
         self.sizes = {name: count + k for k, name in enumerate(compiled.symbols)}
         self.table = np.zeros(count + len(self.sizes), np.int64)
         self.keep: list[Any] = [compiled]
@@ -103,6 +103,7 @@ class Instance:
         self.arguments = np.zeros(max(widest, 1), np.int64)
         self.table[0] = self.records[0].ctypes.data
         self.table[1] = self.arguments.ctypes.data
+        self.table[runner.MONITOR] = monitor_address()
 
     # ---- the table
 
@@ -202,6 +203,8 @@ class Instance:
 
     def raise_failure(self, status: int) -> None:
         """Raise the error of a failed check, with the message made from its data."""
+        if status in (runner.TIMED_OUT, runner.INTERRUPTED):
+            raise_stopped(status, self.table)
         if not 0 < status <= len(self.checks):
             raise errors.InternalError(None, None, f"the run ended with status {status}")
         scope, task = self.checks[status - 1]

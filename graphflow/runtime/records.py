@@ -43,6 +43,7 @@ class Scope:
     positions: dict[Slot, int] = field(default_factory=dict)
     owned: list[Slot] = field(default_factory=list)
     children: dict[Task, list[Scope]] = field(default_factory=dict)
+    is_whole: bool = False  # of the Program, not of a region
 
     def of(self, node: Node) -> int:
         """The table's entry for a stored node."""
@@ -59,7 +60,7 @@ def make_scopes(compiled: CompiledProgram, first: int) -> tuple[Scope, int]:
 
     Returns the scope and the first entry that is left.
     """
-    return _fill(Scope(compiled), first)
+    return _fill(Scope(compiled, is_whole=True), first)
 
 
 def _fill(scope: Scope, first: int) -> tuple[Scope, int]:
@@ -122,6 +123,7 @@ class Encoder:
         self.records: list[Record] = []
         self.names: list[str] = []
         self.cycles = 0.0
+        self.is_final = False
 
     def packed(self) -> Array:
         """The records as the runner reads them."""
@@ -137,6 +139,10 @@ class Encoder:
 
     def task(self, scope: Scope, task: Task) -> None:
         """Add the records of one step."""
+        if scope.is_whole and not self.is_final:
+            slots = [scope.compiled.memory.by_node.get(node) for node in task.writes]
+            if any(slot is not None and slot.home().kind == "variable" for slot in slots):
+                self.finalize()
         if task.kind == "check":
             position = scope.of(task.reads[0])
             code = self.note_check(scope, task)
@@ -150,9 +156,16 @@ class Encoder:
     def copies(self, scope: Scope) -> None:
         """Add the copies at a plan's end."""
         for target, source in scope.compiled.memory.copies:
+            if scope.is_whole and not self.is_final and target.kind == "variable":
+                self.finalize()
             nbytes = evaluate(source.type.nbytes, self.symbols)
             name = f"copy_{target.name or target.number}"
             self.copy(name, scope.positions[target], scope.positions[source], nbytes)
+
+    def finalize(self) -> None:
+        """From here on variables are written, and the run is not to be stopped."""
+        self.is_final = True
+        self.add("final", [runner.FINAL, 0, 0, self.keep([]), 0, 0, 0, 0])
 
     def copy(self, name: str, target: int, source: int, nbytes: int) -> None:
         self.cycles += nbytes / 8

@@ -49,6 +49,7 @@ class BaseSession:
         self._target = target
         self._closed = False
         self._engine = _new_engine(config)
+        self._timeout = 0 if config is None else config.operation_timeout_in_ms
         self._requests: dict[Any, tuple[FetchPlan, Request]] = {}
         self._fast: dict[Any, Callable[..., Any]] = {}
         self._fast_state = (0, 0)
@@ -106,7 +107,9 @@ class BaseSession:
                 if "unhashable" not in str(error):
                     raise
         wanted = options is not None and options.trace_level > RunOptions.NO_TRACE
-        return self._run_slow(fetches, feed_dict, run_metadata if wanted else None)
+        timeout = 0 if options is None else options.timeout_in_ms
+        with self._engine.limited(timeout or self._timeout):
+            return self._run_slow(fetches, feed_dict, run_metadata if wanted else None)
 
     def _state(self) -> tuple[int, int]:
         return self._engine.store.layout, self._graph._changes
@@ -149,6 +152,8 @@ class BaseSession:
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None, plan: FetchPlan, request: Request
     ) -> None:
         """Keep a native callable for the next run of the same fetches and fed tensors."""
+        if self._timeout:
+            return  # each run has a deadline of its own
         try:
             key = (_key(fetches), tuple(feed_dict or ()))
             hash(key)

@@ -75,6 +75,10 @@ class Parts:
         enters = [v.enter for v in self.variables] + self.constants
         return [e.inputs[0] for e in enters if e.type == "Enter"]
 
+    def own_operations(self) -> set[Operation]:
+        """What makes it a loop; everything else in it is condition or body."""
+        return {*self.constants, *(op for v in self.variables for op in v.operations)}
+
 
 def take_apart(loop: Loop) -> Parts:
     """Sort a loop's own operations; those of loops inside it stay with the body."""
@@ -159,7 +163,7 @@ class _Lowering:
     def inner(self, wanted: list[Tensor], known: set[Tensor]) -> set[Operation]:
         """The loop's operations that these values need."""
         targets = [t.op for t in wanted if t not in known]
-        own = {*self.parts.constants, *(op for v in self.parts.variables for op in v.operations)}
+        own = self.parts.own_operations()
         needed = needed_operations(targets, known, own, self.tracer.givens)
         return needed & self.parts.loop.operations
 
