@@ -9,8 +9,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "graphflow"
 ORDER = [
-    "version", "errors", "config", "observe", "graph", "ir", "ops", "gradients", "trace",
-    "rewrite", "schedule", "lowering", "codegen", "compiler", "runtime", "train", "datasets", "cli",
+    "version", "errors", "config", "observe", "protos", "graph", "ir", "ops", "gradients", "trace",
+    "rewrite", "schedule", "lowering", "codegen", "compiler", "runtime", "checkpoint", "train", "datasets", "cli",
 ]  # fmt: skip
 
 
