@@ -99,6 +99,7 @@ from graphflow.initializers import (
     variance_scaling_initializer,
     zeros_initializer,
 )
+from graphflow.ops import diagonals as _diagonals
 from graphflow.ops import operators as _operators  # installs the operators of tensors
 from graphflow.ops import static as _static  # installs the evaluator of what is known early
 from graphflow.ops.casting import *
@@ -109,6 +110,8 @@ from graphflow.ops.comparison import *
 from graphflow.ops.conditionals import case, cond, switch_case
 from graphflow.ops.contraction import *
 from graphflow.ops.creation import *
+from graphflow.ops.decompositions import *
+from graphflow.ops.diagonals import *
 from graphflow.ops.einsum import *
 from graphflow.ops.elementwise import *
 from graphflow.ops.gathering import *
@@ -124,7 +127,9 @@ from graphflow.ops.identity import (
 )
 from graphflow.ops.indexing import *
 from graphflow.ops.joining import *
+from graphflow.ops.least_squares import *
 from graphflow.ops.linear import *
+from graphflow.ops.matrices import *
 from graphflow.ops.partitioned_variables import (
     fixed_size_partitioner,
     min_max_variable_partitioner,
@@ -133,11 +138,13 @@ from graphflow.ops.partitioned_variables import (
 from graphflow.ops.py_func import numpy_function, py_func
 from graphflow.ops.random import random_normal, random_uniform, truncated_normal
 from graphflow.ops.reductions import *
+from graphflow.ops.scans import *
 from graphflow.ops.scatter import *
 from graphflow.ops.segments import *
 from graphflow.ops.sequences import *
 from graphflow.ops.shape import *
 from graphflow.ops.slicing import *
+from graphflow.ops.solving import *
 from graphflow.ops.state import assign, assign_add, assign_sub
 from graphflow.ops.strided_slice import *
 from graphflow.ops.transposing import *
@@ -185,6 +192,7 @@ from graphflow.runtime.session import InteractiveSession, Session
 from graphflow.version import VERSION as __version__
 
 newaxis = None
+trace = _diagonals.trace  # the function, in place of the subpackage of that name
 
 
 def disable_v2_behavior() -> None:

@@ -335,6 +335,12 @@ class Builder:
         """`x` with rows at `indices` combined with `updates`; mode add, set, max, min or mul."""
         return self.make("scatter", x, indices, updates, mode=mode)
 
+    def scan(self, mode: str, x: Node, axis: int, reverse: bool = False) -> Node:
+        """Sums (mode add) or products (mul) of all elements along `axis` up to each."""
+        if 0 in x.shape or dims_equal(x.shape[axis], 1):
+            return x
+        return self.make("scan", x, mode=mode, axis=axis, reverse=bool(reverse))
+
     # ---- effects and host work
 
     def host_call(
