@@ -14,6 +14,7 @@ from graphflow import (
     errors,
     initializers,
     linalg,
+    manip,
     math,
     nn,
     random,
@@ -109,6 +110,7 @@ from graphflow.ops.clip import *
 from graphflow.ops.comparison import *
 from graphflow.ops.conditionals import case, cond, switch_case
 from graphflow.ops.contraction import *
+from graphflow.ops.counting import *
 from graphflow.ops.creation import *
 from graphflow.ops.decompositions import *
 from graphflow.ops.diagonals import *
@@ -130,6 +132,7 @@ from graphflow.ops.joining import *
 from graphflow.ops.least_squares import *
 from graphflow.ops.linear import *
 from graphflow.ops.matrices import *
+from graphflow.ops.partitioning import *
 from graphflow.ops.partitioned_variables import (
     fixed_size_partitioner,
     min_max_variable_partitioner,
@@ -138,13 +141,19 @@ from graphflow.ops.partitioned_variables import (
 from graphflow.ops.py_func import numpy_function, py_func
 from graphflow.ops.random import random_normal, random_uniform, truncated_normal
 from graphflow.ops.reductions import *
+from graphflow.ops.rolling import *
 from graphflow.ops.scans import *
 from graphflow.ops.scatter import *
+from graphflow.ops.scatter_nd import *
+from graphflow.ops.segment_reductions import *
 from graphflow.ops.segments import *
 from graphflow.ops.sequences import *
+from graphflow.ops.sets import *
 from graphflow.ops.shape import *
 from graphflow.ops.slicing import *
 from graphflow.ops.solving import *
+from graphflow.ops.sorting import *
+from graphflow.ops.space_batch import *
 from graphflow.ops.state import assign, assign_add, assign_sub
 from graphflow.ops.strided_slice import *
 from graphflow.ops.transposing import *

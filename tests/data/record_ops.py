@@ -57,6 +57,9 @@ def main():
             for name, source in cases.SCENARIOS.items()
         }
         failures = {name: evaluate(tf, np, source) for name, source in cases.FAILURES.items()}
+        for name, found in failures.items():
+            if not isinstance(found[0], str):
+                raise ValueError("%s: expected an error, got %s" % (name, found))
         with open(os.path.join(here, "tf115_%s.json" % family), "w") as file:
             json.dump({"graphs": graphs, "failures": failures}, file, indent=1, sort_keys=True)
             file.write("\n")
