@@ -18,6 +18,7 @@ from graphflow import (
     math,
     nn,
     random,
+    sparse,
     train,
 )
 from graphflow.gradients.custom import custom_gradient, recompute_grad
@@ -87,6 +88,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.random_seed import get_seed, set_random_seed
 from graphflow.graph.session_stack import default_session as get_default_session
 from graphflow.graph.shapes import TensorShape
+from graphflow.graph.sparse_tensor import SparseTensor, SparseTensorValue
 from graphflow.graph.tensor import Tensor
 from graphflow.initializers import (
     constant_initializer,
@@ -154,6 +156,9 @@ from graphflow.ops.slicing import *
 from graphflow.ops.solving import *
 from graphflow.ops.sorting import *
 from graphflow.ops.space_batch import *
+from graphflow.ops.sparse import *
+from graphflow.ops.sparse_composed import *
+from graphflow.ops.sparse_products import *
 from graphflow.ops.state import assign, assign_add, assign_sub
 from graphflow.ops.strided_slice import *
 from graphflow.ops.transposing import *
