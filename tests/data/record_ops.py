@@ -15,6 +15,7 @@ FAMILIES = {
     "matrix": "matrix_scenarios",
     "select": "select_scenarios",
     "sparse": "sparse_scenarios",
+    "sampling": "sampling_scenarios",
     "special": "special_scenarios",
     "complex": "complex_scenarios",
 }
@@ -31,7 +32,8 @@ def evaluate(tf, np, source):
             for step in names.get("first", []):
                 session.run(step)
             try:
-                found = session.run(fetches, names.get("feed"))
+                for _ in range(names.get("runs", 1)):
+                    found = session.run(fetches, names.get("feed"))
             except tf.errors.OpError as error:
                 return [type(error).__name__, error.message.split("\n")[0]]
     arrays = []
