@@ -18,7 +18,9 @@ from graphflow import (
     math,
     nn,
     random,
+    signal,
     sparse,
+    spectral,
     train,
 )
 from graphflow.gradients.custom import custom_gradient, recompute_grad
@@ -110,6 +112,7 @@ from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print
 from graphflow.ops.clip import *
 from graphflow.ops.comparison import *
+from graphflow.ops.complex import *
 from graphflow.ops.conditionals import case, cond, switch_case
 from graphflow.ops.contraction import *
 from graphflow.ops.counting import *
@@ -155,6 +158,7 @@ from graphflow.ops.sets import *
 from graphflow.ops.shape import *
 from graphflow.ops.slicing import *
 from graphflow.ops.solving import *
+from graphflow.ops.spectral import fft, fft2d, fft3d, ifft, ifft2d, ifft3d
 from graphflow.ops.sorting import *
 from graphflow.ops.space_batch import *
 from graphflow.ops.sparse import *

@@ -1,6 +1,7 @@
 """Mathematics: TensorFlow's `tf.math`."""
 
 from graphflow.ops.comparison import *
+from graphflow.ops.complex import angle, conj, imag, real
 from graphflow.ops.counting import bincount, confusion_matrix
 from graphflow.ops.elementwise import *
 from graphflow.ops.elementwise import div_no_nan as divide_no_nan

@@ -16,6 +16,7 @@ from graphflow.graph.shapes import merge_in_op
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.casting import cast
 from graphflow.ops.comparison import greater, where
+from graphflow.ops.complex import real
 from graphflow.ops.creation import zeros_like
 from graphflow.ops.decompositions import cholesky, svd
 from graphflow.ops.diagonals import matrix_diag_part
@@ -35,7 +36,7 @@ from graphflow.ops.solving import (
 )
 from graphflow.ops.transposing import conjugate, matrix_transpose
 from graphflow.ops.unary import abs as absolute
-from graphflow.ops.unary import log, real, sqrt
+from graphflow.ops.unary import log, sqrt
 
 __all__ = ["cross", "matrix_square_root", "norm"]
 

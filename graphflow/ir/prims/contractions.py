@@ -79,7 +79,7 @@ def _scan(attrs: Attrs, x: Array) -> Array:
     x = np.flip(x, axis) if attrs["reverse"] else x
     with np.errstate(all="ignore"):
         found = function.accumulate(x, axis=axis, dtype=x.dtype)
-    return np.ascontiguousarray(np.flip(found, axis) if attrs["reverse"] else found)
+    return np.asarray(np.flip(found, axis) if attrs["reverse"] else found, order="C")
 
 
 # attrs: mode (add, mul), axis, reverse. Each element becomes the sum of all up to it: a loop that
