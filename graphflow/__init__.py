@@ -17,6 +17,7 @@ from graphflow import (
     manip,
     math,
     nn,
+    quantization,
     random,
     signal,
     sparse,
@@ -144,6 +145,7 @@ from graphflow.ops.partitioned_variables import (
     variable_axis_size_partitioner,
 )
 from graphflow.ops.py_func import numpy_function, py_func
+from graphflow.ops.quantization import *
 from graphflow.ops.random import random_normal, random_uniform, truncated_normal
 from graphflow.ops.reductions import *
 from graphflow.ops.rolling import *
@@ -158,6 +160,7 @@ from graphflow.ops.sets import *
 from graphflow.ops.shape import *
 from graphflow.ops.slicing import *
 from graphflow.ops.solving import *
+from graphflow.ops.special import *
 from graphflow.ops.spectral import fft, fft2d, fft3d, ifft, ifft2d, ifft3d
 from graphflow.ops.sorting import *
 from graphflow.ops.space_batch import *

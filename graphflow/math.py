@@ -23,6 +23,8 @@ from graphflow.ops.segment_reductions import (
 from graphflow.ops.segments import unsorted_segment_sum
 from graphflow.ops.softmax import log_softmax, softmax
 from graphflow.ops.sorting import in_top_k, top_k
+from graphflow.ops.special import *
+from graphflow.ops.special import bessel_i0, bessel_i0e, bessel_i1, bessel_i1e, nextafter
 from graphflow.ops.transposing import invert_permutation
 from graphflow.ops.unary import *
 

@@ -23,6 +23,7 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ir import philox_samples
 from graphflow.ir.dims import product
 from graphflow.ir.philox import RESERVED_PER_OUTPUT, initial_state
+from graphflow.ops.broadcasting import sum_to_shape
 from graphflow.ops.checks import Assert
 from graphflow.ops.comparison import greater_equal
 from graphflow.ops.creation import zeros_like
@@ -84,7 +85,16 @@ def _lower_samples(function: Any) -> Any:
 
 _HALVES = (dtypes.float16, dtypes.float32, dtypes.float64)
 _RATES = (*_HALVES, dtypes.int32, dtypes.int64)
-define_op("RandomGamma", _infer_samples, _lower_samples(_gamma), stateful=True)
+
+
+def _gamma_gradient(op: Operation, gradient: Any) -> list[Any]:
+    """By the shape: of each sample, summed over the samples."""
+    by_shape: Any = _GAMMA_GRADIENT(op.inputs[1], op.outputs[0]).outputs[0]
+    return [None, sum_to_shape(gradient * by_shape, op.inputs[1])]
+
+
+define_op("RandomGamma", _infer_samples, _lower_samples(_gamma), _gamma_gradient, stateful=True)
+_GAMMA_GRADIENT = Signature("RandomGammaGrad", "alpha: T", "sample: T")
 define_op(
     "RandomPoissonV2", _infer_samples, _lower_samples(_poisson), no_gradient=_NONE, stateful=True
 )
@@ -101,7 +111,7 @@ def random_gamma(
     Parameters
     ----------
     alpha : the shape parameters.
-    beta : the inverse scales; 1 when None. The gradient is known for these only.
+    beta : the inverse scales; 1 when None.
     """
     with name_scope(name, "random_gamma", [shape, alpha, beta]):
         sizes = convert_to_tensor(shape, name="shape", dtype=dtypes.int32)

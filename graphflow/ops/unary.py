@@ -415,8 +415,19 @@ lgamma = _define(
     gradient=lambda op, grad: multiply(grad, digamma(op.inputs[0])),
 )
 digamma: Function = _define(
-    "Digamma", _lower_digamma, FLOATS, "Return the derivative of `lgamma`: infinite at its poles."
+    "Digamma",
+    _lower_digamma,
+    FLOATS,
+    "Return the derivative of `lgamma`: infinite at its poles.",
+    gradient=lambda op, grad: multiply(grad, _trigamma(op.inputs[0])),
 )
+
+_POLYGAMMA = Signature("Polygamma", "a: T", "x: T")  # of a later family
+
+
+def _trigamma(x: Tensor) -> Tensor:
+    return _POLYGAMMA(_constant(1, x), x).outputs[0]
+
 
 # ---- rounding
 
