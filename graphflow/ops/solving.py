@@ -21,6 +21,7 @@ from graphflow.ops.linear import matmul
 from graphflow.ops.shape import reshape
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import Types, merge_size, output, with_rank_at_least
+from graphflow.ops.transposing import matrix_transpose
 
 __all__ = [
     "log_matrix_determinant", "matrix_determinant", "matrix_inverse", "matrix_solve",
@@ -140,9 +141,11 @@ def _log_determinant(x: Any) -> Any:
 
 
 def _inverse_gradient(op: Operation, gradient: Any) -> list[Any]:
+    """Of an adjoint inverse too, where TensorFlow 1.15 gives the adjoint of what is right."""
     inverse = op.outputs[0]
     inner = matmul(gradient, inverse, adjoint_b=True)
-    return [_NEG(matmul(inverse, inner, adjoint_a=True)).outputs[0]]
+    found = _NEG(matmul(inverse, inner, adjoint_a=True)).outputs[0]
+    return [matrix_transpose(found, conjugate=True) if op.attrs["adjoint"] else found]
 
 
 def _solve_gradient(op: Operation, gradient: Any) -> list[Any]:
