@@ -138,12 +138,12 @@ from graphflow.ops.joining import *
 from graphflow.ops.least_squares import *
 from graphflow.ops.linear import *
 from graphflow.ops.matrices import *
-from graphflow.ops.partitioning import *
 from graphflow.ops.partitioned_variables import (
     fixed_size_partitioner,
     min_max_variable_partitioner,
     variable_axis_size_partitioner,
 )
+from graphflow.ops.partitioning import *
 from graphflow.ops.py_func import numpy_function, py_func
 from graphflow.ops.quantization import *
 from graphflow.ops.random import random_normal, random_uniform, truncated_normal
@@ -160,13 +160,14 @@ from graphflow.ops.sets import *
 from graphflow.ops.shape import *
 from graphflow.ops.slicing import *
 from graphflow.ops.solving import *
-from graphflow.ops.special import *
-from graphflow.ops.spectral import fft, fft2d, fft3d, ifft, ifft2d, ifft3d
 from graphflow.ops.sorting import *
 from graphflow.ops.space_batch import *
 from graphflow.ops.sparse import *
 from graphflow.ops.sparse_composed import *
 from graphflow.ops.sparse_products import *
+from graphflow.ops.sparse_values import *
+from graphflow.ops.special import *
+from graphflow.ops.spectral import fft, fft2d, fft3d, ifft, ifft2d, ifft3d
 from graphflow.ops.state import assign, assign_add, assign_sub
 from graphflow.ops.strided_slice import *
 from graphflow.ops.transposing import *

@@ -54,8 +54,7 @@ class SparseTensor:
         """
         if not isinstance(sparse_tensor_value, (SparseTensor, SparseTensorValue)):
             raise TypeError(
-                "Neither a SparseTensor nor SparseTensorValue: "
-                f"{type(sparse_tensor_value)}."
+                f"Neither a SparseTensor nor SparseTensorValue: {type(sparse_tensor_value)}."
             )
         value = sparse_tensor_value
         return cls(value.indices, value.values, value.dense_shape)

@@ -131,7 +131,7 @@ def _reject_transformed(streams: _Streams, rates: Array, rows: Array, found: Arr
 def multinomial(state: Array, logits: Array, samples: int) -> Array:
     """Numbers of classes drawn from each row's unnormalised log-probabilities."""
     key, counter = state_words(state)
-    rows, classes = logits.shape
+    rows = len(logits)
     bits = random_bits(counter, key, 2 * rows * samples)
     unit = to_unit(wide_words(bits, low=1), np.float64).reshape(rows, samples)
     wide = logits.astype(np.float64)

@@ -65,18 +65,18 @@ def _complex_gradient(op: Operation, gradient: Any) -> list[Any]:
 def _angle_gradient(op: Operation, gradient: Any) -> list[Any]:
     x = op.inputs[0]
     turned = complex(imag(x), real(x))
-    return [-(_zero_with(gradient, False) / turned)]  # type: ignore[operator]
+    return [-(_zero_with(gradient, False) / turned)]
 
 
 def _abs_gradient(op: Operation, gradient: Any) -> list[Any]:
     """``g x / |x|``, and 0 at 0."""
     x: Any = op.inputs[0]
-    return [_DIV_NO_NAN(_zero_with(gradient, False) * x, _zero_with(op.outputs[0], False)).outputs[0]]
+    return [
+        _DIV_NO_NAN(_zero_with(gradient, False) * x, _zero_with(op.outputs[0], False)).outputs[0]
+    ]
 
 
-define_host_op(
-    "Complex", _infer_complex, _joined, _complex_shape, gradient=_complex_gradient
-)
+define_host_op("Complex", _infer_complex, _joined, _complex_shape, gradient=_complex_gradient)
 define_host_op(
     "Real", _infer_part, np.real, _same,
     gradient=lambda op, gradient: [_zero_with(gradient, False)],
@@ -114,9 +114,7 @@ def complex(real: Any, imag: Any, name: str | None = None) -> Tensor:
         elif types == (dtypes.float32, dtypes.float32):
             target = dtypes.complex64
         else:
-            raise TypeError(
-                f"real and imag have incorrect types: {types[0].name} {types[1].name}"
-            )
+            raise TypeError(f"real and imag have incorrect types: {types[0].name} {types[1].name}")
         return _COMPLEX(real, imag, Tout=target, name=scope).outputs[0]
 
 

@@ -137,8 +137,7 @@ def _lower_histogram(b: Any, op: Operation, values: Any, bounds: Any, count_node
 class _EmptyRange:
     def __call__(self, low: Any, high: Any) -> str:
         return (
-            "value_range should satisfy value_range[0] < value_range[1], but got "
-            f"'[{low}, {high}]'"
+            f"value_range should satisfy value_range[0] < value_range[1], but got '[{low}, {high}]'"
         )
 
     def __eq__(self, other: object) -> bool:
@@ -236,9 +235,7 @@ def _lower_ensured(b: Any, op: Operation, x: Any) -> Any:
     return x
 
 
-define_op(
-    "EnsureShape", _infer_ensured, _lower_ensured, gradient=lambda op, gradient: [gradient]
-)
+define_op("EnsureShape", _infer_ensured, _lower_ensured, gradient=lambda op, gradient: [gradient])
 define_op(
     "GuaranteeConst", lambda op: output(op, op.inputs[0].shape.extents), lambda b, op, x: x,
     no_gradient="it is promised to be constant",
@@ -255,5 +252,3 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
 def guarantee_const(input: Any, name: str | None = None) -> Tensor:
     """Return `input`, which the caller promises never to change."""
     return _GUARANTEE(input, name=name).outputs[0]
-
-

@@ -215,7 +215,7 @@ def _svd_gradient(op: Operation, to_s: Any, to_u: Any, to_v: Any) -> list[Any]:
     if extents is None or extents[-1] is None or extents[-2] is None:
         raise NotImplementedError("SVD gradient has not been implemented for input with unknown "
                                   "inner matrix shape.")  # fmt: skip
-    rows, columns = extents[-2:]
+    rows, columns = (int(d or 0) for d in extents[-2:])
     if op.attrs["full_matrices"] and abs(rows - columns) > 1:
         raise NotImplementedError("svd gradient is not implemented for abs(m - n) > 1 when "
                                   "full_matrices is True")  # fmt: skip

@@ -174,7 +174,7 @@ def _diag_part_gradient(op: Operation, gradient: Any) -> list[Any]:
 
 
 def _band_gradient(op: Operation, gradient: Any) -> list[Any]:
-    return [matrix_band_part(gradient, *op.inputs[1:]), None, None]
+    return [matrix_band_part(gradient, op.inputs[1], op.inputs[2]), None, None]
 
 
 define_op("Diag", _infer_diag, _lower_diag, gradient=lambda op, gradient: [diag_part(gradient)])

@@ -62,8 +62,8 @@ def compute(
     if shapes is None:
         known = [t.shape for t in op.outputs]
         shapes = [tuple(s.as_list()) if s.is_fully_defined() else None for s in known]
-    arrays = [_known(b, node) for node in inputs]
-    if all(a is not None for a in arrays):
+    arrays = [a for a in (_known(b, node) for node in inputs) if a is not None]
+    if len(arrays) == len(inputs):
         made = call(*arrays)
         nodes = [b.const(v, t.dtype.base_dtype) for v, t in zip(made, op.outputs, strict=True)]
         return nodes[0] if len(nodes) == 1 else tuple(nodes)

@@ -21,7 +21,7 @@ from graphflow.graph.shapes import Extents, merge_in_op, shape_from_tuple
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Dim
 from graphflow.ops.identity import identity
-from graphflow.ops.shape import INDEX, expand_dims
+from graphflow.ops.shape import INDEX
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import (
     Types,
@@ -244,7 +244,6 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
         if not -rank <= axis < rank:
             raise ValueError(f"axis = {axis} not in [{-rank}, {rank})")
     return _PACK(values, name=name, axis=axis).outputs[0]
-
 
 
 def unstack(

@@ -59,7 +59,7 @@ def _least_squares_gradient(op: Operation, gradient: Any) -> list[Any]:
 
 def _gram(matrix: Tensor, regularizer: Tensor, first: bool) -> Tensor:
     """The Cholesky factor of ``A' A + l I`` when `first`, of ``A A' + l I`` otherwise."""
-    adjoint = {"adjoint_a": True} if first else {"adjoint_b": True}
+    adjoint: dict[str, Any] = {"adjoint_a": True} if first else {"adjoint_b": True}
     size = strided_slice(shape_of(matrix), [-1 if first else -2], [0] if first else [-1], [1],
                          shrink_axis_mask=1, end_mask=1 if first else 0)  # fmt: skip
     weight = cast(regularizer, matrix.dtype.base_dtype)
@@ -122,7 +122,7 @@ def _normal_solution(matrix: Tensor, right: Any, regularizer: Any) -> Tensor:
     extents = matrix.shape.extents
     assert extents is not None
     over = (extents[-2] or 0) >= (extents[-1] or 0)
-    adjoint = {"adjoint_a": True} if over else {"adjoint_b": True}
+    adjoint: dict[str, Any] = {"adjoint_a": True} if over else {"adjoint_b": True}
     gram = matmul(matrix, matrix, **adjoint)
     if isinstance(regularizer, Tensor) or regularizer != 0:
         sizes: Any = shape_of(matrix)
@@ -132,4 +132,3 @@ def _normal_solution(matrix: Tensor, right: Any, regularizer: Any) -> Tensor:
     if over:
         return cholesky_solve(factor, matmul(matrix, right, adjoint_a=True))
     return matmul(matrix, cholesky_solve(factor, right), adjoint_a=True)
-

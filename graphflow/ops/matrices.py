@@ -207,9 +207,7 @@ def matrix_rank(
         return reduce_sum(cast(greater(values, tol), dtypes.int32), axis=-1)
 
 
-def pinv(
-    a: Any, rcond: Any = None, validate_args: bool = False, name: str | None = None
-) -> Tensor:
+def pinv(a: Any, rcond: Any = None, validate_args: bool = False, name: str | None = None) -> Tensor:
     """Return the pseudo-inverses of matrices; small singular values count as zero."""
     with name_scope(name, "pinv", [a, rcond]):
         a = convert_to_tensor(a, name="a")
@@ -327,5 +325,3 @@ def normalize(
         tensor = convert_to_tensor(tensor)
         size = norm(tensor, ord, axis, keepdims=True)
         return truediv(tensor, cast(size, tensor.dtype)), size
-
-

@@ -133,8 +133,8 @@ def _stitch(*arrays: Any) -> Any:
                 f"data.shape must start with indices.shape, got {_text(part.shape)} and "
                 f"{_text(place.shape)}"
             )
-        found[place.reshape(-1)] = part.reshape((-1, *rest)) if place.size else part.reshape(
-            (0, *rest)
+        found[place.reshape(-1)] = (
+            part.reshape((-1, *rest)) if place.size else part.reshape((0, *rest))
         )
     return found
 
@@ -187,5 +187,3 @@ def parallel_stack(values: Sequence[Any], name: str = "parallel_stack") -> Tenso
         shape = tensors[0].shape
         whole = shape_from_tuple((len(tensors), *(shape.extents or ())))
         return _PARALLEL([expand_dims(t, 0) for t in tensors], shape=whole).outputs[0]
-
-

@@ -214,9 +214,7 @@ define_op(
     "QuantizeAndDequantizeV2", same_as_input, _lower_both,
     gradient=lambda op, gradient: [gradient, None, None],
 )  # fmt: skip
-_BOTH = Signature(
-    "QuantizeAndDequantizeV2", "input: T", "input_min: T", "input_max: T", T=FLOATS
-)
+_BOTH = Signature("QuantizeAndDequantizeV2", "input: T", "input_min: T", "input_max: T", T=FLOATS)
 
 
 def quantize_and_dequantize(

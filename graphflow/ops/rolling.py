@@ -195,8 +195,10 @@ def repeat(input: Any, repeats: Any, axis: Any = None, name: str | None = None) 
         expanded = expand_dims(data, axis + 1)
         tiled = tile(expanded, [1] * (axis + 1) + [longest] + [1] * (rank - axis - 1))
         masked = boolean_mask(tiled, mask, axis=axis)
-        return masked if axis == 0 else reshape(
-            masked, concat([sizes[:axis], [-1], sizes[axis + 1 :]], axis=0)
+        return (
+            masked
+            if axis == 0
+            else reshape(masked, concat([sizes[:axis], [-1], sizes[axis + 1 :]], axis=0))
         )
 
 

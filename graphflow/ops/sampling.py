@@ -169,9 +169,7 @@ def _stateless(seed: Any) -> Any:
     return philox_samples.stateless_state(seed)
 
 
-def _lower_stateless_categories(
-    b: Any, op: Operation, logits: Any, count: Any, seed: Any
-) -> Any:
+def _lower_stateless_categories(b: Any, op: Operation, logits: Any, count: Any, seed: Any) -> Any:
     samples = b.static_int(count)
     _check_classes(logits)
     shape = (logits.shape[0], samples)
@@ -183,9 +181,7 @@ def _stateless_categories(logits: Any, seed: Any, samples: int) -> Any:
 
 
 define_op("Multinomial", _infer_categories, _lower_categories, no_gradient=_NONE, stateful=True)
-define_op(
-    "StatelessMultinomial", _infer_categories, _lower_stateless_categories, no_gradient=_NONE
-)
+define_op("StatelessMultinomial", _infer_categories, _lower_stateless_categories, no_gradient=_NONE)
 _MULTINOMIAL = Signature("Multinomial", "logits: T", "num_samples: int32", T=ORDERED)
 _STATELESS_MULTINOMIAL = Signature(
     "StatelessMultinomial", "logits: T", "num_samples: int32", "seed: Tseed = int64", T=ORDERED,
@@ -275,9 +271,7 @@ def random_shuffle(value: Any, seed: int | None = None, name: str | None = None)
     return _SHUFFLE(value, name=name, **seed_attrs(seed)).outputs[0]
 
 
-def random_crop(
-    value: Any, size: Any, seed: int | None = None, name: str | None = None
-) -> Tensor:
+def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None = None) -> Tensor:
     """Return a part of `value` of the given sizes at a random place."""
     with name_scope(name, "random_crop", [value, size]) as scope:
         value = convert_to_tensor(value, name="value")

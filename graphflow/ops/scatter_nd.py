@@ -212,5 +212,3 @@ def scatter_nd_sub(
 ) -> Tensor:
     """Subtract from parts of a variable; see `scatter_nd_update`."""
     return _variable_scatter("ScatterNdSub", ref, indices, updates, use_locking, name)
-
-

@@ -95,10 +95,8 @@ def _lower_sorted(mode: str) -> Callable[..., Any]:
 
 def _mean_gradient(op: Operation, gradient: Any) -> list[Any]:
     ids = op.inputs[1]
-    sizes = concat([
-        shape_of(ids),
-        _FILL(_EXPAND(_SUB(_RANK(op.inputs[0]).outputs[0], 1).outputs[0], 0).outputs[0], 1).outputs[0],
-    ], 0)  # fmt: skip
+    extra = _EXPAND(_SUB(_RANK(op.inputs[0]).outputs[0], 1).outputs[0], 0).outputs[0]
+    sizes = concat([shape_of(ids), _FILL(extra, 1).outputs[0]], 0)
     counts = segment_sum(_FILL(sizes, _one(gradient)).outputs[0], ids)
     return [gather(gradient / counts, ids), None]
 

@@ -1,4 +1,4 @@
-"""Values that occur: unique, unique_with_counts, setdiff1d. NumPy finds them; the run is cut there."""
+"""Values that occur: unique, unique_with_counts, setdiff1d. NumPy finds them: runs are cut."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class UniqueWithCounts(NamedTuple):
 
     y: Tensor
     idx: Tensor
-    count: Tensor
+    count: Tensor  # type: ignore[assignment]  # TensorFlow's name
 
 
 def unique(x: Any, out_idx: Any = int32, name: str | None = None) -> Unique:

@@ -1,4 +1,4 @@
-"""Inverses, determinants and systems of equations: MatrixInverse, MatrixSolve, MatrixDeterminant, ...
+"""Inverses, determinants, systems of equations: MatrixInverse, MatrixSolve, MatrixDeterminant, ...
 
 LAPACK computes them, through NumPy, in the run. All work on the last two axes.
 """
@@ -184,16 +184,13 @@ def _as_matrices(factor: Any, like: Tensor) -> Tensor:
 
 # ---- the ops
 
-define_host_op(
-    "MatrixInverse", infer_square, _inverse, same_shape, ("adjoint",), _inverse_gradient
-)
-define_host_op(
-    "MatrixSolve", infer_solve, _solve, solution_shape, ("adjoint",), _solve_gradient
-)
+define_host_op("MatrixInverse", infer_square, _inverse, same_shape, ("adjoint",), _inverse_gradient)
+define_host_op("MatrixSolve", infer_solve, _solve, solution_shape, ("adjoint",), _solve_gradient)
 define_host_op(
     "MatrixTriangularSolve", infer_solve, _triangular_solve, solution_shape,
     ("lower", "adjoint"), _triangular_gradient,
 )  # fmt: skip
+
 
 def _infer_determinant(op: Operation, count: int = 1) -> Types:
     extents = with_rank_at_least(op.inputs[0].shape, 2)

@@ -229,7 +229,7 @@ def _sort_inputs(values: Any, axis: Any) -> tuple[Tensor, Tensor]:
 # ---- searchsorted
 
 
-def _bounds(table: Any, values: Any, side: str) -> Any:
+def _bounds(table: Any, values: Any, side: Any) -> Any:
     rows = [np.searchsorted(a, v, side) for a, v in zip(table, values, strict=True)]
     return np.array(rows).reshape(values.shape)
 

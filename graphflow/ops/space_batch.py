@@ -87,6 +87,10 @@ def _lower_from_depth(b: Any, op: Operation, x: Any) -> Any:
     return found if _channels_last(op) else b.transpose(found, (0, 3, 1, 2))
 
 
+_SPACE_TO_DEPTH = Signature("SpaceToDepth", "input: T")
+_DEPTH_TO_SPACE = Signature("DepthToSpace", "input: T")
+
+
 def _depth_attrs(op: Operation) -> dict[str, Any]:
     return {"block_size": op.attrs["block_size"], "data_format": op.attrs["data_format"]}
 
@@ -99,8 +103,6 @@ define_op(
     "DepthToSpace", lambda op: _infer_depth(op, False), _lower_from_depth,
     gradient=lambda op, gradient: [_SPACE_TO_DEPTH(gradient, **_depth_attrs(op)).outputs[0]],
 )  # fmt: skip
-_SPACE_TO_DEPTH = Signature("SpaceToDepth", "input: T")
-_DEPTH_TO_SPACE = Signature("DepthToSpace", "input: T")
 
 
 def _check_block(op_type: str, block_size: int) -> None:
@@ -279,7 +281,7 @@ def required_space_to_batch_paddings(
     with name_scope(name, "required_space_to_batch_paddings", [input_shape, block_shape]):
         sizes = convert_to_tensor(input_shape, dtype=int32, name="input_shape")
         blocks = convert_to_tensor(block_shape, dtype=int32, name="block_shape")
-        count = (blocks.shape.as_list() or [0])[0]
+        count = int((blocks.shape.as_list() or [0])[0] or 0)
         if base_paddings is None:
             base = zeros([count, 2], int32)
         else:
@@ -292,8 +294,8 @@ def required_space_to_batch_paddings(
             cut = np.stack([np.zeros_like(extra), extra], axis=1)
             paddings = constant(pairs, int32, name="paddings")
             return paddings, constant(cut, int32, name="crops")
-        start: Any = base[:, 0]  # type: ignore[index]
-        end: Any = base[:, 1]  # type: ignore[index]
-        more = (blocks - (sizes + start + end) % blocks) % blocks  # type: ignore[operator]
+        start: Any = base[:, 0]
+        end: Any = base[:, 1]
+        more = (blocks - (sizes + start + end) % blocks) % blocks
         paddings = stack([[start[k], end[k] + more[k]] for k in range(count)], name="paddings")
         return paddings, stack([[0, more[k]] for k in range(count)], name="crops")

@@ -1,4 +1,4 @@
-"""Functions of sparse tensors made of other ops: placeholders, retain, transpose, from_dense, ..."""
+"""Functions of sparse tensors made of other ops: placeholders, retain, transpose, from_dense."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from graphflow.ops.sequences import range as range_of
 from graphflow.ops.sets import setdiff1d
 from graphflow.ops.shape import expand_dims, reshape
 from graphflow.ops.shape import shape as shape_of
-from graphflow.ops.sparse import sparse_reorder
 from graphflow.ops.sparse_products import sparse_tensor_to_dense
+from graphflow.ops.sparse_values import sparse_reorder
 from graphflow.ops.transposing import transpose
 
 __all__ = [
@@ -211,7 +211,9 @@ def sparse_eye(
             else convert_to_tensor(num_columns, dtype=int64, name="num_columns")
         )  # fmt: skip
         count = minimum(rows, columns)
-        diagonal = _RANGE(convert_to_tensor(0, int64), count, convert_to_tensor(1, int64)).outputs[0]
+        diagonal = _RANGE(convert_to_tensor(0, int64), count, convert_to_tensor(1, int64)).outputs[
+            0
+        ]
         indices = stack([diagonal, diagonal], axis=1)
         return SparseTensor(indices, ones(reshape(count, [1]), dtype), stack([rows, columns]))
 
@@ -227,5 +229,3 @@ def from_dense(tensor: Any, name: str | None = None) -> SparseTensor:
         places = _WHERE(not_equal(tensor, convert_to_tensor(zero, tensor.dtype))).outputs[0]
         values = gather_nd(tensor, places)
         return SparseTensor(places, values, shape_of(tensor, out_type=int64))
-
-

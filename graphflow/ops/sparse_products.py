@@ -56,8 +56,10 @@ class _OutOfOrder:
         for k in range(1, len(rows)):
             if rows[k] <= rows[k - 1]:
                 shown = ",".join(str(v) for v in rows[k])
-                again = "is repeated" if rows[k] == rows[k - 1] else (
-                    "is out of order. Many sparse ops require sorted indices."
+                again = (
+                    "is repeated"
+                    if rows[k] == rows[k - 1]
+                    else ("is out of order. Many sparse ops require sorted indices.")
                 )
                 return f"indices[{k}] = [{shown}] {again}"
         return "indices are out of order"
@@ -157,7 +159,9 @@ class _NoColumn:
     def __call__(self, indices: Any) -> str:
         order = ((1, "k"), (0, "m")) if not self.flipped else ((0, "k"), (1, "m"))
         for column, letter in order:
-            bad = np.flatnonzero((indices[:, column] < 0) | (indices[:, column] >= self.limits[column]))
+            bad = np.flatnonzero(
+                (indices[:, column] < 0) | (indices[:, column] >= self.limits[column])
+            )
             if bad.size:
                 found = indices[bad[0], column]
                 return (
@@ -182,9 +186,7 @@ def _infer_product(op: Operation) -> Types:
     return [(op.inputs[1].dtype.base_dtype, shape_from_tuple((rows, columns)))]
 
 
-def _lower_product(
-    b: Any, op: Operation, indices: Any, values: Any, shape: Any, dense: Any
-) -> Any:
+def _lower_product(b: Any, op: Operation, indices: Any, values: Any, shape: Any, dense: Any) -> Any:
     """Rows of the dense matrix, each times its value, added to the rows of the result."""
     rows, inner = b.static_ints(shape)
     flipped = op.attrs["adjoint_a"]
@@ -244,7 +246,7 @@ def sparse_tensor_dense_matmul(
     with name_scope(name, "SparseTensorDenseMatMul", [sparse.indices, sparse.values, b]):
         dense = convert_to_tensor(b, name="b")
         dense = conjugate(dense) if adjoint_b else dense
-        attrs = {"adjoint_a": adjoint_a, "adjoint_b": adjoint_b}
+        attrs: dict[str, Any] = {"adjoint_a": adjoint_a, "adjoint_b": adjoint_b}
         return _PRODUCT(*components(sparse), dense, **attrs).outputs[0]
 
 
@@ -254,7 +256,9 @@ def sparse_tensor_dense_matmul(
 def _reduced_axes(axes: Any, rank: int) -> list[int]:
     for axis in np.ravel(axes):
         if not -rank <= axis < rank:
-            raise ValueError(f"Invalid reduction dimension {axis}, for input with {rank} dimensions.")
+            raise ValueError(
+                f"Invalid reduction dimension {axis}, for input with {rank} dimensions."
+            )
     return sorted({int(a) % rank for a in np.ravel(axes)}) or list(range(rank))
 
 
@@ -290,9 +294,7 @@ def _totals(indices: Any, values: Any, sizes: Any, axes: Any, mode: str) -> tupl
     return places, found, left
 
 
-def _reduced(
-    indices: Any, values: Any, sizes: Any, axes: Any, mode: str, keep_dims: bool
-) -> Any:
+def _reduced(indices: Any, values: Any, sizes: Any, axes: Any, mode: str, keep_dims: bool) -> Any:
     places, found, left = _totals(indices, values, sizes, axes, mode)
     whole = np.zeros(tuple(int(sizes[k]) for k in left), values.dtype)
     whole[tuple(places.T) if left else ...] = found if left or not len(found) else found[0]
@@ -321,8 +323,8 @@ def _sum_gradient(op: Operation, gradient: Any) -> list[Any]:
     """The sum's gradient repeated along the axes, at the places of the values."""
     sizes, axes = op.inputs[2], op.inputs[3]
     kept = _REDUCED(sizes, axes).outputs[0]
-    scale = sizes // kept  # type: ignore[operator]
-    places: Any = op.inputs[0] // scale  # type: ignore[operator]
+    scale = sizes // kept
+    places: Any = op.inputs[0] // scale
     return [None, gather_nd(reshape(gradient, kept), places), None, None]
 
 
@@ -426,5 +428,3 @@ def sparse_reduce_max_sparse(
     return SparseTensor(
         *_reduce("SparseReduceMaxSparse", sp_input, axis, keepdims, reduction_axes, keep_dims)
     )
-
-

@@ -266,20 +266,20 @@ def _igamma_gradient(factor: float) -> Callable[..., Any]:
 
 def _zeta_gradient(op: Operation, gradient: Any) -> list[Any]:
     x, q = op.inputs
-    to_q = -x * zeta(x + 1.0, q)  # type: ignore[operator]
+    to_q = -x * zeta(x + 1.0, q)
     return [None, sum_to_operands(op, None, multiply(gradient, to_q))[1]]
 
 
 def _polygamma_gradient(op: Operation, gradient: Any) -> list[Any]:
     n, x = op.inputs
-    to_x = polygamma(n + 1.0, x)  # type: ignore[operator]
+    to_x = polygamma(n + 1.0, x)
     return [None, sum_to_operands(op, None, multiply(gradient, to_x))[1]]
 
 
 def _betainc_gradient(op: Operation, gradient: Any) -> list[Any]:
     a, b, x = (t for t in op.inputs)
-    norm: Any = lgamma(a) + lgamma(b) - lgamma(a + b)  # type: ignore[operator]
-    slope = exp((b - 1.0) * log1p(-x) + xlogy(a - 1.0, x) - norm)  # type: ignore[operator]
+    norm: Any = lgamma(a) + lgamma(b) - lgamma(a + b)
+    slope = exp((b - 1.0) * log1p(-x) + xlogy(a - 1.0, x) - norm)
     found = multiply(gradient, slope)
     return [None, None, reduce_sum(found) if x.shape.rank == 0 else found]
 

@@ -62,15 +62,23 @@ def _transform_gradient(rank: int, inverse: bool) -> Callable[..., Any]:
 
 
 _COMPLEX: dict[str, Signature] = {}
+
+
+def _define_complex(rank: int, inverse: bool) -> None:
+    name = f"{'I' if inverse else ''}FFT{_SUFFIX[rank]}"
+    define_host_op(
+        name,
+        lambda op: output(op, with_rank_at_least(op.inputs[0].shape, rank)),
+        lambda x: _transform(x, rank, inverse),
+        lambda op, x: [x.shape],
+        gradient=_transform_gradient(rank, inverse),
+    )
+    _COMPLEX[name] = Signature(name, "input: Tcomplex = complex64", Tcomplex=COMPLEX)
+
+
 for _rank in (1, 2, 3):
-    for _inverse in (False, True):
-        _name = f"{'I' if _inverse else ''}FFT{_SUFFIX[_rank]}"
-        define_host_op(
-            _name, lambda op, rank=_rank: output(op, with_rank_at_least(op.inputs[0].shape, rank)),
-            lambda x, rank=_rank, inverse=_inverse: _transform(x, rank, inverse),
-            lambda op, x: [x.shape], gradient=_transform_gradient(_rank, _inverse),
-        )  # fmt: skip
-        _COMPLEX[_name] = Signature(_name, "input: Tcomplex = complex64", Tcomplex=COMPLEX)
+    _define_complex(_rank, False)
+    _define_complex(_rank, True)
 
 
 def _complex_function(op_type: str, document: str) -> Callable[..., Tensor]:

@@ -32,7 +32,8 @@ f = tf.placeholder(tf.complex128, [2, 3]); feed = {f: a}
 """
 
 VALUES = {
-    "arithmetic": _C + """
+    "arithmetic": _C
+    + """
 result = [f + a, f - 1., f * a, f / a, -f, tf.square(f), tf.exp(f), tf.log(f), tf.sqrt(f), tf.sin(f), tf.cos(f), tf.tanh(f), tf.pow(f, 2.), tf.reciprocal(f), tf.sigmoid(f), tf.rsqrt(f),
   tf.real(f), tf.imag(f), tf.conj(f), tf.angle(f), tf.abs(f), tf.matmul(f, b), tf.matmul(f, f, adjoint_b=True), tf.reduce_sum(f), tf.reduce_mean(f, 0), tf.reduce_prod(f, 1),
   tf.equal(f, a), tf.transpose(f, conjugate=True), tf.concat([f, a], 0), f[0], tf.stack([f, f]), tf.reshape(f, [-1]), tf.cast(f, tf.complex64), tf.cast(x, tf.complex128), tf.cast(f, tf.float32),
@@ -42,17 +43,20 @@ result = [f + a, f - 1., f * a, f / a, -f, tf.square(f), tf.exp(f), tf.log(f), t
 v = tf.Variable([1 + 2j, 3.], dtype=tf.complex64); first = [v.initializer, tf.assign_add(v, [1j, 1.])]
 result = [v + 0, v * v]
 """,
-    "complex_gradients": _C + """
+    "complex_gradients": _C
+    + """
 g = lambda y: tf.gradients(y, f)
 result = g(tf.real(f * f * a)) + g(tf.abs(f)) + g(tf.imag(tf.exp(f))) + g(tf.angle(f)) + g(tf.real(tf.matmul(f, b) ** 2)) + g(tf.real(f / a + a / f)) + g(tf.real(tf.log(f)))
 result += g(tf.abs(tf.reduce_sum(f * f))) + g(tf.square(tf.abs(f))) + g(tf.real(tf.sin(f) * tf.conj(f))) + g(tf.real(tf.sqrt(f))) + g(tf.real(tf.tanh(f))) + g(tf.abs(tf.transpose(f, conjugate=True) * b))
 """,
-    "transforms": _C + """
+    "transforms": _C
+    + """
 s = x.astype('float32'); w = z.astype('float32')
 result = [tf.fft(f), tf.ifft(f), tf.fft2d(f), tf.ifft2d(z + 0j), tf.fft3d(z + 1j), tf.ifft3d(z + 0j), tf.signal.rfft(s), tf.signal.rfft(s, [4]), tf.signal.rfft(s, [9]),
   tf.signal.irfft(a.astype('complex64')), tf.signal.irfft(a.astype('complex64'), [5]), tf.signal.rfft2d(w), tf.signal.rfft3d(w), tf.signal.irfft2d(w + 0j), tf.signal.irfft3d((w + 0j).astype('complex64')), tf.fft(a.astype('complex64'))]
 """.replace("tf.signal.irfft2d(w + 0j)", "tf.signal.irfft2d((w + 0j).astype('complex64'))"),
-    "transform_gradients": _C + """
+    "transform_gradients": _C
+    + """
 s = tf.constant(x, tf.float32); q = tf.constant(a, tf.complex64); w = tf.constant(z, tf.float32)
 h = lambda y, v: tf.gradients(tf.abs(y) ** 2, v)
 result = h(tf.fft(q) * q, q) + h(tf.ifft(q) * q, q) + h(tf.fft2d(q), q) + h(tf.signal.rfft(s), s) + h(tf.signal.irfft(q), q) + h(tf.signal.irfft(q, [5]), q) + h(tf.signal.rfft2d(w) / 9., w)

@@ -106,7 +106,8 @@ result += [tf.cumsum(np.zeros([0, 3])), tf.cumsum(np.arange(5), exclusive=True),
 x = tf.constant(a)
 result += tf.gradients(tf.cumprod(x, 1, exclusive=True), x) + tf.gradients(tf.cumsum(x, 2)**2, x)
 """,
-    "factors": _P + """
+    "factors": _P
+    + """
 r = np.arange(6.).reshape(2, 3, 1) + np.ones([2, 3, 2])
 result = [tf.cholesky(p), tf.cholesky_solve(tf.cholesky(p), r), tf.matrix_inverse(a),
           tf.matrix_inverse(a, adjoint=True), tf.matrix_solve(a, r), tf.matrix_solve(a, r, adjoint=True),
@@ -119,12 +120,14 @@ result = [tf.cholesky(p), tf.cholesky_solve(tf.cholesky(p), r), tf.matrix_invers
           tf.matrix_determinant(np.zeros([2, 0, 0])), tf.cholesky(np.zeros([0, 3, 3]))]
 result += list(tf.linalg.slogdet(a))
 """,
-    "rebuilt": _A + """
+    "rebuilt": _A
+    + """
 q, r = tf.qr(a[:, :, :2]); Q, R = tf.qr(a[:, :, :2], full_matrices=True)
 s, u, v = tf.svd(a[:, :2]); e, z = tf.self_adjoint_eig(a + a.transpose(0, 2, 1))
 result = [tf.matmul(q, r), tf.matmul(Q, R), e, s, tf.abs(u), tf.abs(v), tf.abs(z), tf.abs(q), tf.abs(R)]
 """,
-    "gradients": _P + """
+    "gradients": _P
+    + """
 a = tf.constant(a); p = tf.constant(p); r = tf.constant(np.arange(12.).reshape(2, 3, 2))
 g = lambda y, *xs: tf.gradients(y ** 2, xs)
 sym = (p + tf.matrix_transpose(p)) / 2
@@ -144,7 +147,8 @@ g = lambda y, *xs: tf.gradients(y ** 3, xs)
 result = (g(tf.diag(y), y) + g(tf.diag_part(x), x) + g(tf.matrix_diag(x), x) + g(tf.matrix_diag_part(x[:2]), x)
   + g(tf.matrix_set_diag(x, y), x, y) + g(tf.matrix_band_part(x, 1, 0), x) + g(tf.trace(x), x))
 """,
-    "norms": _A + """
+    "norms": _A
+    + """
 result = [tf.norm(a), tf.norm(a, axis=1), tf.norm(a, 1), tf.norm(a, np.inf), tf.norm(a, 3, axis=2),
           tf.norm(a, 1, axis=(1, 2)), tf.norm(a, np.inf, axis=(0, 2)), tf.norm(a, 'fro', axis=(1, 2)),
           tf.norm(a, axis=[0, 2], keepdims=True), tf.norm(a, 2, axis=[-2, -1])]

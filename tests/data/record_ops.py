@@ -61,8 +61,8 @@ def main():
         failures = {name: evaluate(tf, np, source) for name, source in cases.FAILURES.items()}
         for name, found in failures.items():
             if not isinstance(found[0], str):
-                raise ValueError("%s: expected an error, got %s" % (name, found))
-        with open(os.path.join(here, "tf115_%s.json" % family), "w") as file:
+                raise ValueError(f"{name}: expected an error, got {found}")
+        with open(os.path.join(here, f"tf115_{family}.json"), "w") as file:
             json.dump({"graphs": graphs, "failures": failures}, file, indent=1, sort_keys=True)
             file.write("\n")
         arrays = {}
@@ -70,7 +70,7 @@ def main():
             for k, value in enumerate(evaluate(tf, np, source)):
                 value = value.astype("S") if value.dtype == object else value
                 arrays[name + "/" + str(k)] = value
-        np.savez_compressed(os.path.join(here, "tf115_%s.npz" % family), **arrays)
+        np.savez_compressed(os.path.join(here, f"tf115_{family}.npz"), **arrays)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ fails(lambda: tf.unsorted_segment_max(x, [1, 2], 3))
     "sorting": """
 tf.nn.top_k(x, 2); tf.math.top_k(x, n, sorted=False, name='t'); tf.nn.in_top_k(x, i, 2)
 tf.math.in_top_k(x, i, 2); tf.sort(x); tf.sort(x, axis=0); tf.argsort(x); tf.argsort(i)
-tf.sort(x, direction='DESCENDING', name='d'); 
+tf.sort(x, direction='DESCENDING', name='d');
 tf.searchsorted(x, x); tf.searchsorted(x, x, side='right', out_type=tf.int64)
 note([t.shape for t in tf.nn.top_k(x, 2)], [t.shape for t in tf.nn.top_k(x, n)])
 note([t.shape for t in tf.nn.top_k(u, 2)], tf.nn.in_top_k(p, s, 2).shape)
@@ -119,7 +119,8 @@ result = [h(x, j) for h in fs for j in (i, f)] + [h(x, j, 4) for h in us for j i
 result += [h(x, [3, 0, 0], [0, 0, 2]) for h in ss] + [h(x, [3, 0, 0], [0, 0, 2], num_segments=5) for h in ss]
 result += [tf.segment_sum(x[:0], np.zeros([0], 'int32')), tf.segment_max(x.astype('int32'), i), tf.unsorted_segment_max(x.astype('int32'), i, 3)]
 """,
-    "segment_gradients": _G + """
+    "segment_gradients": _G
+    + """
 x = tf.constant(np.arange(1., 13.).reshape(4, 3)); i = [0, 0, 2, 2]; d = tf.constant([1., 1., 2., 2.], tf.float64)
 result = []
 for h in (tf.segment_sum, tf.segment_mean, tf.segment_max, tf.segment_min): result += g(h(x, i), x) + g(h(d, i), d)
@@ -142,14 +143,16 @@ result = (list(tf.unique(x)) + list(tf.unique_with_counts(f)) + list(tf.unique_w
   + list(tf.setdiff1d(f, [4], tf.int64)) + [tf.where([[True, False], [True, True]]), tf.where(f), tf.boolean_mask(f, [True, False, True, True, False])]
   + [tf.where([0., -1., 2.]), tf.unique(f).y * 2])
 """,
-    "partitions": _G + """
+    "partitions": _G
+    + """
 x = tf.constant(np.arange(8.).reshape(4, 2)); f = tf.placeholder(tf.int32, [None]); feed = {f: [1, 0, 1, 2]}
 parts = tf.dynamic_partition(x, f, 3)
 result = parts + tf.dynamic_partition(x, [0, 1, 0, 1], 2) + [tf.dynamic_stitch([[2, 0], [1, 3]], [x[:2], x[2:]])]
 result += [tf.dynamic_stitch([[0, 2], 1, [[3, 0]]], [[1., 2.], 3., [[4., 5.]]]), tf.parallel_stack([x, x])]
 result += g(parts[1], x) + g(tf.dynamic_stitch([[0, 2], [1, 0]], [x[:2], x[2:]]), x) + g(tf.dynamic_stitch(tf.dynamic_partition(tf.range(4), f, 3), parts) * x, x)
 """,
-    "scatters": _G + """
+    "scatters": _G
+    + """
 t = tf.constant(np.arange(8.).reshape(4, 2)); u = tf.constant([[1., 2.], [3., 4.]], tf.float64)
 fs = (tf.tensor_scatter_update, tf.tensor_scatter_add, tf.tensor_scatter_sub)
 result = [h(t, [[2], [0]], u) for h in fs] + [h(t, [[2, 1], [0, 0]], [5., 6.]) for h in fs]
@@ -157,20 +160,23 @@ for h in fs: result += g(h(t, [[2], [0]], u), t, u)
 v = tf.Variable(np.ones([3, 2])); first = [v.initializer, tf.scatter_nd_add(v, [[1], [1]], [[1., 2.], [3., 4.]]), tf.scatter_nd_update(v, [[0, 1]], [9.]), tf.scatter_nd_sub(v, [[2]], [[1., 2.]])]
 result += [v + 0]
 """,
-    "rolls": _G + """
+    "rolls": _G
+    + """
 x = tf.constant(np.arange(24.).reshape(2, 3, 4)); f = tf.placeholder(tf.int32); feed = {f: [2, 0, 3]}
 result = [tf.roll(x, 1, 0), tf.roll(x, [1, -2], [1, 2]), tf.roll(x, [1, 1], [2, 2]), tf.roll(x, 7, 1), tf.sequence_mask([1, 3, 0]), tf.sequence_mask(f, 2),
   tf.sequence_mask(f, dtype=tf.float32), tf.repeat(x, 2, axis=1), tf.repeat([1, 2], [1, 2]), tf.repeat(x, [0, 2], axis=0), tf.repeat([1, 2], 3), tf.repeat(x, f, axis=1)]
 result += g(tf.roll(x, 1, 2), x) + [tf.unravel_index([3, 5], [2, 3]), tf.batch_gather([[1, 2], [3, 4]], [[1], [0]])]
 """,
-    "spaces": _G + """
+    "spaces": _G
+    + """
 z = tf.constant(np.arange(96.).reshape(2, 4, 4, 3)); d = tf.constant(np.arange(64.).reshape(2, 2, 2, 8))
 result = [tf.space_to_depth(z, 2), tf.depth_to_space(d, 2), tf.space_to_batch(z, [[0, 0], [1, 1]], 2), tf.space_to_batch_nd(z, [2, 3], [[1, 1], [0, 2]]),
   tf.batch_to_space(tf.space_to_batch(z, [[0, 0], [0, 0]], 2), [[0, 1], [1, 0]], 2), tf.batch_to_space_nd(d[:, 0], [2], [[1, 0]]), tf.space_to_batch_nd(z, [2], [[0, 0]])]
 result += g(tf.space_to_depth(z, 2), z) + g(tf.depth_to_space(d, 2), d) + g(tf.space_to_batch(z, [[0, 0], [1, 1]], 2), z) + g(tf.batch_to_space_nd(d[:, 0], [2], [[1, 0]]), d)
 result += list(tf.required_space_to_batch_paddings([11, 4], [3, 2])) + list(tf.required_space_to_batch_paddings([11, 4], [3, 2], [[1, 0], [0, 1]]))
 """,
-    "counts": _G + """
+    "counts": _G
+    + """
 f = tf.placeholder(tf.int32); feed = {f: [1, 3, 3, 0]}; x = np.array([[0., .1, .5], [1., -3., 9.]], 'float32')
 z = tf.constant(np.arange(48.).reshape(1, 4, 4, 3))
 result = [tf.bincount(f), tf.bincount(f, minlength=6), tf.bincount(f, maxlength=2), tf.bincount(f, [.5, 1., 2., 3.]), tf.bincount(tf.constant([], tf.int32), minlength=2),

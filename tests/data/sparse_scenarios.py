@@ -58,10 +58,12 @@ g = lambda y, *xs: [v for v in tf.gradients(y ** 2, xs) if v is not None]
 """
 
 VALUES = {
-    "feeds": _S + """
+    "feeds": _S
+    + """
 result = [p, s, p.values, p.dense_shape, tf.sparse_tensor_to_dense(p), tf.sparse_tensor_dense_matmul(p, d)]
 """,
-    "dense": _S + """
+    "dense": _S
+    + """
 result = [tf.sparse_tensor_dense_matmul(s, d), tf.sparse_tensor_dense_matmul(s, e, adjoint_a=True), tf.sparse_tensor_dense_matmul(s, tf.transpose(d), adjoint_b=True),
   tf.sparse_to_dense([[0, 1], [1, 2]], [2, 3], [1., 2.]), tf.sparse_to_dense([1, 2], [4], 5, -1), tf.sparse_to_dense(2, [4], 5), tf.sparse_tensor_to_dense(s, 9.),
   tf.sparse_reduce_sum(s), tf.sparse_reduce_sum(s, 0), tf.sparse_reduce_sum(p, [1], keepdims=True), tf.sparse_reduce_max(s, 1), tf.sparse_reduce_sum_sparse(s, 1),
@@ -69,7 +71,8 @@ result = [tf.sparse_tensor_dense_matmul(s, d), tf.sparse_tensor_dense_matmul(s, 
 result += g(tf.sparse_tensor_dense_matmul(s, d), s.values, d) + g(tf.sparse_tensor_dense_matmul(s, e, adjoint_a=True), s.values, e)
 result += g(tf.sparse_tensor_to_dense(s), s.values) + g(tf.sparse_reduce_sum(s, 1), s.values) + g(tf.sparse_tensor_dense_matmul(s, tf.transpose(d), adjoint_b=True), d)
 """,
-    "changes": _S + """
+    "changes": _S
+    + """
 result = [tf.sparse_add(s, t), tf.sparse_add(s, tf.ones([3, 4])), tf.sparse_add(s, t, threshold=4.5), tf.sparse_concat(0, [s, t]), tf.sparse_concat(1, [s, t, s]),
   tf.sparse_reorder(tf.SparseTensor([[1, 2], [0, 3], [0, 0]], [3., 2., 1.], [3, 4])), tf.sparse_reshape(s, [2, -1]), tf.sparse_retain(s, [True, False, True]),
   tf.sparse_slice(s, [0, 1], [2, 3]), tf.sparse_softmax(s), tf.sparse_transpose(s), tf.sparse_fill_empty_rows(s, -1.)[0], tf.sparse_fill_empty_rows(s, -1.)[1],
@@ -80,7 +83,8 @@ m = tf.sparse_mask(tf.IndexedSlices(tf.constant([1., 2.]), tf.constant([0, 2])),
 result += [tf.edit_distance(tf.SparseTensor([[0, 0], [0, 1], [1, 0]], [1, 2, 3], [2, 2]), tf.SparseTensor([[0, 0], [1, 0], [1, 1]], [1, 3, 4], [2, 2]), normalize=k) for k in (True, False)]
 result += [tf.sparse.segment_sum([[1.], [2.]], [1, 1], [0, 1])]
 """,
-    "change_gradients": _S + """
+    "change_gradients": _S
+    + """
 result = g(tf.sparse_add(s, t).values, s.values, t.values) + g(tf.sparse_add(s, d[:3, :1] + tf.zeros([3, 4])), s.values)
 result += g(tf.sparse_reorder(s).values, s.values) + g(tf.sparse_slice(s, [0, 1], [2, 3]).values, s.values) + g(tf.sparse_concat(0, [s, t]).values, s.values, t.values)
 result += g(tf.sparse_softmax(s).values, s.values) + g(tf.sparse_fill_empty_rows(s, -1.)[0].values, s.values) + g(tf.sparse_transpose(s).values, s.values)

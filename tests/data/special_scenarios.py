@@ -50,6 +50,4 @@ result += tf.gradients(tf.quantization.quantize_and_dequantize(x, -2., 3., range
 """,
 }
 
-FAILURES = {
-
-}
+FAILURES = {}
