@@ -1,8 +1,14 @@
 """Mathematics: TensorFlow's `tf.math`."""
 
+from graphflow.ops.activations import softsign
 from graphflow.ops.comparison import *
 from graphflow.ops.complex import angle, conj, imag, real
-from graphflow.ops.counting import bincount, confusion_matrix
+from graphflow.ops.counting import (
+    bincount,
+    confusion_matrix,
+    is_non_decreasing,
+    is_strictly_increasing,
+)
 from graphflow.ops.elementwise import *
 from graphflow.ops.elementwise import div_no_nan as divide_no_nan
 from graphflow.ops.nn import l2_normalize, zero_fraction

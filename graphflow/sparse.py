@@ -22,6 +22,7 @@ from graphflow.ops.sparse_products import sparse_reduce_max as reduce_max
 from graphflow.ops.sparse_products import sparse_reduce_max_sparse as reduce_max_sparse
 from graphflow.ops.sparse_products import sparse_reduce_sum as reduce_sum
 from graphflow.ops.sparse_products import sparse_reduce_sum_sparse as reduce_sum_sparse
+from graphflow.ops.sparse_products import sparse_tensor_dense_matmul as matmul
 from graphflow.ops.sparse_products import sparse_tensor_dense_matmul as sparse_dense_matmul
 from graphflow.ops.sparse_products import sparse_tensor_to_dense as to_dense
 from graphflow.ops.sparse_values import sparse_fill_empty_rows as fill_empty_rows

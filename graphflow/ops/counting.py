@@ -17,11 +17,13 @@ from graphflow.graph.shapes import as_shape, merge_in_op
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.casting import cast
 from graphflow.ops.clip import clip_by_value
+from graphflow.ops.comparison import greater, greater_equal
 from graphflow.ops.creation import ones_like
 from graphflow.ops.elementwise import maximum, minimum, truediv
 from graphflow.ops.gathering import scatter_nd
 from graphflow.ops.joining import stack
-from graphflow.ops.reductions import reduce_max
+from graphflow.ops.kinds import ALL_NUMBERS
+from graphflow.ops.reductions import reduce_all, reduce_max
 from graphflow.ops.segments import unsorted_segment_sum
 from graphflow.ops.shape import reshape
 from graphflow.ops.shape import shape as shape_of
@@ -29,9 +31,16 @@ from graphflow.ops.shape_rules import Types, known_int, output, with_rank
 from graphflow.ops.unary import floor
 
 __all__ = [
-    "bincount", "confusion_matrix", "ensure_shape", "guarantee_const", "histogram_fixed_width",
+    "bincount",
+    "confusion_matrix",
+    "ensure_shape",
+    "guarantee_const",
+    "histogram_fixed_width",
     "histogram_fixed_width_bins",
-]  # fmt: skip
+    "is_non_decreasing",
+    "is_numeric_tensor",
+    "is_strictly_increasing",
+]
 
 # ---- bincount
 
@@ -252,3 +261,25 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
 def guarantee_const(input: Any, name: str | None = None) -> Tensor:
     """Return `input`, which the caller promises never to change."""
     return _GUARANTEE(input, name=name).outputs[0]
+
+
+# ---- order
+
+
+def is_non_decreasing(x: Any, name: str | None = None) -> Tensor:
+    """Return whether no element of the flattened tensor is smaller than the one before."""
+    with name_scope(name, "is_non_decreasing", [x]):
+        flat: Any = reshape(convert_to_tensor(x, name="x"), [-1])
+        return reduce_all(greater_equal(flat[1:], flat[:-1]))
+
+
+def is_strictly_increasing(x: Any, name: str | None = None) -> Tensor:
+    """Return whether each element of the flattened tensor is larger than the one before."""
+    with name_scope(name, "is_strictly_increasing", [x]):
+        flat: Any = reshape(convert_to_tensor(x, name="x"), [-1])
+        return reduce_all(greater(flat[1:], flat[:-1]))
+
+
+def is_numeric_tensor(tensor: Any) -> bool:
+    """Return whether it is a tensor of numbers."""
+    return isinstance(tensor, Tensor) and tensor.dtype.base_dtype in ALL_NUMBERS
