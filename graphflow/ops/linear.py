@@ -331,4 +331,4 @@ def sparse_matmul(
     """Return the product of two dense float32 or bfloat16 matrices of which many elements are 0."""
     flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
     hints = {"a_is_sparse": a_is_sparse, "b_is_sparse": b_is_sparse}
-    return _SPARSE_MATMUL(a, b, name=name, **flags, **hints).outputs[0]  # type: ignore[arg-type]
+    return _SPARSE_MATMUL(a, b, name=name, **flags, **hints).outputs[0]
