@@ -79,10 +79,7 @@ class Builder:
         """A primitive with complex numbers, which generated code does not compute: by NumPy."""
         function = HostFunction(name, ByReference(name, tuple(sorted(attrs.items()))))
         result = PRIMS[name].infer(attrs, *[i.type for i in inputs])
-        call = intern_node(PRIMS["host_call"], inputs, {
-            "function": function, "types": (result,), "number": 0,
-        })  # fmt: skip
-        return intern_node(PRIMS["result"], (call,), {"index": 0, "type": result})
+        return self.host_call(function, inputs, [result])[1][0]
 
     def _fold(self, name: str, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> Node | None:
         known = [_known_array(i) for i in inputs]

@@ -76,6 +76,30 @@ def test_cut_runs():
             assert got[1] == max(fed.count(v) for v in seen[:3])
 
 
+def test_inside_loops_and_branches():
+    """What NumPy computes makes the session go round; scans stay native."""
+
+    def body(i, a):
+        added = tf.cumsum(a, 1) / 8 + tf.matrix_diag_part(tf.matrix_inverse(tf.eye(4) * 2))
+        return i + 1, added + tf.real(tf.fft(tf.complex(a, a)))
+
+    x = tf.placeholder(tf.float32, [None, 4])
+    loop = tf.while_loop(lambda i, a: i < 3, body, [0, x])[1]
+    branch = tf.cond(x[0, 0] > 0, lambda: tf.nn.top_k(x, 2).values, lambda: x[:, :2])
+    value = RANDOM.standard_normal((3, 4)).astype(np.float32)
+    expected = value
+    for _ in range(3):
+        waves = np.fft.fft(expected + 1j * expected).real
+        expected = np.cumsum(expected, 1) / 8 + 0.5 + waves
+    with tf.Session() as session:
+        got = session.run(loop, {x: value})
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+        for sign in (1, -1):
+            fed = np.abs(value) * sign
+            wanted = -np.sort(-fed, 1)[:, :2] if sign > 0 else fed[:, :2]
+            np.testing.assert_array_equal(session.run(branch, {x: fed}), wanted)
+
+
 def test_scatter_div():
     v = tf.Variable([8.0, 12.0, 5.0])
     divided = tf.scatter_div(v, [1, 0, 1], [2.0, 4.0, 3.0])
