@@ -216,12 +216,12 @@ def pinv(a: Any, rcond: Any = None, validate_args: bool = False, name: str | Non
             rcond = 10.0 * max(sizes) * np.finfo(a.dtype.as_numpy_dtype).eps
         s, u, v = svd(a, full_matrices=False, compute_uv=True)
         cutoff = reduce_max(s, axis=-1) * rcond
-        infinite = _FILL_LIKE(s, np.inf)
+        infinite = _filled_like(s, np.inf)
         s = where(greater(s, expand_dims(cutoff, -1)), s, infinite)
         return matmul(realdiv(v, expand_dims(s, -2)), u, adjoint_b=True)
 
 
-def _FILL_LIKE(x: Tensor, value: float) -> Tensor:
+def _filled_like(x: Tensor, value: float) -> Tensor:
     return _FILL(_SHAPE(x, out_type=dtypes.int32).outputs[0], _constant(value, x)).outputs[0]
 
 

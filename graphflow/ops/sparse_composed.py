@@ -104,7 +104,7 @@ def sparse_transpose(sp_input: Any, perm: Any = None, name: str | None = None) -
     with name_scope(name, "SparseTranspose", [sp_input]):
         sparse = as_sparse(sp_input)
         if perm is None:
-            rank = _RANK_OF(sparse.dense_shape)
+            rank = _rank_of(sparse.dense_shape)
             last: Any = _SUB(rank, 1, name="sub").outputs[0]
             perm = _SUB(last, range_of(0, rank, 1), name="sub").outputs[0]
         turned = gather(transpose(sparse.indices), perm)
@@ -113,7 +113,7 @@ def sparse_transpose(sp_input: Any, perm: Any = None, name: str | None = None) -
         return sparse_reorder(moved)
 
 
-def _RANK_OF(sizes: Tensor) -> Tensor:
+def _rank_of(sizes: Tensor) -> Tensor:
     return _SIZE(sizes, out_type=int32, name="Rank").outputs[0]
 
 

@@ -137,13 +137,13 @@ def sparse_tensor_to_dense(
     sparse = as_sparse(sp_input)
     if default_value is None:
         text = sparse.dtype.kind == "string"
-        default_value = convert_to_tensor("") if text else _ZEROS(sparse)
+        default_value = convert_to_tensor("") if text else _zero_of(sparse)
     return sparse_to_dense(
         sparse.indices, sparse.dense_shape, sparse.values, default_value, validate_indices, name
     )
 
 
-def _ZEROS(sparse: SparseTensor) -> Tensor:
+def _zero_of(sparse: SparseTensor) -> Tensor:
     zero = np.zeros([], sparse.dtype.as_numpy_dtype)
     return convert_to_tensor(zero, dtype=sparse.dtype.base_dtype, name="zeros")
 

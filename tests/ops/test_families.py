@@ -100,6 +100,14 @@ def test_inside_loops_and_branches():
             np.testing.assert_array_equal(session.run(branch, {x: fed}), wanted)
 
 
+def test_failure_of_constants_is_the_runs():
+    """What cannot be computed early is an error when it is run, not when the graph is made."""
+    sizes = tf.cast(tf.matrix_inverse(tf.zeros([2, 2]))[0], tf.int32)
+    y = tf.zeros(sizes)
+    with tf.Session() as session, pytest.raises(tf.errors.InvalidArgumentError, match="invertible"):
+        session.run(y)
+
+
 def test_scatter_div():
     v = tf.Variable([8.0, 12.0, 5.0])
     divided = tf.scatter_div(v, [1, 0, 1], [2.0, 4.0, 3.0])
