@@ -19,6 +19,7 @@ from graphflow import (
     nn,
     quantization,
     random,
+    sets,
     signal,
     sparse,
     spectral,

@@ -90,6 +90,11 @@ result += g(tf.sparse_reorder(s).values, s.values) + g(tf.sparse_slice(s, [0, 1]
 result += g(tf.sparse_softmax(s).values, s.values) + g(tf.sparse_fill_empty_rows(s, -1.)[0].values, s.values) + g(tf.sparse_transpose(s).values, s.values)
 result += g((s * tf.constant([1., 2., 3., 4.])).values, s.values)
 """,
+    "sets": _S
+    + """
+a = [[1, 2, 2], [3, 4, 0]]; b = [[2, 9], [4, 3]]; c = tf.SparseTensor([[0, 0], [0, 1], [1, 0]], [2, 7, 4], [2, 3])
+result = [tf.sets.intersection(a, b), tf.sets.union(a, b), tf.sets.difference(a, b), tf.sets.set_difference(a, b, aminusb=False), tf.sets.union(a, c), tf.sets.difference(c, a), tf.sets.intersection(c, c), tf.sets.size(c)]
+""",
 }
 
 FAILURES = {
