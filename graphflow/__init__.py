@@ -14,9 +14,15 @@ from graphflow import (
     errors,
     initializers,
     linalg,
+    manip,
     math,
     nn,
+    quantization,
     random,
+    sets,
+    signal,
+    sparse,
+    spectral,
     train,
 )
 from graphflow.gradients.custom import custom_gradient, recompute_grad
@@ -86,6 +92,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.random_seed import get_seed, set_random_seed
 from graphflow.graph.session_stack import default_session as get_default_session
 from graphflow.graph.shapes import TensorShape
+from graphflow.graph.sparse_tensor import SparseTensor, SparseTensorValue
 from graphflow.graph.tensor import Tensor
 from graphflow.initializers import (
     constant_initializer,
@@ -99,6 +106,7 @@ from graphflow.initializers import (
     variance_scaling_initializer,
     zeros_initializer,
 )
+from graphflow.ops import diagonals as _diagonals
 from graphflow.ops import operators as _operators  # installs the operators of tensors
 from graphflow.ops import static as _static  # installs the evaluator of what is known early
 from graphflow.ops.casting import *
@@ -106,9 +114,13 @@ from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print
 from graphflow.ops.clip import *
 from graphflow.ops.comparison import *
+from graphflow.ops.complex import *
 from graphflow.ops.conditionals import case, cond, switch_case
 from graphflow.ops.contraction import *
+from graphflow.ops.counting import *
 from graphflow.ops.creation import *
+from graphflow.ops.decompositions import *
+from graphflow.ops.diagonals import *
 from graphflow.ops.einsum import *
 from graphflow.ops.elementwise import *
 from graphflow.ops.gathering import *
@@ -124,20 +136,39 @@ from graphflow.ops.identity import (
 )
 from graphflow.ops.indexing import *
 from graphflow.ops.joining import *
+from graphflow.ops.least_squares import *
 from graphflow.ops.linear import *
+from graphflow.ops.matrices import *
 from graphflow.ops.partitioned_variables import (
     fixed_size_partitioner,
     min_max_variable_partitioner,
     variable_axis_size_partitioner,
 )
+from graphflow.ops.partitioning import *
 from graphflow.ops.py_func import numpy_function, py_func
+from graphflow.ops.quantization import *
 from graphflow.ops.random import random_normal, random_uniform, truncated_normal
 from graphflow.ops.reductions import *
+from graphflow.ops.rolling import *
+from graphflow.ops.sampling import *
+from graphflow.ops.scans import *
 from graphflow.ops.scatter import *
+from graphflow.ops.scatter_nd import *
+from graphflow.ops.segment_reductions import *
 from graphflow.ops.segments import *
 from graphflow.ops.sequences import *
+from graphflow.ops.sets import *
 from graphflow.ops.shape import *
 from graphflow.ops.slicing import *
+from graphflow.ops.solving import *
+from graphflow.ops.sorting import *
+from graphflow.ops.space_batch import *
+from graphflow.ops.sparse import *
+from graphflow.ops.sparse_composed import *
+from graphflow.ops.sparse_products import *
+from graphflow.ops.sparse_values import *
+from graphflow.ops.special import *
+from graphflow.ops.spectral import fft, fft2d, fft3d, ifft, ifft2d, ifft3d
 from graphflow.ops.state import assign, assign_add, assign_sub
 from graphflow.ops.strided_slice import *
 from graphflow.ops.transposing import *
@@ -185,6 +216,7 @@ from graphflow.runtime.session import InteractiveSession, Session
 from graphflow.version import VERSION as __version__
 
 newaxis = None
+trace = _diagonals.trace  # the function, in place of the subpackage of that name
 
 
 def disable_v2_behavior() -> None:

@@ -4,6 +4,7 @@ from graphflow.ops.activations import *
 from graphflow.ops.losses import *
 from graphflow.ops.nn import *
 from graphflow.ops.softmax import *
+from graphflow.ops.sorting import in_top_k, top_k
 from graphflow.ops.unary import log_sigmoid, sigmoid, softplus, tanh
 
 __all__ = [name for name in dir() if not name.startswith("_")]

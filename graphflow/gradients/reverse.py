@@ -21,8 +21,28 @@ from graphflow.graph.opdef import get_gradient_function
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ops import creation, elementwise, shape, slicing
+from graphflow.ops.transposing import conjugate
 
 Gradient = Any  # Tensor, IndexedSlices or None
+
+
+# Their rules are written for real numbers: the derivative times the gradient. For complex ones
+# TensorFlow takes the derivative's conjugate, which is the conjugate of the rule's result for the
+# conjugated gradient.
+HOLOMORPHIC = frozenset((
+    "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos", "Cosh", "Cumprod", "Div",
+    "DivNoNan", "Exp", "Expm1", "Log", "Log1p", "Mul", "MulNoNan", "Pow", "Prod", "RealDiv",
+    "Reciprocal", "ReciprocalGrad", "Rsqrt", "RsqrtGrad", "Sigmoid", "SigmoidGrad", "Sin", "Sinh",
+    "Sqrt", "SqrtGrad", "Square", "SquaredDifference", "Tan", "Tanh", "TanhGrad", "Xdivy", "Xlogy",
+))  # fmt: skip
+
+
+def _conjugated(function: Any, op: Operation, gradients: Sequence[Gradient]) -> Any:
+    """The rule's result, conjugated where the op is a holomorphic function of complex numbers."""
+    if op.type not in HOLOMORPHIC or not op.inputs[0].dtype.is_complex:
+        return function(op, *gradients)
+    made = function(op, *[None if g is None else conjugate(g) for g in gradients])
+    return [None if g is None else conjugate(g) for g in made]
 
 
 class AggregationMethod:
@@ -262,7 +282,7 @@ class _Sweep:
                 else g
                 for t, g in zip(op.outputs, outputs, strict=True)
             ]
-            made = function(op, *filled)
+            made = _conjugated(function, op, filled)
         made = list(made) if isinstance(made, (list, tuple)) else [made]
         if len(made) != len(op.inputs):
             raise ValueError(

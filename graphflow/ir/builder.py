@@ -9,6 +9,7 @@ operands themselves is a rewrite rule's business (`graphflow.rewrite`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Union
 
 import numpy as np
@@ -26,6 +27,22 @@ Operand = Union[Node, int, float, bool]  # noqa: UP007  # evaluated at import
 
 FOLD_LIMIT = 4096  # elements; larger constants are folded by a rewrite that weighs the size
 SYMBOLIC_LIMIT = 64  # elements of a repeated symbol that are written out: those of shapes
+
+
+COMPUTING = ("pointwise", "reduce", "contract", "nest")  # kinds of primitives that do arithmetic
+
+
+@dataclass(frozen=True)
+class ByReference:
+    """A primitive's NumPy reference as a function that a Program calls."""
+
+    name: str
+    attrs: tuple[tuple[str, Any], ...]
+
+    def __call__(self, *arrays: Any) -> list[Any]:
+        reference = PRIMS[self.name].reference
+        assert reference is not None
+        return [np.asarray(reference(dict(self.attrs), *arrays), order="C")]
 
 
 class NeedsValue(Exception):
@@ -54,7 +71,15 @@ class Builder:
                 raise NeedsValue(next(i for i in inputs if i.op != "const"))
         if any(_is_symbolic_const(i) for i in inputs):
             inputs = tuple(self.runtime(i) for i in inputs)
+        if prim.kind in COMPUTING and prim.reference is not None and _is_complex(inputs, attrs):
+            return self._by_reference(name, inputs, attrs)
         return intern_node(prim, inputs, attrs)
+
+    def _by_reference(self, name: str, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> Node:
+        """A primitive with complex numbers, which generated code does not compute: by NumPy."""
+        function = HostFunction(name, ByReference(name, tuple(sorted(attrs.items()))))
+        result = PRIMS[name].infer(attrs, *[i.type for i in inputs])
+        return self.host_call(function, inputs, [result])[1][0]
 
     def _fold(self, name: str, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> Node | None:
         known = [_known_array(i) for i in inputs]
@@ -335,6 +360,12 @@ class Builder:
         """`x` with rows at `indices` combined with `updates`; mode add, set, max, min or mul."""
         return self.make("scatter", x, indices, updates, mode=mode)
 
+    def scan(self, mode: str, x: Node, axis: int, reverse: bool = False) -> Node:
+        """Sums (mode add) or products (mul) of all elements along `axis` up to each."""
+        if 0 in x.shape or dims_equal(x.shape[axis], 1):
+            return x
+        return self.make("scan", x, mode=mode, axis=axis, reverse=bool(reverse))
+
     # ---- effects and host work
 
     def host_call(
@@ -401,6 +432,13 @@ _OBJECT_OPERATORS: dict[str, Any] = {
     "floormod": lambda x, y: x % y,
     "truncmod": lambda x, y: x % y,
 }
+
+
+def _is_complex(inputs: Iterable[Node], attrs: dict[str, Any]) -> bool:
+    if any(i.dtype.is_complex for i in inputs):
+        return True
+    target = attrs.get("dtype")
+    return target is not None and target.is_complex
 
 
 def _known_array(node: Node) -> Any:

@@ -102,7 +102,7 @@ def random_bits(counter: int, key: int, n: int) -> np.ndarray:
     return philox_4x32_10(counter, key, blocks).reshape(-1)[:n]
 
 
-def _wide_words(words: np.ndarray, low: int) -> np.ndarray:
+def wide_words(words: np.ndarray, low: int) -> np.ndarray:
     """uint64 from pairs of words along the last axis; number `low` of each is the lower half.
 
     TensorFlow puts the second word low for float64 and the first for int64.
@@ -131,7 +131,7 @@ def to_unit(bits: np.ndarray, dtype: Any) -> np.ndarray:
 def uniform(n: int, dtype: Any, key: int, counter: int) -> np.ndarray:
     """Return n elements of ``RandomUniform``: float16, bfloat16, float32 or float64 in [0, 1)."""
     if np.dtype(dtype).itemsize == 8:
-        return to_unit(_wide_words(random_bits(counter, key, 2 * n), low=1), dtype)
+        return to_unit(wide_words(random_bits(counter, key, 2 * n), low=1), dtype)
     return to_unit(random_bits(counter, key, n), dtype)
 
 
@@ -143,7 +143,7 @@ def uniform_int(n: int, low: int, high: int, dtype: Any, key: int, counter: int)
     unsigned = np.dtype(f"u{dtype.name}")
     bits = random_bits(counter, key, n * dtype.itemsize // 4)
     if dtype.itemsize == 8:
-        bits = _wide_words(bits, low=0)
+        bits = wide_words(bits, low=0)
     start = unsigned.type(low & ((1 << 8 * dtype.itemsize) - 1))
     return (bits % unsigned.type(high - low) + start).view(dtype)
 
@@ -167,10 +167,10 @@ def box_muller_f64(x0: np.ndarray, x1: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.sin(angle).astype(double) * radius, np.cos(angle).astype(double) * radius
 
 
-def _normal_blocks(words: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def normal_blocks(words: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Blocks of words (last axis 4) to blocks of normal numbers (last axis 4, or 2 for float64)."""
     if dtype.itemsize == 8:
-        wide = _wide_words(words, low=1)
+        wide = wide_words(words, low=1)
         return np.stack(box_muller_f64(wide[..., 0], wide[..., 1]), axis=-1)
     first = box_muller_f32(words[..., 0], words[..., 1])
     second = box_muller_f32(words[..., 2], words[..., 3])
@@ -182,7 +182,7 @@ def normal(n: int, dtype: Any, key: int, counter: int) -> np.ndarray:
     dtype = np.dtype(dtype)
     per_block = 2 if dtype.itemsize == 8 else 4
     steps = np.arange(-(-n // per_block), dtype=np.uint64)
-    blocks = _normal_blocks(philox_4x32_10(counter, key, steps), dtype)
+    blocks = normal_blocks(philox_4x32_10(counter, key, steps), dtype)
     return blocks.reshape(-1)[:n].astype(dtype)
 
 
@@ -199,7 +199,7 @@ def truncated_normal(n: int, dtype: Any, key: int, counter: int) -> np.ndarray:
     step = 0
     while active.size:
         words = philox_4x32_10(counter, key, starts[active] + np.uint64(step))
-        for candidate in np.moveaxis(_normal_blocks(words, dtype), -1, 0):
+        for candidate in np.moveaxis(normal_blocks(words, dtype), -1, 0):
             wanted = (np.abs(candidate) < TRUNCATION) & (filled[active] < size)
             rows = active[wanted]
             result[rows, filled[rows]] = candidate[wanted]

@@ -52,7 +52,8 @@ def _lower(group: Group, number: int, results: dict[Node, list[Node]]) -> Task:
     node = group.node
     assert node is not None
     if group.kind == "scatter":
-        return _lower_scatter(group, node, name)
+        lower = _lower_scan if node.op == "scan" else _lower_scatter
+        return lower(group, node, name)
     if group.kind == "random":
         return _lower_random(group, node, name)
     if group.kind == "control":
@@ -132,6 +133,30 @@ def _lower_scatter(group: Group, node: Node, name: str) -> Task:
     kernel.work = 4.0 * typical(row.extent) * typical(row_size)
     reads = list(dict.fromkeys([target, indices, updates]))
     return _finish(Task(group, "scatter", name, reads, [node], buffers), kernel)
+
+
+def _lower_scan(group: Group, node: Node, name: str) -> Task:
+    """Each element along the axis takes in the one before it, which is complete by then."""
+    source, axis = storage(node.inputs[0]), node["axis"]
+    out = Buffer("out", node.type, "inout")
+    count = node.shape[axis]
+    outer = Axis("outer", product(node.shape[:axis]))
+    step = Axis("step", count - 1)
+    column = Axis("column", product(node.shape[axis + 1 :]))
+    place, back = axis_index(step) + 1, -1
+    if node["reverse"]:
+        place, back = axis_index(step) * -1 + (count - 2), 1
+    rows = axis_index(outer) * count + place
+    offset = rows * column.extent + axis_index(column)
+    before = (rows + back) * column.extent + axis_index(column)
+    value = Expr(node["mode"], node.dtype, (load(out, before), load(out, offset)))
+    body: list[Statement] = [Store(out, offset, value)]
+    for loop, kind in ((column, "vector"), (step, "serial"), (outer, "serial")):
+        if loop.extent != 1:
+            body = [Loop(loop, kind, body)]
+    kernel = Kernel(name, [out], body)
+    kernel.work = 4.0 * node.type.size if isinstance(node.type.size, int) else 1000.0
+    return _finish(Task(group, "scatter", name, [source], [node], {node: out}), kernel)
 
 
 def _lower_random(group: Group, node: Node, name: str) -> Task:

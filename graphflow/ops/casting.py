@@ -13,6 +13,7 @@ from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, shape_from_tuple, unknown_shape
+from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import dims_equal
 from graphflow.ops.kinds import BITS
@@ -22,6 +23,8 @@ __all__ = [
     "cast",
     "saturate_cast",
     "to_bfloat16",
+    "to_complex64",
+    "to_complex128",
     "to_double",
     "to_float",
     "to_int32",
@@ -68,6 +71,8 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     if isinstance(x, Tensor) and x.dtype == target:
         return x
     with name_scope(name, "Cast", [x]) as scope:
+        if isinstance(x, SparseTensor):
+            return SparseTensor(x.indices, cast(x.values, target, name=scope), x.dense_shape)
         if isinstance(x, IndexedSlices):
             return IndexedSlices(cast(x.values, target, name=scope), x.indices, x.dense_shape)
         x = convert_to_tensor(x, name="x")
@@ -176,3 +181,13 @@ def bitcast(input: Any, type: Any, name: str | None = None) -> Tensor:
     smaller to a larger one, the last axis must hold the parts and goes.
     """
     return _BITCAST(input, name=name, type=as_dtype(type).base_dtype).outputs[0]
+
+
+def to_complex64(x: Any, name: str = "ToComplex64") -> Any:
+    """Return `x` as complex64."""
+    return cast(x, dtypes.complex64, name=name)
+
+
+def to_complex128(x: Any, name: str = "ToComplex128") -> Any:
+    """Return `x` as complex128."""
+    return cast(x, dtypes.complex128, name=name)

@@ -12,9 +12,6 @@ from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
 from graphflow.graph.dtypes import int32
-from graphflow.graph.opdef import define_op
-from graphflow.graph.operation import Operation
-from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.gathering import gather
 from graphflow.ops.indexing import slice_tensor
@@ -30,25 +27,6 @@ from graphflow.ops.transposing import transpose
 __all__ = ["tensordot"]
 
 
-def _difference(b: Any, op: Operation, x: Any, y: Any) -> Any:
-    kept, missing = b.static_ints(x), set(b.static_ints(y))
-    places = [k for k, value in enumerate(kept) if value not in missing]
-    values = [kept[k] for k in places]
-    return (
-        b.const(np.array(values, x.dtype.numpy), x.dtype),
-        b.const(np.array(places, op.attrs["out_idx"].numpy), op.attrs["out_idx"]),
-    )
-
-
-# The values of x that are not in y, and their places. Its inputs are axes, known when it is traced.
-define_op(
-    name="ListDiff",
-    infer=lambda op: [
-        (op.inputs[0].dtype, TensorShape([None])), (op.attrs["out_idx"], TensorShape([None])),
-    ],
-    lower=_difference,
-    no_gradient="integer output",
-)  # fmt: skip
 _LIST_DIFF = Signature("ListDiff", "x: T", "y: T", T=INDEX)
 _SELECT = Signature("Select", "condition: bool", "t: T", "e: T")
 _GREATER_EQUAL = Signature("GreaterEqual", "x: T", "y: T")

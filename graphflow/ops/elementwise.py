@@ -23,7 +23,14 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import shapes_equal
 from graphflow.ops.broadcasting import define_binary, sum_to_operands
 from graphflow.ops.casting import cast
-from graphflow.ops.comparison import greater, greater_equal, less_equal, not_same_size, where
+from graphflow.ops.comparison import (
+    greater,
+    greater_equal,
+    less_equal,
+    not_equal,
+    not_same_size,
+    where,
+)
 from graphflow.ops.creation import ones_like, zeros_like
 from graphflow.ops.division import (
     all_of,
@@ -147,7 +154,8 @@ def _pow_gradient(op: Operation, gradient: Any) -> Gradients:
     x, y = op.inputs
     one = convert_to_tensor(1, y.dtype.base_dtype)
     to_base = multiply(multiply(gradient, y), pow(x, subtract(y, one)))
-    positive = greater(x, convert_to_tensor(0, x.dtype.base_dtype))
+    compare = not_equal if x.dtype.is_complex else greater
+    positive = compare(x, convert_to_tensor(0, x.dtype.base_dtype))
     safe = where(positive, x, ones_like(x))
     log = where(positive, _LOG(safe).outputs[0], zeros_like(x))
     to_exponent = multiply(multiply(gradient, op.outputs[0]), log)

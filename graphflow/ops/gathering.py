@@ -280,7 +280,7 @@ class _NoSuchPlace:
         return f"indices[{place}] = [{values}] does not index into param shape {shape}"
 
 
-def _flat_places(b: Any, indices: Any, shape: Sequence[Dim]) -> Any:
+def flat_places(b: Any, indices: Any, shape: Sequence[Dim], message: Any = None) -> Any:
     """Row numbers in an array of `shape` whose first axes, one per index, are made one."""
     depth = indices.shape[-1]
     columns = [
@@ -298,7 +298,7 @@ def _flat_places(b: Any, indices: Any, shape: Sequence[Dim]) -> Any:
         inside = b.and_(inside, b.and_(b.ge(column, 0), b.lt(column, limit)))
     if columns and 0 not in indices.shape:
         ok = b.reduce("and", inside, range(inside.rank)) if inside.rank else inside
-        b.check(ok, "InvalidArgumentError", _NoSuchPlace(tuple(shape)), (indices,))
+        b.check(ok, "InvalidArgumentError", message or _NoSuchPlace(tuple(shape)), (indices,))
     return total
 
 
@@ -309,7 +309,7 @@ def _lower_gather_nd(b: Any, op: Operation, params: Any, indices: Any) -> Any:
             f"index innermost dimension length must be <= params rank; saw: {depth} vs. "
             f"{params.rank}"
         )
-    places = _flat_places(b, indices, params.shape)
+    places = flat_places(b, indices, params.shape)
     rest = params.shape[depth:]
     if 0 in (*params.shape, *indices.shape):
         return b.full((*indices.shape[:-1], *rest), 0, params.dtype)
@@ -349,7 +349,7 @@ def _lower_scatter_nd(b: Any, op: Operation, indices: Any, updates: Any, shape: 
     zeros = b.full((product(target[:depth]), *rest), 0, updates.dtype)
     if 0 in (*target, *indices.shape):
         return b.reshape(zeros, target)
-    places = b.reshape(_flat_places(b, indices, target), (product(indices.shape[:-1]),))
+    places = b.reshape(flat_places(b, indices, target), (product(indices.shape[:-1]),))
     rows = b.reshape(updates, (*places.shape, *rest))
     return b.reshape(b.scatter("add", zeros, places, rows), target)
 

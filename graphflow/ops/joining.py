@@ -21,7 +21,7 @@ from graphflow.graph.shapes import Extents, merge_in_op, shape_from_tuple
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Dim
 from graphflow.ops.identity import identity
-from graphflow.ops.shape import INDEX, expand_dims
+from graphflow.ops.shape import INDEX
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import (
     Types,
@@ -32,7 +32,7 @@ from graphflow.ops.shape_rules import (
     with_rank,
 )
 
-__all__ = ["concat", "parallel_stack", "split", "stack", "unstack"]
+__all__ = ["concat", "split", "stack", "unstack"]
 
 # ---- concat
 
@@ -244,15 +244,6 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
         if not -rank <= axis < rank:
             raise ValueError(f"axis = {axis} not in [{-rank}, {rank})")
     return _PACK(values, name=name, axis=axis).outputs[0]
-
-
-def parallel_stack(values: Sequence[Any], name: str = "parallel_stack") -> Tensor:
-    """Join tensors of one fully known shape along a new first axis: the same as `stack` here."""
-    with name_scope(name):
-        first = convert_to_tensor(values[0])
-        first.shape.assert_is_fully_defined()
-        parts = [expand_dims(value, 0) for value in values]
-        return _CONCAT(parts, 0, name="ParallelConcat").outputs[0]
 
 
 def unstack(

@@ -37,7 +37,7 @@ from graphflow.ops.shape_rules import Types, merge_size, output, with_rank, with
 from graphflow.ops.strided_slice import strided_slice
 from graphflow.ops.transposing import conjugate, conjugate_node
 
-__all__ = ["matmul", "matvec"]
+__all__ = ["matmul", "matvec", "sparse_matmul"]
 
 # ---- lowering
 
@@ -317,3 +317,18 @@ def matvec(
             b_is_sparse=b_is_sparse,
         )  # fmt: skip
         return squeeze(result, axis=-1)
+
+
+def sparse_matmul(
+    a: Any,
+    b: Any,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Return the product of two dense float32 or bfloat16 matrices of which many elements are 0."""
+    flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    hints = {"a_is_sparse": a_is_sparse, "b_is_sparse": b_is_sparse}
+    return _SPARSE_MATMUL(a, b, name=name, **flags, **hints).outputs[0]

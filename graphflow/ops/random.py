@@ -109,7 +109,7 @@ def shape_tensor(shape: Any) -> Tensor:
     return convert_to_tensor(shape, dtype=dtype, name="shape")
 
 
-def _seed_attrs(seed: int | None) -> dict[str, Any]:
+def seed_attrs(seed: int | None) -> dict[str, Any]:
     first, second = get_seed(seed)
     return {"seed": first or 0, "seed2": second or 0}
 
@@ -133,7 +133,7 @@ def _scaled_normal(
         sizes = shape_tensor(shape)
         mean = convert_to_tensor(mean, dtype=dtype, name="mean")
         stddev = convert_to_tensor(stddev, dtype=dtype, name="stddev")
-        drawn = signature(sizes, dtype=_float_type(dtype), **_seed_attrs(seed)).outputs[0]
+        drawn = signature(sizes, dtype=_float_type(dtype), **seed_attrs(seed)).outputs[0]
         scaled = _MUL(drawn, stddev, name="mul").outputs[0]
         return _ADD(scaled, mean, name=scope).outputs[0]
 
@@ -207,7 +207,7 @@ def random_uniform(
         sizes = shape_tensor(shape)
         low = convert_to_tensor(minval, dtype=dtype, name="min")
         high = convert_to_tensor(maxval, dtype=dtype, name="max")
-        attrs = _seed_attrs(seed)
+        attrs = seed_attrs(seed)
         if dtype.is_integer:
             return _UNIFORM_INT(sizes, low, high, Tout=dtype, name=scope, **attrs).outputs[0]
         drawn = _UNIFORM(sizes, dtype=dtype, **attrs).outputs[0]

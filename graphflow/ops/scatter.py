@@ -15,11 +15,13 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import merge_in_op
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.host import compute
 from graphflow.ops.identity import Types
 from graphflow.ops.state import variable_of
 
 __all__ = [
     "scatter_add",
+    "scatter_div",
     "scatter_max",
     "scatter_min",
     "scatter_mul",
@@ -71,6 +73,9 @@ def _lower_scatter(mode: str) -> Any:
         value = b.read_variable(variable)
         check_indices(b, indices, value.shape[0])
         updates = b.broadcast_to(updates, (*indices.shape, *value.shape[1:]))
+        if mode == "div":
+            quotient = compute(b, op, _divided, (value, indices, updates), [value.shape])
+            return b.write_variable(variable, quotient)
         if mode == "sub":
             return b.write_variable(variable, b.scatter("add", value, indices, b.neg(updates)))
         return b.write_variable(variable, b.scatter(mode, value, indices, updates))
@@ -78,10 +83,20 @@ def _lower_scatter(mode: str) -> Any:
     return lower
 
 
+def _divided(value: Any, indices: Any, updates: Any) -> Any:
+    """Row after row, since a row that occurs twice is divided twice."""
+    found = value.copy()
+    rows = updates.reshape(-1, *value.shape[1:])
+    for row, update in zip(indices.reshape(-1), rows, strict=True):
+        quotient = found[row] / update
+        found[row] = np.trunc(quotient) if found.dtype.kind in "iu" else quotient
+    return found
+
+
 _SIGNATURES = {}
 for _name, _mode in [
     ("ScatterUpdate", "set"), ("ScatterAdd", "add"), ("ScatterSub", "sub"), ("ScatterMul", "mul"),
-    ("ScatterMax", "max"), ("ScatterMin", "min"),
+    ("ScatterMax", "max"), ("ScatterMin", "min"), ("ScatterDiv", "div"),
 ]:  # fmt: skip
     define_op(
         name=_name,
@@ -137,6 +152,13 @@ def scatter_mul(
 ) -> Tensor:
     """Multiply rows of a variable; see `scatter_update`."""
     return _scatter("ScatterMul", ref, indices, updates, use_locking, name)
+
+
+def scatter_div(
+    ref: Any, indices: Any, updates: Any, use_locking: bool = False, name: str | None = None
+) -> Tensor:
+    """Divide rows of a variable; see `scatter_update`."""
+    return _scatter("ScatterDiv", ref, indices, updates, use_locking, name)
 
 
 def scatter_max(

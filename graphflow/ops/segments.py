@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import register_tensor_conversion_function
-from graphflow.graph.dtypes import DType
+from graphflow.graph.dtypes import DType, int64
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
@@ -27,7 +30,7 @@ from graphflow.ops.strided_slice import strided_slice
 __all__ = ["unsorted_segment_sum"]
 
 
-def _infer_segments(op: Operation) -> Types:
+def infer_segments(op: Operation) -> Types:
     data, segments, number = (t.shape for t in op.inputs)
     with_rank(number, 0)
     if data.extents is None or segments.extents is None:
@@ -39,16 +42,42 @@ def _infer_segments(op: Operation) -> Types:
     return output(op, (known_int(op.inputs[2]), *data.extents[rank:]))
 
 
+@dataclass(frozen=True)
+class _NoSuchSegment:
+    count: Any
+
+    def __call__(self, ids: Any) -> str:
+        place = tuple(np.argwhere(ids >= self.count)[0])
+        shown = f"[{','.join(str(k) for k in place)}]" if place else ""
+        return f"segment_ids{shown} = {ids[place]} is out of range [0, {self.count})"
+
+
+def check_segments(b: Any, segments: Any, count: Any) -> None:
+    """Let the run fail when a number names no segment; negative ones may occur."""
+    message = _NoSuchSegment(count)
+    if segments.op == "const" and isinstance(count, int):
+        values = segments["value"].array
+        if (values >= count).any():
+            raise ValueError(message(values))
+        return
+    below = b.lt(b.cast(segments, int64), b.runtime(b.dim(count, int64)))
+    below = b.reduce("and", below, range(segments.rank))
+    b.check(below, "InvalidArgumentError", message, (segments,))
+
+
 def _lower_segment_sum(b: Any, op: Operation, data: Any, segments: Any, number: Any) -> Any:
     (count,) = b.static_ints(number)
     zeros = b.full((count, *data.shape[segments.rank :]), 0, data.dtype)
-    if 0 in segments.shape or count == 0:
+    if 0 in segments.shape:
+        return zeros
+    check_segments(b, segments, count)
+    if count == 0:
         return zeros
     return b.scatter("add", zeros, segments, data)  # rows with a negative number go nowhere
 
 
 def _segment_sum_gradient(op: Operation, gradient: Any) -> list[Any]:
-    return [_SEGMENT_ROWS(gradient, op.inputs[1]).outputs[0], None, None]
+    return [segment_rows(gradient, op.inputs[1]), None, None]
 
 
 def _lower_segment_rows(b: Any, op: Operation, x: Any, segments: Any) -> Any:
@@ -61,7 +90,7 @@ def _lower_segment_rows(b: Any, op: Operation, x: Any, segments: Any) -> Any:
 
 define_op(
     name="UnsortedSegmentSum",
-    infer=_infer_segments,
+    infer=infer_segments,
     lower=_lower_segment_sum,
     gradient=_segment_sum_gradient,
 )
@@ -92,6 +121,11 @@ _SEGMENT_SUM = Signature(
     Tindices=INDEX, Tnumsegments=INDEX,
 )  # fmt: skip
 _SEGMENT_ROWS = Signature("SegmentRows", "x: T", "segment_ids: Tindices", Tindices=INDEX)
+
+
+def segment_rows(x: Any, segment_ids: Any) -> Tensor:
+    """Return the rows of `x` at the indices, zeros for negative ones."""
+    return _SEGMENT_ROWS(x, segment_ids).outputs[0]
 
 
 def unsorted_segment_sum(

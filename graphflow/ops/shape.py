@@ -24,6 +24,7 @@ from graphflow.graph.shapes import (
     broadcast_shape,
     shape_from_tuple,
 )
+from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.builder import broadcast_shapes
 from graphflow.ir.dims import Dim, dims_equal, product, shapes_equal
@@ -77,6 +78,7 @@ define_op(
 )
 
 _SHAPE = Signature("Shape", "input: T")
+_CAST = Signature("Cast", "x: SrcT")  # of a later family
 _SHAPE_N = Signature("ShapeN", "input: N * T")
 _SIZE = Signature("Size", "input: T")
 _RANK = Signature("Rank", "input: T")
@@ -93,6 +95,8 @@ def shape(
     optimize : return a constant when the shape is known now.
     """
     with name_scope(name, "Shape", [input]) as scope:
+        if isinstance(input, SparseTensor):
+            return _CAST(input.dense_shape, DstT=as_dtype(out_type), Truncate=False).outputs[0]
         tensor = convert_to_tensor(input)
         if optimize and tensor.shape.is_fully_defined():
             return constant(tensor.shape.as_list(), as_dtype(out_type), name=scope)

@@ -17,7 +17,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, merge_in_op
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Dim
-from graphflow.ops.joining import concat, parallel_stack, split, stack, unstack
+from graphflow.ops.joining import concat, split, stack, unstack
 from graphflow.ops.padding import mirror_pad, pad
 from graphflow.ops.shape import INDEX, one_of, reshape, size
 from graphflow.ops.shape import rank as rank_of
@@ -34,7 +34,7 @@ from graphflow.ops.shape_rules import (
 from graphflow.ops.strided_slice import partial_ints, strided_slice
 
 __all__ = [
-    "concat", "mirror_pad", "pad", "parallel_stack", "reverse", "reverse_sequence", "reverse_v2",
+    "concat", "mirror_pad", "pad", "reverse", "reverse_sequence", "reverse_v2",
     "slice", "split", "stack", "strided_slice", "tile", "unstack",
 ]  # fmt: skip
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow import errors
 from graphflow.graph import dtypes
 from graphflow.graph.constants import set_static_evaluator
 from graphflow.graph.dtypes import DType
@@ -152,7 +153,9 @@ def _lowered(op: Operation) -> Values:
     try:
         inputs = [_operand(builder, op, t) for t in op.inputs]
         made = op.definition.lower(builder, op, *inputs)
-    except (Unknown, NeedsValue, UndecidableDim, ValueError, TypeError, IndexError):
+    except (
+        Unknown, NeedsValue, UndecidableDim, ValueError, TypeError, IndexError, errors.OpError,
+    ):  # fmt: skip
         return nothing  # what is wrong with it, if anything is, the run says
     nodes = made if isinstance(made, tuple) else (made,)
     return tuple(_as_constant(builder, node) for node in nodes)

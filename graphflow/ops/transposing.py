@@ -71,8 +71,11 @@ def _conjugated(x: Any) -> list[Any]:
 
 def _lower_invert(b: Any, op: Operation, perm: Any) -> Any:
     values = b.static_ints(perm)
-    if sorted(values) != list(range(len(values))):
-        raise ValueError(f"{values} is not a permutation of 0 to {len(values) - 1}")
+    for k, value in enumerate(values):
+        if not 0 <= value < len(values):
+            raise ValueError(f"{value} is not between 0 and {len(values)}")
+        if value in values[:k]:
+            raise ValueError(f"{value} is duplicated in the input.")
     return b.const(np.argsort(values).astype(perm.dtype.numpy), perm.dtype)
 
 

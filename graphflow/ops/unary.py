@@ -25,9 +25,9 @@ from graphflow.ops.identity import same_as_input
 from graphflow.ops.kinds import ANALYTIC, FLOATS, SIGNED
 
 __all__ = [
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "conj", "cos", "cosh",
-    "digamma", "erf", "erfc", "exp", "expm1", "floor", "imag", "is_finite", "is_inf",
-    "is_nan", "lgamma", "log", "log1p", "log_sigmoid", "negative", "real", "reciprocal", "rint",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh",
+    "digamma", "erf", "erfc", "exp", "expm1", "floor", "is_finite", "is_inf",
+    "is_nan", "lgamma", "log", "log1p", "log_sigmoid", "negative", "reciprocal", "rint",
     "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt", "square", "tan", "tanh",
 ]  # fmt: skip
 
@@ -211,7 +211,7 @@ def _sign_gradient(op: Operation, grad: Any) -> Any:
 
 def _lower_sign(b: Any, x: Any) -> Any:
     """TensorFlow's sign has no nan and no -0: where neither comparison holds, it is 0."""
-    if x.dtype.is_integer:
+    if x.dtype.is_integer or x.dtype.is_complex:
         return b.sign(x)
     zero, one = b.const(0, x.dtype), b.const(1, x.dtype)
     return b.select(b.gt(x, 0), one, b.select(b.lt(x, 0), b.neg(one), zero))
@@ -415,8 +415,19 @@ lgamma = _define(
     gradient=lambda op, grad: multiply(grad, digamma(op.inputs[0])),
 )
 digamma: Function = _define(
-    "Digamma", _lower_digamma, FLOATS, "Return the derivative of `lgamma`: infinite at its poles."
+    "Digamma",
+    _lower_digamma,
+    FLOATS,
+    "Return the derivative of `lgamma`: infinite at its poles.",
+    gradient=lambda op, grad: multiply(grad, _trigamma(op.inputs[0])),
 )
+
+_POLYGAMMA = Signature("Polygamma", "a: T", "x: T")  # of a later family
+
+
+def _trigamma(x: Tensor) -> Tensor:
+    return _POLYGAMMA(_constant(1, x), x).outputs[0]
+
 
 # ---- rounding
 
@@ -475,11 +486,16 @@ is_finite = _define(
 
 # ---- functions with more to them than their op
 
+_COMPLEX_ABS = Signature("ComplexAbs", "x: T")  # of a later family
+
 
 def abs(x: Any, name: str | None = None) -> Tensor:
     """Return the absolute value."""
     with name_scope(name, "Abs", [x]) as scope:
-        return _abs(convert_to_tensor(x, name="x"), name=scope)
+        x = convert_to_tensor(x, name="x")
+        if x.dtype.is_complex:
+            return _COMPLEX_ABS(x, Tout=x.dtype.real_dtype, name=scope).outputs[0]
+        return _abs(x, name=scope)
 
 
 def round(x: Any, name: str | None = None) -> Tensor:
@@ -504,35 +520,3 @@ def log_sigmoid(x: Any, name: str | None = None) -> Tensor:
     with name_scope(name, "LogSigmoid", [x]) as scope:
         x = convert_to_tensor(x, name="x")
         return negative(_softplus(negative(x)), name=scope)
-
-
-def _real_only(x: Any, argument: str) -> Tensor:
-    tensor = convert_to_tensor(x, name=argument)
-    if tensor.dtype.is_complex:
-        raise TypeError(
-            f"expected real numbers, got {tensor.dtype.name}: complex numbers are not supported"
-        )
-    return tensor
-
-
-def conj(x: Any, name: str | None = None) -> Tensor:
-    """Return the complex conjugate: real numbers as they are."""
-    tensor = x
-    if not isinstance(x, Tensor) or x.dtype.is_complex:
-        with name_scope(name, "Conj", [x]):
-            tensor = _real_only(x, "x")
-    if tensor.dtype.kind not in ("float", "int", "uint"):
-        raise TypeError(f"Expected numeric or variant tensor, got dtype {tensor.dtype!r}")
-    return tensor
-
-
-def real(input: Any, name: str | None = None) -> Tensor:
-    """Return the real part: real numbers as they are."""
-    with name_scope(name, "Real", [input]):
-        return _real_only(input, "input")
-
-
-def imag(input: Any, name: str | None = None) -> Tensor:
-    """Return the imaginary part: zeros for real numbers."""
-    with name_scope(name, "Imag", [input]):
-        return zeros_like(_real_only(input, "input"))

@@ -235,7 +235,7 @@ class Instance:
         if node.dtype.kind in OBJECT_KINDS:
             self.objects[node] = np.asarray(value, dtype=object)
             return
-        array = np.ascontiguousarray(value, dtype=node.dtype.numpy)
+        array = np.asarray(value, dtype=node.dtype.numpy, order="C")
         expected = self.shape_of(node)
         if array.shape != expected:
             raise errors.InvalidArgumentError(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from graphflow.graph.dtypes import DType
 from graphflow.graph.graph import Graph
+from graphflow.graph.indexed_slices import IndexedSlices
+from graphflow.graph.sparse_tensor import SparseTensor, components
 from graphflow.graph.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -24,12 +26,30 @@ def resolve_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Ten
     ValueError : a value has the wrong shape, or the tensor may not be fed.
     """
     feeds: dict[Tensor, Array] = {}
-    for key, value in (feed_dict or {}).items():
+    for key, value in _tensors_of(feed_dict or {}):
         tensor = _tensor_of(graph, key)
         if not graph.is_feedable(tensor):
             raise ValueError(f"Tensor {tensor} may not be fed.")
         feeds[tensor] = convert_feed(tensor, value)
     return feeds
+
+
+def is_composite(key: Any) -> bool:
+    """Whether feeding the key feeds several tensors."""
+    return isinstance(key, (SparseTensor, IndexedSlices))
+
+
+def _tensors_of(feed_dict: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """The feeds with sparse tensors and slices replaced by the tensors that they are made of."""
+    for key, value in feed_dict.items():
+        if isinstance(key, SparseTensor):
+            yield from zip(components(key), tuple(value), strict=True)
+        elif isinstance(key, IndexedSlices):
+            parts = (key.values, key.indices, key.dense_shape)
+            present = [part for part in parts if part is not None]
+            yield from zip(present, tuple(value), strict=False)
+        else:
+            yield key, value
 
 
 def _tensor_of(graph: Graph, key: Any) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 from graphflow.graph.graph import Graph
 from graphflow.graph.indexed_slices import IndexedSlices, IndexedSlicesValue
 from graphflow.graph.operation import Operation
+from graphflow.graph.sparse_tensor import SparseTensor, SparseTensorValue, components
 from graphflow.graph.tensor import Tensor
 
 Build = Callable[[list[Any]], Any]
@@ -63,6 +64,8 @@ class FetchPlan:
             return lambda values: kind((key, build(values)) for key, build in parts.items())
         if isinstance(fetch, IndexedSlices):
             return self._slices(fetch)
+        if isinstance(fetch, SparseTensor):
+            return self._sparse(fetch)
         if hasattr(type(fetch), "__attrs_attrs__"):
             names = [a.name for a in type(fetch).__attrs_attrs__]
             parts_list = [self._plan(getattr(fetch, name)) for name in names]
@@ -87,6 +90,10 @@ class FetchPlan:
             return IndexedSlicesValue(parts[0](values), parts[1](values), dense)
 
         return build
+
+    def _sparse(self, fetch: SparseTensor) -> Build:
+        parts = [self._element(t) for t in components(fetch)]
+        return lambda values: SparseTensorValue(*[part(values) for part in parts])
 
     def _element(self, fetch: Any) -> Build:
         found = _resolve(self.graph, fetch)

@@ -15,7 +15,7 @@ from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.graph.session_stack import as_default_session, pop_session, push_session
 from graphflow.graph.tensor import Tensor
-from graphflow.runtime.feeds import resolve_feeds
+from graphflow.runtime.feeds import is_composite, resolve_feeds
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.protos import ConfigProto, RunOptions
 
@@ -154,6 +154,8 @@ class BaseSession:
         """Keep a native callable for the next run of the same fetches and fed tensors."""
         if self._timeout:
             return  # each run has a deadline of its own
+        if any(is_composite(key) for key in feed_dict or ()):
+            return
         try:
             key = (_key(fetches), tuple(feed_dict or ()))
             hash(key)

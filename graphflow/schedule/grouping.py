@@ -227,8 +227,8 @@ class _Grouper:
     def single(self, node: Node, consumers: list[Group]) -> Group:
         """A group of one node that reads its operands from memory."""
         kinds = {
-            "scatter": "scatter", "random": "random", "check": "check", "matmul": "gemm",
-            "while": "control", "cond": "control",
+            "scatter": "scatter", "scan": "scatter", "random": "random", "check": "check",
+            "matmul": "gemm", "while": "control", "cond": "control",
         }  # fmt: skip
         group = self.new_group(kinds.get(node.op, "host"), node)
         group.members[node] = set()

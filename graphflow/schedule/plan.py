@@ -33,7 +33,7 @@ class Task:
 
     Attributes
     ----------
-    kind : loops, gemm, scatter, random, check, host, control.
+    kind : loops, gemm, scatter (works in its first operand's copy), random, check, host, control.
     reads, writes : stored values, by their storage node.
     buffers : the kernel's parameter for each of them, where a kernel reads them element by element.
     private : bytes that the step needs for itself.
@@ -127,7 +127,7 @@ def order_for_updates(program: Program, groups: list[Group]) -> tuple[list[Group
     Returns the order and the variables whose group may write over them as far as order goes.
     """
     homes = {root.target: g for g in groups for root in g.roots}
-    homes.update({g.node: g for g in groups if g.node is not None and g.node.op == "scatter"})
+    homes.update({g.node: g for g in groups if g.node is not None and g.kind == "scatter"})
     readers: dict[Node, list[Group]] = {}
     for group in groups:
         for node in group.loads:

@@ -14,7 +14,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.node import Node, Program, Update
 from graphflow.trace.arrays import TensorArrayValue, UnwrittenArray
-from graphflow.trace.tracer import Tracer, is_constant
+from graphflow.trace.tracer import Split, Tracer, is_constant
 
 
 class Captures:
@@ -70,6 +70,11 @@ class Region(Tracer):
     def next_number(self) -> int:
         """A number that no other check or call of the run has."""
         return self.outer.next_number()
+
+    def host_call(self, *call: Any, **options: Any) -> Any:
+        """A call of Python has no native form inside a loop or a branch: the run is cut here."""
+        assert self.operation is not None
+        raise Split(self.operation)
 
     # ---- state
 

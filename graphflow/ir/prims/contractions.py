@@ -1,4 +1,4 @@
-"""Matrix products, and the scatters that their gradients' siblings need."""
+"""Matrix products, scatters and scans: what has a loop nest of its own."""
 
 from __future__ import annotations
 
@@ -65,3 +65,23 @@ def _scatter(attrs: Attrs, x: Array, at: Array, new: Array) -> Array:
 # attrs: mode; operands: array, row indices, rows. In the order of the indices, so that repeated
 # ones give the same result every time; indices out of range are skipped.
 define("scatter", "nest", _infer_scatter, _scatter, cost=2.0)
+
+
+def _infer_scan(attrs: Attrs, x: TensorType) -> TensorType:
+    require(attrs["mode"] in ("add", "mul"), "scan", "a mode", attrs)
+    require(0 <= attrs["axis"] < x.rank, "scan", "an axis in range", x, attrs)
+    return x
+
+
+def _scan(attrs: Attrs, x: Array) -> Array:
+    function = np.add if attrs["mode"] == "add" else np.multiply
+    axis = attrs["axis"]
+    x = np.flip(x, axis) if attrs["reverse"] else x
+    with np.errstate(all="ignore"):
+        found = function.accumulate(x, axis=axis, dtype=x.dtype)
+    return np.asarray(np.flip(found, axis) if attrs["reverse"] else found, order="C")
+
+
+# attrs: mode (add, mul), axis, reverse. Each element becomes the sum of all up to it: a loop that
+# carries its result, which reductions, whose axes are gone from the result, cannot express.
+define("scan", "nest", _infer_scan, _scan, cost=2.0)

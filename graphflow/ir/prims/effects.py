@@ -38,6 +38,12 @@ class HostFunction:
     def __repr__(self) -> str:
         return self.name
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HostFunction) and self.function == other.function
+
+    def __hash__(self) -> int:
+        return hash(self.function)
+
 
 def _infer_check(attrs: Attrs, ok: TensorType, *data: TensorType) -> TensorType:
     require(ok == TensorType(dtypes.bool_, ()), "check", "a bool scalar", ok)

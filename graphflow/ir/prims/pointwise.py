@@ -73,6 +73,8 @@ def _sign(x: Array) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
+    if x.dtype.kind == "c":
+        return 1 / (1 + np.exp(-x))
     positive = 1.0 / (1.0 + np.exp(-np.abs(x)))
     return np.where(
         np.isnan(x), x, np.where(x >= 0, positive, np.exp(-np.abs(x)) * positive)
@@ -164,13 +166,17 @@ _FUNCTIONS: list[tuple[str, Any, float]] = [
     ("lgamma", _by_scalar(_lgamma), 60), ("digamma", _by_scalar(digamma), 60),
     ("floor", np.floor, 1), ("ceil", np.ceil, 1), ("rint", np.rint, 1), ("trunc", np.trunc, 1),
 ]  # fmt: skip
+_REAL_ONLY = (
+    "erf", "erfc", "softplus", "lgamma", "digamma", "floor", "ceil", "rint", "trunc",
+)  # fmt: skip
 for _name, _function, _cost in _FUNCTIONS:
-    _simple(_name, FLOAT, _function, cost=_cost)
+    _kinds = FLOAT if _name in _REAL_ONLY else (*FLOAT, "complex")
+    _simple(_name, _kinds, _function, cost=_cost)
 for _name, _function in [("is_nan", np.isnan), ("is_inf", np.isinf), ("is_finite", np.isfinite)]:
     _simple(_name, FLOAT, _function, result=dtypes.bool_)
 _simple("neg", NUMBER, np.negative)
 _simple("abs", REAL, np.abs)
-_simple("sign", REAL, _sign)
+_simple("sign", NUMBER, _sign)
 _simple("not", ("bool",), np.logical_not)
 _simple("invert", ("int", "uint"), np.invert)
 _simple("add", NUMBER, np.add)

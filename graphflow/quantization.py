@@ -1,0 +1,6 @@
+"""Quantisation: TensorFlow's `tf.quantization`."""
+
+from graphflow.ops.quantization import *
+from graphflow.ops.quantization import quantize_and_dequantize
+
+__all__ = [name for name in dir() if not name.startswith("_")]
