@@ -1,8 +1,8 @@
 """The fields of TensorFlow's messages, with their numbers.
 
 A line is ``number type name`` inside ``message NAME``; ``*`` before a type repeats it, ``<K,V>`` is
-a map, ``|`` before the number puts the field into the message's oneof. Numbers and types are those of
-TensorFlow 1.15's ``.proto`` files (tensorflow/core/framework, example, protobuf, util).
+a map, ``|`` before the number puts the field into the message's oneof. Numbers and types are those
+of TensorFlow 1.15's ``.proto`` files (tensorflow/core/framework, example, protobuf, util).
 """
 
 ENUMS = {
