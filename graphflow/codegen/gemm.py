@@ -92,17 +92,11 @@ def emit_gemm(
             module, name, spec, target, threads, epilogue or store_epilogue(spec)
         )
     plan = plan_gemm(spec, target, threads)
-    emitter = _GemmEmitter(module, name, spec, plan, epilogue or store_epilogue(spec))
-    phases = []
-    workspace: Dim = 0
-    if plan.pack_b and not plan.pack_b_in_units:
-        workspace = emitter.b_copies * emitter.packed_b_elements * spec.item_size
-        phases.append(emitter.emit_packing())
-    phases.append(emitter.emit_multiplication())
-    return GemmCode(phases, workspace, plan)
+    emitter = GemmEmitter(module, name, spec, plan, epilogue or store_epilogue(spec))
+    return emitter.emit_phases()
 
 
-class _GemmEmitter:
+class GemmEmitter:
     """Emits the phases of one product."""
 
     def __init__(
@@ -123,6 +117,17 @@ class _GemmEmitter:
         self.packed_b_elements = -(-elements // 16) * 16 if known else elements
         self.b_is_packed = plan.pack_b and not plan.pack_b_in_units
         self.is_one_block = is_one_block(spec, plan.k_block)
+
+    def emit_phases(self) -> GemmCode:
+        """Emit all phases."""
+        spec, plan = self.spec, self.plan
+        phases = []
+        workspace: Dim = 0
+        if plan.pack_b and not plan.pack_b_in_units:
+            workspace = self.b_copies * self.packed_b_elements * spec.item_size
+            phases.append(self.emit_packing())
+        phases.append(self.emit_multiplication())
+        return GemmCode(phases, workspace, plan)
 
     def _kernel(self, name: str) -> tuple[ir.Function, ir.IRBuilder]:
         """Begin a kernel; its sizes are computed first."""
@@ -205,7 +210,6 @@ class _GemmEmitter:
         self.micro = {
             height: emit_micro_kernel(
                 self.module,
-                f"{self.name}_micro{height}",
                 replace(tile, rows=height),
                 self.element,
                 clamped=not isinstance(spec.m, int),
