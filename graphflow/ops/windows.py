@@ -13,6 +13,7 @@ from typing import Any
 from graphflow.graph import dtypes
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import Extents
+from graphflow.ir.dims import UndecidableDim
 
 FLOATS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
 FORMATS = {4: ("NHWC", "NCHW"), 5: ("NDHWC", "NCDHW")}
@@ -143,7 +144,7 @@ def window_padding(
         count = (size + (stride - 1)) // stride
         total = (count - 1) * stride + reach - size if size else 0
         if not isinstance(total, int):
-            raise ValueError("SAME padding expected known sizes")
+            raise UndecidableDim("SAME padding expected known sizes")
         return count, (max(total, 0) // 2, max(total, 0) - max(total, 0) // 2)
     low, high = explicit if kind == "EXPLICIT" else (0, 0)
     room = size + (low + high)
@@ -207,9 +208,3 @@ def from_channels_last(b: Any, node: Any, data_format: str) -> Any:
         return node
     return b.transpose(node, (0, node.rank - 1, *range(1, node.rank - 1)))
 
-
-def resolve(values: Sequence[Any], what: str) -> tuple[int, ...]:
-    """Sizes that must be concrete."""
-    if not all(isinstance(v, int) for v in values):
-        raise ValueError(f"{what} expected concrete sizes, got {list(values)}")
-    return tuple(values)
