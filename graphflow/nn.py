@@ -3,6 +3,7 @@
 from graphflow.ops.activations import *
 from graphflow.ops.argmax_pooling import *
 from graphflow.ops.batch_norm import *
+from graphflow.ops.batched_windows import *
 from graphflow.ops.conv import *
 from graphflow.ops.conv_variants import *
 from graphflow.ops.depthwise import *

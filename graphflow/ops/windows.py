@@ -207,4 +207,3 @@ def from_channels_last(b: Any, node: Any, data_format: str) -> Any:
     if not channels_first(data_format):
         return node
     return b.transpose(node, (0, node.rank - 1, *range(1, node.rank - 1)))
-

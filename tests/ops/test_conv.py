@@ -210,3 +210,19 @@ def test_a_training_step_of_a_small_network():
         for _ in range(40):
             session.run(step)
         assert session.run(loss) < 0.3 * first
+
+
+@pytest.mark.parametrize("static", [True, False])
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_space_to_batch_gives_what_dilation_gives(static, padding):
+    pytest.importorskip("graphflow.ops.space_batch")
+    values, kernel = normal(0, 2, 9, 8, 3), normal(1, 3, 2, 3, 4)
+    x = tf.placeholder(tf.float64, values.shape if static else [None, None, None, 3])
+    y = tf.nn.with_space_to_batch(
+        x, [2, 3], padding, lambda x, _, padding: tf.nn.conv2d(x, kernel, 1, padding),
+        filter_shape=kernel.shape[:2],
+    )  # fmt: skip
+    wanted = tf.nn.conv2d(x, kernel, 1, padding, dilations=[2, 3])
+    with tf.Session() as session:
+        found, wanted = session.run([y, wanted], {x: values})
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12)
