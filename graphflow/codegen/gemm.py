@@ -84,8 +84,8 @@ def emit_gemm(
     name : prefix of the functions' names.
     threads : how many threads will share the extents; more threads, smaller units.
     epilogue : consumes each vector of C once, its sum complete; it does the store. It gets the
-        builder, the args pointer, batch index, row, column, and a vector of consecutive columns, or
-        a scalar in the last columns. `store_epilogue` when None.
+        builder, the args pointer, batch index, row, column, and a vector of consecutive columns,
+        or shorter ones and a scalar in the last columns. `store_epilogue` when None.
     """
     if is_dot_product(spec):
         return emit_dot_product(
@@ -446,7 +446,7 @@ class GemmEmitter:
     def _emit_epilogue(
         self, builder: ir.IRBuilder, place: tuple[Any, Any, Any], rows: tuple[Any, Any], sums: Any
     ) -> None:
-        """Hand a finished tile to the epilogue: whole vectors, then single columns."""
+        """Hand a finished tile to the epilogue: whole vectors, then what is left of the columns."""
         spec, tile = self.spec, self.plan.tile
         batch, row, column = place
         vector = ir.VectorType(self.element, tile.lanes)
@@ -470,6 +470,18 @@ class GemmEmitter:
                 whole = builder.and_(left, constant(-tile.lanes))
                 with counted_loop(builder, 0, whole, tile.lanes, name="vector") as loop:
                     consume(line.index, loop.index, vector, align)
-                if not is_known or spec.n % tile.lanes:
+                if not is_known:
                     with counted_loop(builder, whole, left, name="single") as loop:
                         consume(line.index, loop.index, self.element, spec.item_size)
+                elif spec.n % tile.lanes:  # the rest of the last panel, in ever shorter vectors
+                    with counted_loop(builder, whole, left, tile.lanes, name="rest") as loop:
+                        offset = loop.index
+                        for lanes in powers_of_two(spec.n % tile.lanes):
+                            part = ir.VectorType(self.element, lanes) if lanes > 1 else self.element
+                            consume(line.index, offset, part, lanes * spec.item_size)
+                            offset = builder.add(offset, constant(lanes))
+
+
+def powers_of_two(number: int) -> list[int]:
+    """The powers of two of which a number is the sum, the largest first."""
+    return [1 << bit for bit in reversed(range(number.bit_length())) if number >> bit & 1]
