@@ -12,6 +12,7 @@ from graphflow import (
     compat,
     debugging,
     errors,
+    image,
     initializers,
     linalg,
     manip,
@@ -139,6 +140,7 @@ from graphflow.ops.joining import *
 from graphflow.ops.least_squares import *
 from graphflow.ops.linear import *
 from graphflow.ops.matrices import *
+from graphflow.ops.morphology import extract_image_patches, extract_volume_patches
 from graphflow.ops.partitioned_variables import (
     fixed_size_partitioner,
     min_max_variable_partitioner,

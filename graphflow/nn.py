@@ -1,8 +1,18 @@
 """Neural-network operations: TensorFlow's `tf.nn`."""
 
 from graphflow.ops.activations import *
+from graphflow.ops.argmax_pooling import *
+from graphflow.ops.batch_norm import *
+from graphflow.ops.batched_windows import *
+from graphflow.ops.conv import *
+from graphflow.ops.conv_variants import *
+from graphflow.ops.depthwise import *
+from graphflow.ops.fractional_pooling import *
 from graphflow.ops.losses import *
+from graphflow.ops.morphology import dilation2d, erosion2d
 from graphflow.ops.nn import *
+from graphflow.ops.normalization import *
+from graphflow.ops.pooling import *
 from graphflow.ops.softmax import *
 from graphflow.ops.sorting import in_top_k, top_k
 from graphflow.ops.unary import log_sigmoid, sigmoid, softplus, tanh

@@ -84,25 +84,19 @@ def emit_gemm(
     name : prefix of the functions' names.
     threads : how many threads will share the extents; more threads, smaller units.
     epilogue : consumes each vector of C once, its sum complete; it does the store. It gets the
-        builder, the args pointer, batch index, row, column, and a vector of consecutive columns, or
-        a scalar in the last columns. `store_epilogue` when None.
+        builder, the args pointer, batch index, row, column, and a vector of consecutive columns,
+        or shorter ones and a scalar in the last columns. `store_epilogue` when None.
     """
     if is_dot_product(spec):
         return emit_dot_product(
             module, name, spec, target, threads, epilogue or store_epilogue(spec)
         )
     plan = plan_gemm(spec, target, threads)
-    emitter = _GemmEmitter(module, name, spec, plan, epilogue or store_epilogue(spec))
-    phases = []
-    workspace: Dim = 0
-    if plan.pack_b and not plan.pack_b_in_units:
-        workspace = emitter.b_copies * emitter.packed_b_elements * spec.item_size
-        phases.append(emitter.emit_packing())
-    phases.append(emitter.emit_multiplication())
-    return GemmCode(phases, workspace, plan)
+    emitter = GemmEmitter(module, name, spec, plan, epilogue or store_epilogue(spec))
+    return emitter.emit_phases()
 
 
-class _GemmEmitter:
+class GemmEmitter:
     """Emits the phases of one product."""
 
     def __init__(
@@ -123,6 +117,17 @@ class _GemmEmitter:
         self.packed_b_elements = -(-elements // 16) * 16 if known else elements
         self.b_is_packed = plan.pack_b and not plan.pack_b_in_units
         self.is_one_block = is_one_block(spec, plan.k_block)
+
+    def emit_phases(self) -> GemmCode:
+        """Emit all phases."""
+        spec, plan = self.spec, self.plan
+        phases = []
+        workspace: Dim = 0
+        if plan.pack_b and not plan.pack_b_in_units:
+            workspace = self.b_copies * self.packed_b_elements * spec.item_size
+            phases.append(self.emit_packing())
+        phases.append(self.emit_multiplication())
+        return GemmCode(phases, workspace, plan)
 
     def _kernel(self, name: str) -> tuple[ir.Function, ir.IRBuilder]:
         """Begin a kernel; its sizes are computed first."""
@@ -205,7 +210,6 @@ class _GemmEmitter:
         self.micro = {
             height: emit_micro_kernel(
                 self.module,
-                f"{self.name}_micro{height}",
                 replace(tile, rows=height),
                 self.element,
                 clamped=not isinstance(spec.m, int),
@@ -442,7 +446,7 @@ class _GemmEmitter:
     def _emit_epilogue(
         self, builder: ir.IRBuilder, place: tuple[Any, Any, Any], rows: tuple[Any, Any], sums: Any
     ) -> None:
-        """Hand a finished tile to the epilogue: whole vectors, then single columns."""
+        """Hand a finished tile to the epilogue: whole vectors, then what is left of the columns."""
         spec, tile = self.spec, self.plan.tile
         batch, row, column = place
         vector = ir.VectorType(self.element, tile.lanes)
@@ -466,6 +470,18 @@ class _GemmEmitter:
                 whole = builder.and_(left, constant(-tile.lanes))
                 with counted_loop(builder, 0, whole, tile.lanes, name="vector") as loop:
                     consume(line.index, loop.index, vector, align)
-                if not is_known or spec.n % tile.lanes:
+                if not is_known:
                     with counted_loop(builder, whole, left, name="single") as loop:
                         consume(line.index, loop.index, self.element, spec.item_size)
+                elif spec.n % tile.lanes:  # the rest of the last panel, in ever shorter vectors
+                    with counted_loop(builder, whole, left, tile.lanes, name="rest") as loop:
+                        offset = loop.index
+                        for lanes in powers_of_two(spec.n % tile.lanes):
+                            part = ir.VectorType(self.element, lanes) if lanes > 1 else self.element
+                            consume(line.index, offset, part, lanes * spec.item_size)
+                            offset = builder.add(offset, constant(lanes))
+
+
+def powers_of_two(number: int) -> list[int]:
+    """The powers of two of which a number is the sum, the largest first."""
+    return [1 << bit for bit in reversed(range(number.bit_length())) if number >> bit & 1]

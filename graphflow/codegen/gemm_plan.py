@@ -68,8 +68,12 @@ class GemmPlan:
         )
 
 
-def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
-    """Decide tiles, blocks, packing and units of a product."""
+def plan_gemm(spec: GemmSpec, target: Target, threads: int, gathered_run: int = 0) -> GemmPlan:
+    """Decide tiles, blocks, packing and units of a product.
+
+    With `gathered_run` A lies nowhere as a matrix: it is always packed, in blocks of whole runs of
+    so many steps of k.
+    """
     lanes = target.vector_lanes(8 * spec.item_size)
     m, n, k, batch = (typical(extent) for extent in (spec.m, spec.n, spec.k, spec.batch))
     tile = choose_tile(target, lanes, m if isinstance(spec.m, int) else None, n)
@@ -79,11 +83,14 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
     b_in_place = not spec.trans_b and isinstance(spec.n, int) and spec.n % tile.columns == 0
     pack_b = not (b_in_place and (b_bytes <= DIRECT_B_BYTES or tiles <= 2))
     k_block = _k_block(k, tile.columns * spec.item_size)
+    if gathered_run and k_block < k:
+        k_block = max(k_block // gathered_run, 1) * gathered_run
     if not isinstance(spec.k, int):
         k_block = -(-k_block // 16) * 16
     a_row_bytes = (m if spec.trans_a else k) * spec.item_size
     stride_limit = DIRECT_A_STRIDE_TRANSPOSED if spec.trans_a else DIRECT_A_STRIDE
     pack_a = panels >= 4 and tiles >= 2 and a_row_bytes >= stride_limit
+    pack_a = pack_a or gathered_run > 0
     unit_tiles, unit_panels = max(tiles, 1), max(panels, 1)
     a_block_bytes = A_BLOCK_BYTES if pack_a else A_BLOCK_BYTES_IN_PLACE
     most_tiles = _at_least_one(a_block_bytes, tile.rows * k_block, spec)

@@ -12,6 +12,9 @@ from typing import Any
 
 from llvmlite import ir
 
+from graphflow.codegen.conv import emit_conv
+from graphflow.codegen.conv_filter import emit_conv_filter
+from graphflow.codegen.conv_windows import WindowSpec
 from graphflow.codegen.extent import Extent
 from graphflow.codegen.gemm import GemmSpec, emit_gemm
 from graphflow.codegen.gemm_spec import Sizes
@@ -103,32 +106,71 @@ def product_spec(node: Node, kernel: Kernel) -> GemmSpec:
     batch = product(node.shape[:-2])
     a_stride, b_stride = (0 if batch > 1 and product_operand(o) is not o else None for o in (a, b))
     dtype = "f64" if node.dtype.size == 8 else "f32"
-    first = EPILOGUE_SLOT + len(kernel.buffers)
-    slots = tuple((symbol, first + k) for k, symbol in enumerate(kernel.symbols))
+    slots = _symbol_slots(kernel)
     trans_a, trans_b = node["trans_a"], node["trans_b"]
     return GemmSpec(dtype, m, n, k, batch, a_stride, b_stride, trans_a, trans_b, slots)
+
+
+def _symbol_slots(kernel: Kernel) -> tuple[tuple[str, int], ...]:
+    first = EPILOGUE_SLOT + len(kernel.buffers)
+    return tuple((symbol, first + k) for k, symbol in enumerate(kernel.symbols))
+
+
+def conv_spec(node: Node, windows: WindowSpec, kernel: Kernel) -> GemmSpec:
+    """The product that a convolution, or its gradient by the filter, is."""
+    dtype = "f64" if node.dtype.size == 8 else "f32"
+    rows, columns, filters = windows.rows, windows.columns, node.shape[-1]
+    if node.op == "conv":
+        return GemmSpec(dtype, rows, filters, columns, slots=_symbol_slots(kernel))
+    return GemmSpec(dtype, columns, filters, rows, trans_a=True, slots=_symbol_slots(kernel))
+
+
+def window_spec(node: Node) -> WindowSpec:
+    """The windows that a convolution, or its gradient by the filter, goes over."""
+    x, other = node.inputs
+    is_filter = node.op == "conv_filter"
+    return WindowSpec(
+        x.shape[0],
+        tuple(x.shape[1:-1]),
+        x.shape[-1],
+        tuple(node["taps"] if is_filter else other.shape[:-2]),
+        tuple((other if is_filter else node).shape[1:-1]),
+        node["strides"],
+        tuple(low for low, _ in node["padding"]),
+        node["dilation"],
+    )
 
 
 def _product_unit(task: Task, threads: int) -> CodeUnit:
     node, kernel = task.node, task.kernel
     assert node is not None
     assert kernel is not None
-    spec = product_spec(node, kernel)
-    axes = task.group.axes
+    windows = None if node.op == "matmul" else window_spec(node)
+    spec = product_spec(node, kernel) if windows is None else conv_spec(node, windows, kernel)
+    axes = task.axes
 
     def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], Dim]:
         def epilogue(
             builder: ir.IRBuilder, args: Any, batch: Any, row: Any, column: Any, value: Any
         ) -> None:
             sizes = Sizes(builder, args, spec.slots)
-            place = [*_batch_indices(builder, batch, axes[:-2], sizes), row, column]
+            if windows is None:
+                place = [*_batch_indices(builder, batch, axes[:-2], sizes), row, column]
+            else:  # all axes but the last are the rows
+                place = [*_batch_indices(builder, row, axes[:-1], sizes), column]
             emit_epilogue(builder, args, EPILOGUE_SLOT, kernel, axes, place, value)
 
-        code = emit_gemm(module, prefix, spec, host_target(), threads, epilogue)
+        target = host_target()
+        if windows is None:
+            code = emit_gemm(module, prefix, spec, target, threads, epilogue)
+        else:
+            emit_windows = emit_conv if node.op == "conv" else emit_conv_filter
+            code = emit_windows(module, prefix, windows, spec, target, threads, epilogue)
         phases = [Phase(p.function.name, p.extent, p.unit_cycles) for p in code.phases]
         return phases, code.workspace_bytes
 
-    return CodeUnit(kernel_key(kernel, f"{spec} threads={threads}"), emit)
+    what = f"{node.op} {spec} {windows} threads={threads}"
+    return CodeUnit(kernel_key(kernel, what), emit)
 
 
 def _batch_indices(builder: ir.IRBuilder, batch: Any, axes: list[Axis], sizes: Sizes) -> list[Any]:

@@ -335,6 +335,17 @@ class Builder:
             return nonempty[0]
         return self.make("concat", *nonempty, axis=axis)
 
+    def interleave(
+        self, parts: Sequence[Node], shape: Shape,
+        places: Sequence[tuple[Sequence[int], Sequence[int]]],
+    ) -> Node:  # fmt: skip
+        """An array of which every part fills the elements from a start on, in steps of a stride."""
+        kept = [(p, w) for p, w in zip(parts, places, strict=True) if product(p.shape) != 0]
+        if len(kept) == 1 and kept[0][0].shape == tuple(shape):
+            return kept[0][0]
+        where = tuple((tuple(start), tuple(stride)) for _, (start, stride) in kept)
+        return self.make("interleave", *[p for p, _ in kept], shape=tuple(shape), places=where)
+
     def gather(self, x: Node, indices: Node, axis: int = 0, batch_dims: int = 0) -> Node:
         """Elements of `x` along `axis` at `indices`, which must be in range."""
         return self.make("gather", x, indices, axis=axis, batch_dims=batch_dims)
@@ -355,6 +366,41 @@ class Builder:
         a = self.broadcast_to(a, batch + a.shape[-2:])
         b = self.broadcast_to(b, batch + b.shape[-2:])
         return self.make("matmul", a, b, trans_a=bool(trans_a), trans_b=bool(trans_b))
+
+    def conv(
+        self, x: Node, kernel: Node, strides: Sequence[int],
+        padding: Sequence[tuple[int, int]], dilation: Sequence[int],
+    ) -> Node:  # fmt: skip
+        """Convolution of ``[batch, spatial..., channels]``; see `prims.convolutions`.
+
+        With a filter of one tap it is a matrix product, and of nothing it is zero.
+        """
+        attrs = _window_attrs(strides, padding, dilation)
+        shape = PRIMS["conv"].infer(attrs, x.type, kernel.type).shape
+        if product(shape) == 0 or product(kernel.shape) == 0:
+            return self.full(shape, 0, x.dtype)
+        if _is_pointwise(attrs, kernel.shape[:-2]):
+            rows = self.reshape(x, (product(x.shape[:-1]), x.shape[-1]))
+            made = self.matmul(rows, self.reshape(kernel, kernel.shape[-2:]))
+            return self.reshape(made, shape)
+        _require_static("conv", x, kernel)
+        return self.make("conv", x, kernel, **attrs)
+
+    def conv_filter(
+        self, x: Node, out: Node, taps: Sequence[int], strides: Sequence[int],
+        padding: Sequence[tuple[int, int]], dilation: Sequence[int],
+    ) -> Node:  # fmt: skip
+        """The gradient of `conv` by its filter, of spatial sizes `taps`."""
+        attrs = _window_attrs(strides, padding, dilation)
+        shape = (*taps, x.shape[-1], out.shape[-1])
+        if product(shape) == 0 or product(out.shape) == 0:
+            return self.full(shape, 0, x.dtype)
+        if _is_pointwise(attrs, taps):
+            rows = self.reshape(x, (product(x.shape[:-1]), x.shape[-1]))
+            others = self.reshape(out, (product(out.shape[:-1]), out.shape[-1]))
+            return self.reshape(self.matmul(rows, others, trans_a=True), shape)
+        _require_static("conv_filter", x, out)
+        return self.make("conv_filter", x, out, taps=tuple(taps), **attrs)
 
     def scatter(self, mode: str, x: Node, indices: Node, updates: Node) -> Node:
         """`x` with rows at `indices` combined with `updates`; mode add, set, max, min or mul."""
@@ -416,6 +462,32 @@ for _name, _prim in list(PRIMS.items()):
     if _prim.kind == "pointwise" and not hasattr(Builder, _name):
         _attribute = _name + "_" if _name in ("and", "or", "not") else _name
         setattr(Builder, _attribute, _method(_name))
+
+
+def _window_attrs(
+    strides: Sequence[int], padding: Sequence[tuple[int, int]], dilation: Sequence[int]
+) -> dict[str, Any]:
+    return {
+        "strides": tuple(strides),
+        "padding": tuple((low, high) for low, high in padding),
+        "dilation": tuple(dilation),
+    }
+
+
+def _require_static(name: str, *operands: Node) -> None:
+    """Windows are laid out when they are compiled: only the batch may be symbolic."""
+    for operand in operands:
+        if not is_static(operand.shape[1:]):
+            raise UndecidableDim(f"{name} expected concrete sizes, got {operand.type}")
+
+
+def _is_pointwise(attrs: dict[str, Any], taps: Sequence[Dim]) -> bool:
+    """Whether every window is one element, and every element a window."""
+    return (
+        all(t == 1 for t in taps)
+        and all(s == 1 for s in attrs["strides"])
+        and all(p == (0, 0) for p in attrs["padding"])
+    )
 
 
 def _floordiv(x: Any, y: Any) -> Any:

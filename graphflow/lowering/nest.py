@@ -115,7 +115,7 @@ class _Lowering:
         """The expression of one member at one index."""
         kind = node.prim.kind
         at = operand_index(node, index, self.group)
-        if node.op == "matmul":
+        if kind == "contract":
             self.result.product = Local("product", node.dtype)
             return read_local(self.result.product)
         if node.op == "dim_value":

@@ -22,8 +22,8 @@ from graphflow.ir.loops import (
 from graphflow.ir.node import Node, Program
 from graphflow.ir.walk import all_indices, expressions
 from graphflow.lowering.nest import lower_epilogue, lower_group
-from graphflow.lowering.transform import optimize_loops
-from graphflow.schedule.group import Group, product_operand, storage
+from graphflow.lowering.transform import collapse_leading, optimize_loops
+from graphflow.schedule.group import Group, product_operands, storage
 from graphflow.schedule.plan import Task
 
 
@@ -89,9 +89,12 @@ def _lower_product(group: Group, name: str) -> Task:
     assert node is not None
     kernel = Kernel(name, list(lowered.buffers.values()), list(lowered.stores))
     reads, writes = _by_role(lowered.buffers)
-    operands = [storage(product_operand(i)) for i in node.inputs]
+    operands = [storage(i) for i in product_operands(node)]
     reads = list(dict.fromkeys([*operands, *reads]))
-    task = _finish(Task(group, "gemm", name, reads, writes, lowered.buffers), kernel)
+    task = Task(group, "gemm", name, reads, writes, lowered.buffers)
+    # A convolution's rows are numbered through: axes that all accesses walk as one need no division
+    task.axes = group.axes if node.op == "matmul" else collapse_leading(kernel, group.axes)
+    _finish(task, kernel)
     sizes = [d for n in (node, *node.inputs) for d in n.shape if isinstance(d, SymDim)]
     kernel.symbols = sorted(set(kernel.symbols).union(*(d.symbols() for d in sizes)))
     return task

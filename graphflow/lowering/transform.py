@@ -131,6 +131,22 @@ def collapse_axes(kernel: Kernel) -> None:
                 break
 
 
+def collapse_leading(kernel: Kernel, axes: Sequence[Axis]) -> list[Axis]:
+    """Join all axes but the last, as far as every access walks them as one; gives those left.
+
+    For a kernel without loops, whose statements run at each point of the axes.
+    """
+    left = list(axes)
+    k = 0
+    while k + 2 < len(left):
+        outer, inner = left[k : k + 2]
+        if all(_walks_as_one(i, outer, inner) for i in all_indices(kernel.body)):
+            left[k : k + 2] = [_join(kernel, outer, inner)]
+        else:
+            k += 1
+    return left
+
+
 def _nested_pairs(body: Sequence[Statement]) -> list[tuple[Axis, Axis]]:
     """Pairs (a, b): every loop over a holds just a loop over b, and those lie nowhere else."""
     children: dict[Axis, Axis | None] = {}
@@ -160,7 +176,7 @@ def _walks_as_one(index: IndexExpr, outer: Axis, inner: Axis) -> bool:
     return index.terms.get(outer, 0) == index.terms.get(inner, 0) * inner.extent
 
 
-def _join(kernel: Kernel, outer: Axis, inner: Axis) -> None:
+def _join(kernel: Kernel, outer: Axis, inner: Axis) -> Axis:
     joint = Axis(outer.name + inner.name, outer.extent * inner.extent)
 
     def step(index: IndexExpr) -> IndexExpr:
@@ -174,6 +190,7 @@ def _join(kernel: Kernel, outer: Axis, inner: Axis) -> None:
             child = statement.body[0]
             assert isinstance(child, Loop)
             statement.axis, statement.body = joint, child.body
+    return joint
 
 
 # ---- the vector axis

@@ -18,7 +18,7 @@ from graphflow.compiler import CompiledProgram
 from graphflow.ir.dims import evaluate
 from graphflow.ir.node import Node
 from graphflow.runtime.pool import ThreadPool
-from graphflow.schedule.group import product_operand, storage
+from graphflow.schedule.group import product_operands, storage
 from graphflow.schedule.plan import Slot, Task
 
 Array = np.ndarray[Any, Any]
@@ -209,7 +209,7 @@ class Encoder:
         if task.kind == "gemm":
             assert task.node is not None
             workspace = scope.positions[task.workspace] if task.workspace else 0
-            operands = [scope.of(product_operand(i)) for i in task.node.inputs]
+            operands = [scope.of(i) for i in product_operands(task.node)]
             positions = [*operands, workspace, *positions]
         return positions
 

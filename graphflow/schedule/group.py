@@ -170,6 +170,11 @@ def unify(
     return {a: axis_index(b) for a, b in pairs.items()}, axes, inner
 
 
+def product_operands(node: Node) -> list[Node]:
+    """What a product or convolution reads."""
+    return [product_operand(i) for i in node.inputs] if node.op == "matmul" else list(node.inputs)
+
+
 def product_operand(operand: Node) -> Node:
     """A product's operand without a broadcast over batch axes, which is a stride of zero."""
     if operand.op != "broadcast":
@@ -182,7 +187,7 @@ def product_operand(operand: Node) -> Node:
 
 
 def assembled_parts(node: Node) -> list[Root]:
-    """The pieces of a concatenation or padding, with where they go."""
+    """The pieces of an array that is put together, with where they go."""
     if node.op == "concat":
         roots, position = [], 0
         for part in node.inputs:
@@ -191,6 +196,9 @@ def assembled_parts(node: Node) -> list[Root]:
             roots.append(Root(part, node, tuple(start), (1,) * node.rank))
             position = position + part.shape[node["axis"]]
         return roots
+    if node.op == "interleave":
+        places = zip(node.inputs, node["places"], strict=True)
+        return [Root(part, node, start, stride) for part, (start, stride) in places]
     from graphflow.ir.builder import Builder
 
     fill = Builder().broadcast(node.inputs[1], node.shape, ())

@@ -32,7 +32,7 @@ from graphflow.schedule.group import (
     assembled_parts,
     operand_index,
     order_groups,
-    product_operand,
+    product_operands,
     reduced_axes,
     storage,
     unify,
@@ -107,11 +107,11 @@ class _Grouper:
         if node.op == "result":
             self.request(node.inputs[0])
             self.consumers[node.inputs[0]] += consumers
-        elif node.op == "matmul":
+        elif kind == "contract":
             self.visit_product(node, consumers, forced)
         elif kind in SINGLE_KINDS:
             self.single(node, consumers)
-        elif node.op in ("concat", "pad"):
+        elif node.op in ("concat", "pad", "interleave"):
             self.visit_assembled(node, consumers)
         elif self.is_costly_scalar(node, consumers):
             self.visit_placed(node, [], forced=True)
@@ -228,12 +228,13 @@ class _Grouper:
         """A group of one node that reads its operands from memory."""
         kinds = {
             "scatter": "scatter", "scan": "scatter", "random": "random", "check": "check",
-            "matmul": "gemm", "while": "control", "cond": "control",
+            "while": "control", "cond": "control",
         }  # fmt: skip
-        group = self.new_group(kinds.get(node.op, "host"), node)
+        is_product = node.prim.kind == "contract"
+        group = self.new_group("gemm" if is_product else kinds.get(node.op, "host"), node)
         group.members[node] = set()
         self.home[node] = group
-        for operand in map(product_operand, node.inputs) if node.op == "matmul" else node.inputs:
+        for operand in product_operands(node) if is_product else node.inputs:
             if operand.op == "result" or operand.prim.kind in TOKENS:
                 self.request(operand)
                 self.consumers.setdefault(operand, []).append(group)
@@ -261,8 +262,8 @@ class _Grouper:
         epilogue.kind = "gemm"
         epilogue.node = node
         epilogue.members[node] = epilogue.reach[node]
-        for operand in node.inputs:
-            self.reach(epilogue, product_operand(operand), None)
+        for operand in product_operands(node):
+            self.reach(epilogue, operand, None)
 
     def may_be_epilogue(self, group: Group, node: Node) -> bool:
         if group.kind != "loops" or group.inner is not None:
@@ -270,7 +271,7 @@ class _Grouper:
         if [a.extent for a in group.axes] != list(node.shape):
             return False
         identity = tuple(axis_index(a) for a in group.axes)
-        return group.reach.get(node) == {identity} and all(r.start is None for r in group.roots)
+        return group.reach.get(node) == {identity}
 
     def visit_assembled(self, node: Node, consumers: list[Group]) -> None:
         """Concatenations and paddings are written part by part into one buffer."""

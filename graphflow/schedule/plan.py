@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from graphflow.errors import CompilerError
 from graphflow.graph.dtypes import uint8
 from graphflow.ir.dims import Dim, evaluate
+from graphflow.ir.index import Axis
 from graphflow.ir.loops import Buffer, Kernel, Loop, Statement, Store, statements
 from graphflow.ir.node import Node, Program
 from graphflow.ir.prims.control import may_fail, regions
@@ -37,6 +38,7 @@ class Task:
     reads, writes : stored values, by their storage node.
     buffers : the kernel's parameter for each of them, where a kernel reads them element by element.
     private : bytes that the step needs for itself.
+    axes : of a product, the axes of its epilogue's stores.
     """
 
     group: Group
@@ -48,6 +50,7 @@ class Task:
     kernel: Kernel | None = None
     private: Dim = 0
     workspace: Slot | None = None
+    axes: list[Axis] = field(default_factory=list)
 
     @property
     def node(self) -> Node | None:
@@ -275,7 +278,7 @@ def _reuse_in_place(
     """Let the task's results take over variables, or operands that die here."""
     taken: set[Slot] = set()
     for node in filter(plan.holds, task.writes):
-        if node.op in ("concat", "pad") and node in targets:
+        if node.op in ("concat", "pad", "interleave") and node in targets:
             continue  # several steps write it, and later ones may still read the variable
         slot = plan.by_node[node]
         if slot.kind != "arena" or slot.first != position:

@@ -20,4 +20,8 @@ def test_every_op_has_a_gradient_or_says_why_not() -> None:
 
 
 # TensorFlow 1.15 has no gradient of these either, or theirs is not written yet.
-KNOWN = {"RandomShuffle", "SegmentProd", "SoftsignGrad", "SparseDenseCwiseAdd", "TruncateMod"}
+KNOWN = {
+    "Dilation2DBackpropFilter", "Dilation2DBackpropInput", "FractionalAvgPoolGrad",
+    "FractionalMaxPoolGrad", "LRNGrad", "RandomShuffle", "SegmentProd", "SoftsignGrad",
+    "SparseDenseCwiseAdd", "TruncateMod",
+}  # fmt: skip

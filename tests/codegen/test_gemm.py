@@ -1,6 +1,7 @@
 """Matrix products against NumPy in float64."""
 
 import ctypes
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -277,7 +278,9 @@ def test_tiles_fill_the_registers_without_spilling(target, register, tile):
     code = emit_gemm(module, "product", GemmSpec("f32", m, 512, 512), target)
     assert (code.plan.tile.rows, code.plan.tile.columns) == tile
     text = assembly_text(module, target)
-    micro = text[text.index(f"product_micro{tile[0]}:") :]
+    label = re.search(rf"^micro_{tile[0]}x\w*:", text, re.MULTILINE)
+    assert label is not None
+    micro = text[label.start() :]
     micro = micro[: micro.index(".cfi_endproc")]
     multiply_adds = [line for line in micro.splitlines() if "fmadd" in line]
     assert len(multiply_adds) >= tile[0] * 2

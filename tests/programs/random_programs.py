@@ -155,6 +155,50 @@ class ProgramMaker:
         product = self.b.matmul(x, other, *flags)
         return self.b.mul(self.b.tanh(self.damped(product)), 0.5)
 
+    def images(self):
+        """A value as sequences with channels, and how to lay windows over them."""
+        x = self.pick(self.pool)
+        if x.rank < 2:
+            return None
+        x = self.b.expand_dims(x, 0) if x.rank == 2 else x
+        if x.rank != 3 or not isinstance(x.shape[1], int):
+            return None
+        padding = [tuple(int(p) for p in self.random.integers(0, 3, 2))]
+        return x, ([int(self.pick((1, 1, 2)))], padding, [int(self.pick((1, 1, 2)))])
+
+    def conv(self):
+        drawn = self.images()
+        if drawn is None:
+            return None
+        x, layout = drawn
+        shape = (int(self.pick((1, 2, 3))), x.shape[2], int(self.pick((3, 8))))
+        if not isinstance(shape[1], int):
+            return None
+        kernel = self.b.const(self.random.standard_normal(shape).astype(np.float32))
+        made = self.b.conv(x, kernel, *layout)
+        return self.b.tanh(self.b.mul(made, 0.1)) if 0 not in made.shape else None
+
+    def conv_filter(self):
+        drawn = self.images()
+        if drawn is None or not isinstance(drawn[0].shape[2], int):
+            return None
+        x, layout = drawn
+        kernel = self.b.full((2, x.shape[2], 5), 0.01, dtypes.float32)
+        out = self.b.conv(x, kernel, *layout)
+        if 0 in out.shape:
+            return None
+        made = self.b.conv_filter(x, self.b.mul(out, 0.01), [2], *layout)
+        return self.b.tanh(self.b.mul(made, 0.1))
+
+    def interleave(self):
+        x = self.pick(self.pool)
+        if x.rank == 0:
+            return None
+        same = self.pick([n for n in self.pool if n.shape == x.shape])
+        ones = (1,) * (x.rank - 1)
+        places = [((first, *(0,) * (x.rank - 1)), (2, *ones)) for first in (1, 0)]
+        return self.b.interleave([x, same], (x.shape[0] * 2, *x.shape[1:]), places)
+
     def damped(self, x):
         return x
 
@@ -232,5 +276,5 @@ class SymbolicMaker(ProgramMaker):
 STEPS = (
     "unary", "unary", "unary", "binary", "binary", "binary", "scalar", "compare", "reduce",
     "reduce", "softmax", "transpose", "reshape", "broadcast", "slice", "pad", "concat", "matmul",
-    "gather", "scatter", "argmax",
+    "gather", "scatter", "argmax", "conv", "conv_filter", "interleave",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from graphflow.ir.prims import (
     contractions,
     control,
+    convolutions,
     effects,
     leaves,
     pointwise,
@@ -12,5 +13,6 @@ from graphflow.ir.prims import (
 from graphflow.ir.prims.registry import PRIMS
 
 __all__ = [
-    "PRIMS", "contractions", "control", "effects", "leaves", "pointwise", "reductions", "views",
+    "PRIMS", "contractions", "control", "convolutions", "effects", "leaves", "pointwise",
+    "reductions", "views",
 ]  # fmt: skip

@@ -124,6 +124,32 @@ def _concat(attrs: Attrs, *parts: Array) -> Array:
 define("concat", "view", _infer_concat, _concat, cost=1.0)  # attrs: axis
 
 
+def _infer_interleave(attrs: Attrs, *parts: TensorType) -> TensorType:
+    shape, places = attrs["shape"], attrs["places"]
+    require(len(parts) == len(places) > 0, "interleave", "one place per part", places, *parts)
+    for part, (start, stride) in zip(parts, places, strict=True):
+        same = part.dtype is parts[0].dtype and part.rank == len(shape)
+        require(same, "interleave", "parts of one type and the result's rank", *parts)
+        for dim, size, first, step in zip(part.shape, shape, start, stride, strict=True):
+            if isinstance(dim, int) and isinstance(size, int) and dim:
+                inside = first + (dim - 1) * step < size
+                require(inside, "interleave", "parts inside the result", part, shape)
+    return TensorType(parts[0].dtype, shape)
+
+
+def _interleave(attrs: Attrs, *parts: Array) -> Array:
+    result = np.zeros(attrs["shape"], parts[0].dtype)
+    for part, (start, stride) in zip(parts, attrs["places"], strict=True):
+        pairs = zip(part.shape, start, stride, strict=True)
+        result[tuple(slice(a, a + n * s, s) for n, a, s in pairs)] = part
+    return result
+
+
+# attrs: shape, places ((start, stride) of each part); the parts together fill the result, each
+# element once. Lets the phases of a strided convolution's gradient be written where they belong.
+define("interleave", "view", _infer_interleave, _interleave, cost=1.0)
+
+
 def _infer_gather(attrs: Attrs, x: TensorType, indices: TensorType) -> TensorType:
     axis, batch = attrs["axis"], attrs["batch_dims"]
     require(indices.dtype.is_integer, "gather", "integer indices", indices)
