@@ -85,6 +85,9 @@ from graphflow.graph.dtypes import (
 )
 from graphflow.graph.dtypes import bool_ as bool
 from graphflow.graph.graph import Graph
+from graphflow.graph.graph_def import import_graph_def
+from graphflow.graph.graph_def import tensor_array as make_ndarray
+from graphflow.graph.graph_def import tensor_proto as make_tensor_proto
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.opdef import RegisterGradient
 from graphflow.graph.opdef import no_gradient as NoGradient

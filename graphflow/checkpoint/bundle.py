@@ -90,6 +90,7 @@ def _write_tensor(file: Any, name: str, array: Array) -> Any:
     for size in array.shape:
         entry.shape.dim.add(size=size)
     entry.shape.SetInParent()
+    content: Any
     if dtype.kind == "string":
         content, checksum = _packed_texts(array)
     else:

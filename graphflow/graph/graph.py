@@ -260,6 +260,21 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
         element = self.as_graph_element(item)
         return element.op if isinstance(element, Tensor) else element
 
+    # ---- as messages
+
+    def as_graph_def(self, from_version: int | None = None, add_shapes: bool = False) -> Any:
+        """Return the graph as a GraphDef.
+
+        Parameters
+        ----------
+        from_version : only the operations made after that version.
+        add_shapes : write each operation's static shapes as ``_output_shapes``.
+        """
+        from graphflow.graph.graph_def import graph_to_proto  # it reads graphs: above this module
+
+        operations = [op for op in self._operations if op._id > (from_version or 0)]
+        return graph_to_proto(self, operations, add_shapes)
+
     # ---- state
 
     @property

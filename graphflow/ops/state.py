@@ -60,6 +60,24 @@ def _infer_update(op: Operation) -> Types:
     return [(reference.dtype, merge_in_op(reference.shape, value.shape))]
 
 
+def _lower_assign(b: Any, op: Operation, _: Any, value: Any) -> Any:
+    """Raises ValueError for a value of another shape than the variable has for good."""
+    known = op.inputs[0].shape
+    if op.attrs["validate_shape"] and known.is_fully_defined():
+        wanted, got = known.as_list(), list(value.shape)
+        pairs = zip(wanted, got, strict=False)
+        if len(wanted) != len(got) or any(isinstance(g, int) and g != w for w, g in pairs):
+            raise ValueError(
+                "Assign requires shapes of both tensors to match. lhs shape= "
+                f"{_shape_text(wanted)} rhs shape= {_shape_text(got)}"
+            )
+    return b.write_variable(_target(op), value)
+
+
+def _shape_text(shape: Sequence[Any]) -> str:
+    return f"[{','.join(str(s) for s in shape)}]"
+
+
 define_op(
     name="VariableV2",
     infer=lambda op: [(op.attrs["dtype"]._as_ref, op.attrs["shape"])],
@@ -70,7 +88,7 @@ define_op(
 define_op(
     name="Assign",
     infer=_infer_assign,
-    lower=lambda b, op, _, value: b.write_variable(_target(op), value),
+    lower=_lower_assign,
     no_gradient="an assignment",
     stateful=True,
     takes_reference=True,

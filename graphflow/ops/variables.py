@@ -201,6 +201,21 @@ class Variable(metaclass=_VariableType):
             with place:
                 self._snapshot = identity(self._variable, name="read")
 
+    @classmethod
+    def _of_operations(
+        cls, variable: Tensor, initializer: Operation, snapshot: Tensor, initial_value: Any,
+        trainable: bool, part: SaveSliceInfo | None,
+    ) -> Variable:  # fmt: skip
+        """A variable whose operations are there already: of an imported graph."""
+        made = cls.__new__(cls)
+        made._synchronization = VariableSynchronization.AUTO
+        made._aggregation = VariableAggregation.NONE
+        made._trainable, made._constraint, made._caching_device = trainable, None, None
+        made._variable, made._initializer_op = variable, initializer
+        made._snapshot, made._initial_value = snapshot, initial_value
+        made._save_slice_info = part
+        return made
+
     # ---- what it is
 
     @property

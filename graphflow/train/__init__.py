@@ -1,5 +1,19 @@
 """Training: TensorFlow's `tf.train`."""
 
+from graphflow.checkpoint.bundle import checkpoint_exists
+from graphflow.train.checkpoints import (
+    NewCheckpointReader,
+    checkpoints_iterator,
+    generate_checkpoint_state_proto,
+    get_checkpoint_mtimes,
+    get_checkpoint_state,
+    latest_checkpoint,
+    list_variables,
+    load_checkpoint,
+    load_variable,
+    remove_checkpoint,
+    update_checkpoint_state,
+)
 from graphflow.train.global_step import (
     assert_global_step,
     create_global_step,
@@ -7,6 +21,7 @@ from graphflow.train.global_step import (
     get_or_create_global_step,
     global_step,
 )
+from graphflow.train.meta_graph import export_meta_graph, import_meta_graph, write_graph
 from graphflow.train.optimizer import Optimizer
 from graphflow.train.optimizers import (
     AdamOptimizer,
@@ -14,16 +29,33 @@ from graphflow.train.optimizers import (
     MomentumOptimizer,
     RMSPropOptimizer,
 )
+from graphflow.train.saver import Saver
 
 __all__ = [
     "AdamOptimizer",
     "GradientDescentOptimizer",
     "MomentumOptimizer",
+    "NewCheckpointReader",
     "Optimizer",
     "RMSPropOptimizer",
+    "Saver",
     "assert_global_step",
+    "checkpoint_exists",
+    "checkpoints_iterator",
     "create_global_step",
+    "export_meta_graph",
+    "generate_checkpoint_state_proto",
+    "get_checkpoint_mtimes",
+    "get_checkpoint_state",
     "get_global_step",
     "get_or_create_global_step",
     "global_step",
+    "import_meta_graph",
+    "latest_checkpoint",
+    "list_variables",
+    "load_checkpoint",
+    "load_variable",
+    "remove_checkpoint",
+    "update_checkpoint_state",
+    "write_graph",
 ]

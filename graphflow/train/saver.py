@@ -109,7 +109,8 @@ class Saver:
     defer_build : make the operations when `build` is called.
     allow_empty : no error when there is no variable.
     save_relative_paths : write paths into the ``checkpoint`` file relative to its folder.
-    sharded, restore_sequentially, builder, write_version, pad_step_number, filename : see TensorFlow.
+    pad_step_number : eight digits for the step in names.
+    sharded, restore_sequentially, builder, write_version, filename : accepted.
 
     Raises
     ------

@@ -30,9 +30,7 @@ def network(x, y):
     h = tf.nn.depthwise_conv2d(h, apart, [1, 1, 1, 1], "SAME")
     h = tf.reshape(h, [-1, 2 * 2 * 8])
     weights = tf.get_variable("weights", [32, 3], initializer=tf.glorot_uniform_initializer(9))
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=y, logits=tf.matmul(h, weights)
-    )
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=tf.matmul(h, weights))
     return tf.reduce_mean(losses)
 
 
