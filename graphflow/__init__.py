@@ -8,22 +8,27 @@ place to start reading.
 import builtins
 
 from graphflow import (
+    app,
     bitwise,
     compat,
     debugging,
     errors,
+    flags,
     image,
     initializers,
     linalg,
+    logging,
     manip,
     math,
     nn,
+    python_io,
     quantization,
     random,
     sets,
     signal,
     sparse,
     spectral,
+    summary,
     train,
 )
 from graphflow.gradients.custom import custom_gradient, recompute_grad
@@ -239,3 +244,22 @@ def executing_eagerly() -> "builtins.bool":
 
 disable_eager_execution = disable_v2_behavior
 disable_resource_variables = enable_resource_variables
+
+
+_MESSAGES = {
+    "AttrValue", "Event", "GraphDef", "HistogramProto", "LogMessage", "MetaGraphDef",
+    "NameAttrList", "NodeDef", "SessionLog", "Summary", "SummaryMetadata", "TensorInfo",
+}  # fmt: skip
+_LATE = {"examples", "test"}  # parts that most scripts do without
+
+
+def __getattr__(name: str) -> object:
+    if name in _MESSAGES:
+        from graphflow.protos import message  # imports protobuf
+
+        return message(name)
+    if name in _LATE:
+        import importlib
+
+        return importlib.import_module(f"graphflow.{name}")
+    raise AttributeError(f"module 'graphflow' has no attribute {name!r}")

@@ -59,3 +59,16 @@ __all__ = [
     "update_checkpoint_state",
     "write_graph",
 ]
+
+_MESSAGES = {
+    "BytesList", "Example", "Feature", "FeatureList", "FeatureLists", "Features", "FloatList",
+    "Int64List", "SaverDef", "SequenceExample",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name in _MESSAGES:
+        from graphflow.protos import message  # imports protobuf
+
+        return message(name)
+    raise AttributeError(f"module 'graphflow.train' has no attribute {name!r}")

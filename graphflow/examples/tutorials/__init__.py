@@ -1,0 +1,1 @@
+"""TensorFlow's `examples`: what its tutorials import."""

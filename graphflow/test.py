@@ -1,0 +1,341 @@
+"""``tf.test``: a test case with a session, comparisons of tensors, checks of gradients."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import tempfile
+import unittest
+from collections.abc import Iterator, Sequence
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from graphflow import errors
+from graphflow.gradients.reverse import gradients
+from graphflow.graph.default import get_default_graph, reset_default_graph
+from graphflow.graph.graph import Graph
+from graphflow.graph.random_seed import set_random_seed
+from graphflow.graph.session_stack import default_session
+from graphflow.ops.creation import ones_like
+from graphflow.runtime.session import Session
+
+__all__ = [
+    "TestCase", "assert_equal_graph_def", "compute_gradient", "compute_gradient_error",
+    "get_temp_dir", "gpu_device_name", "is_built_with_cuda", "is_gpu_available", "main", "mock",
+    "test_src_dir_path",
+]  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tests of the script."""
+    unittest.main(argv=list(argv) if argv else None)
+
+
+def get_temp_dir() -> str:
+    """A folder for files of tests."""
+    return tempfile.mkdtemp()
+
+
+def test_src_dir_path(relative_path: str) -> str:
+    """The path as it is."""
+    return relative_path
+
+
+test_src_dir_path.__test__ = False  # type: ignore[attr-defined]  # pytest takes it for a test
+
+
+def is_built_with_cuda() -> bool:
+    """Whether there is code for CUDA: not yet."""
+    return False
+
+
+def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any = None) -> bool:
+    """Whether a GPU can be used."""
+    return False
+
+
+def gpu_device_name() -> str:
+    """The name of the first GPU; empty without one."""
+    return ""
+
+
+def _values(item: Any) -> Any:
+    """The value of a tensor, by the default session; other things as they are."""
+    if hasattr(item, "eval") and hasattr(item, "graph"):
+        session = default_session()
+        if session is None:
+            raise ValueError(f"no session to evaluate {item} in")
+        return session.run(item)
+    return item
+
+
+class TestCase(unittest.TestCase):
+    """A test that begins with an empty graph and fixed seeds."""
+
+    __test__ = False  # for pytest: only what derives from it is a test
+
+    def __init_subclass__(cls) -> None:
+        cls.__test__ = True
+
+    def setUp(self) -> None:
+        """Empty the default graph, fix the seeds."""
+        random.seed(87654321)
+        np.random.seed(87654321)  # noqa: NPY002  # what tests draw from
+        reset_default_graph()
+        set_random_seed(87654321)
+        self._cached: Any = None
+
+    def tearDown(self) -> None:
+        """Close the session that was kept."""
+        if self._cached is not None:
+            self._cached.close()
+
+    def get_temp_dir(self) -> str:
+        """A folder for files of this test."""
+        return get_temp_dir()
+
+    @contextlib.contextmanager
+    def session(
+        self, graph: Graph | None = None, config: Any = None, use_gpu: bool = False,
+        force_gpu: bool = False,
+    ) -> Iterator[Session]:  # fmt: skip
+        """A session of the graph as the default, closed at the end."""
+        with Session(graph=graph, config=config) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def cached_session(
+        self, graph: Graph | None = None, config: Any = None, use_gpu: bool = False,
+        force_gpu: bool = False,
+    ) -> Iterator[Session]:  # fmt: skip
+        """The same session whenever it is asked for in a test."""
+        if self._cached is None:
+            self._cached = Session(graph=graph, config=config)
+        with self._cached.graph.as_default(), self._cached.as_default():
+            yield self._cached
+
+    test_session = cached_session
+
+    def evaluate(self, tensors: Any) -> Any:
+        """The values of tensors."""
+        session = default_session()
+        if session is None:
+            with Session(graph=get_default_graph()) as session:
+                return session.run(tensors)
+        return session.run(tensors)
+
+    # ---- comparisons
+
+    def assertAllClose(
+        self, a: Any, b: Any, rtol: float = 1e-6, atol: float = 1e-6, msg: str | None = None
+    ) -> None:
+        """The values of two structures are nearly the same."""
+        a, b = _values(a), _values(b)
+        if isinstance(a, dict):
+            self.assertEqual(set(a), set(b), msg)
+            for key in a:
+                self.assertAllClose(a[key], b[key], rtol, atol, f"{msg or ''} at {key!r}")
+        elif isinstance(a, (list, tuple)) and any(np.shape(x) != np.shape(a[0]) for x in a):
+            self.assertEqual(len(a), len(b), msg)
+            for one, other in zip(a, b, strict=True):
+                self.assertAllClose(one, other, rtol, atol, msg)
+        else:
+            one, other = np.asarray(a), np.asarray(b)
+            self.assertEqual(one.shape, other.shape, msg)
+            np.testing.assert_allclose(
+                other.astype(one.dtype), one, rtol=rtol, atol=atol, err_msg=msg or ""
+            )
+
+    def assertAllCloseAccordingToType(
+        self, a: Any, b: Any, rtol: float = 1e-6, atol: float = 1e-6, float_rtol: float = 1e-6,
+        float_atol: float = 1e-6, half_rtol: float = 1e-3, half_atol: float = 1e-3,
+        bfloat16_rtol: float = 1e-2, bfloat16_atol: float = 1e-2, msg: str | None = None,
+    ) -> None:  # fmt: skip
+        """`assertAllClose`, less strict for short types."""
+        a, b = np.asarray(_values(a)), np.asarray(_values(b))
+        names = {a.dtype.name, b.dtype.name}
+        if "bfloat16" in names:
+            rtol, atol = max(rtol, bfloat16_rtol), max(atol, bfloat16_atol)
+        elif "float16" in names:
+            rtol, atol = max(rtol, half_rtol), max(atol, half_atol)
+        elif "float32" in names:
+            rtol, atol = max(rtol, float_rtol), max(atol, float_atol)
+        self.assertAllClose(a.astype(np.float64), b.astype(np.float64), rtol, atol, msg)
+
+    def assertAllEqual(self, a: Any, b: Any, msg: str | None = None) -> None:
+        """The values are the same."""
+        np.testing.assert_array_equal(np.asarray(_values(a)), np.asarray(_values(b)), msg or "")
+
+    def assertNotAllEqual(self, a: Any, b: Any, msg: str | None = None) -> None:
+        """Some value differs."""
+        if np.array_equal(np.asarray(_values(a)), np.asarray(_values(b))):
+            raise self.failureException(msg or "The two values are equal at all elements.")
+
+    def assertNotAllClose(self, a: Any, b: Any, **options: Any) -> None:
+        """Some value is not near."""
+        try:
+            self.assertAllClose(a, b, **options)
+        except AssertionError:
+            return
+        raise self.failureException("The two values are close at all elements.")
+
+    def assertNear(self, f1: float, f2: float, err: float, msg: str | None = None) -> None:
+        """Two numbers are not more than `err` apart."""
+        self.assertTrue(
+            f1 == f2 or abs(f1 - f2) <= err, f"{f1!r} != {f2!r} +/- {err!r} {msg or ''}"
+        )
+
+    def assertArrayNear(
+        self, farray1: Any, farray2: Any, err: float, msg: str | None = None
+    ) -> None:
+        """Two lists of numbers are nowhere more than `err` apart."""
+        self.assertEqual(len(farray1), len(farray2), msg)
+        for one, other in zip(farray1, farray2, strict=True):
+            self.assertNear(float(one), float(other), err, msg)
+
+    def assertNDArrayNear(self, a: Any, b: Any, err: float, msg: str | None = None) -> None:
+        """Two arrays' difference has a norm below `err`."""
+        self.assertLess(float(np.linalg.norm(np.asarray(a) - np.asarray(b))), err, msg)
+
+    def assertShapeEqual(self, np_array: Any, tf_tensor: Any, msg: str | None = None) -> None:
+        """An array's shape is a tensor's static shape."""
+        self.assertAllEqual(np_array.shape, tf_tensor.shape.as_list(), msg)
+
+    def assertAllInRange(self, target: Any, lower_bound: float, upper_bound: float) -> None:
+        """All values are between the bounds, these among them."""
+        values = np.asarray(_values(target))
+        self.assertTrue(bool(((values >= lower_bound) & (values <= upper_bound)).all()))
+
+    def assertAllGreater(self, a: Any, comparison_target: float) -> None:
+        """All values are greater."""
+        self.assertTrue(bool((np.asarray(_values(a)) > comparison_target).all()))
+
+    def assertAllLess(self, a: Any, comparison_target: float) -> None:
+        """All values are less."""
+        self.assertTrue(bool((np.asarray(_values(a)) < comparison_target).all()))
+
+    def assertAllInSet(self, target: Any, expected_set: Any) -> None:
+        """All values are of a set."""
+        self.assertTrue(set(np.unique(np.asarray(_values(target))).tolist()) <= set(expected_set))
+
+    def assertStartsWith(self, actual: str, expected_start: str, msg: str | None = None) -> None:
+        """A text begins with another."""
+        self.assertTrue(actual.startswith(expected_start), msg or f"{actual!r}")
+
+    def assertDTypeEqual(self, target: Any, expected_dtype: Any) -> None:
+        """A value has a type."""
+        self.assertEqual(np.asarray(_values(target)).dtype, np.dtype(expected_dtype))
+
+    def assertProtoEquals(self, expected: Any, actual: Any, msg: str | None = None) -> None:
+        """Two messages, the first perhaps as text, are the same."""
+        if isinstance(expected, str):
+            from google.protobuf import text_format
+
+            expected = text_format.Parse(expected, type(actual)())
+        self.assertEqual(expected, actual, msg)
+
+    def assertRaisesOpError(self, expected_err_re_or_predicate: Any) -> Any:
+        """The block raises an `OpError` that matches."""
+        return self.assertRaisesWithPredicateMatch(errors.OpError, expected_err_re_or_predicate)
+
+    @contextlib.contextmanager
+    def assertRaisesWithPredicateMatch(
+        self, exception_type: Any, expected_err_re_or_predicate: Any
+    ) -> Iterator[None]:
+        """The block raises an error whose text matches, or for which the predicate holds."""
+        wanted = expected_err_re_or_predicate
+        if not callable(wanted):
+            with self.assertRaisesRegex(exception_type, wanted):
+                yield
+            return
+        with self.assertRaises(exception_type) as caught:
+            yield
+        self.assertTrue(wanted(caught.exception), str(caught.exception))
+
+
+def assert_equal_graph_def(actual: Any, expected: Any, checkpoint_v2: bool = False) -> None:
+    """Raise AssertionError unless two GraphDefs have the same nodes, in whatever order."""
+    one = {node.name: node for node in actual.node}
+    other = {node.name: node for node in expected.node}
+    if one != other:
+        names = sorted(k for k in {*one, *other} if one.get(k) != other.get(k))
+        raise AssertionError(f"the graphs differ at {', '.join(names[:8])}")
+
+
+# ---- gradients
+
+
+def compute_gradient(
+    x: Any, x_shape: Any, y: Any, y_shape: Any, x_init_value: Any = None, delta: float = 1e-3,
+    init_targets: Any = None, extra_feed_dict: Any = None,
+) -> Any:  # fmt: skip
+    """Jacobians of y by x, in theory and by differences.
+
+    Parameters
+    ----------
+    x, y : tensors, or lists of xs.
+    x_shape, y_shape : their shapes.
+    x_init_value : where to differentiate; drawn when None.
+    delta : the step of the differences.
+
+    Returns
+    -------
+    A pair of arrays [size of x, size of y]; a list of pairs for a list of xs.
+    """
+    session = default_session()
+    if session is None:
+        raise ValueError("compute_gradient needs a default session")
+    if init_targets is not None:
+        session.run(init_targets)
+    if isinstance(x, (list, tuple)):
+        starts = x_init_value or [None] * len(x)
+        return [
+            _jacobians(session, one, shape, y, y_shape, start, delta, extra_feed_dict)
+            for one, shape, start in zip(x, x_shape, starts, strict=True)
+        ]
+    return _jacobians(session, x, x_shape, y, y_shape, x_init_value, delta, extra_feed_dict)
+
+
+def _jacobians(
+    session: Any, x: Any, x_shape: Any, y: Any, y_shape: Any, start: Any, delta: float, extra: Any
+) -> tuple[Any, Any]:
+    dtype = x.dtype.base_dtype.numpy
+    if start is None:
+        start = np.random.default_rng(0).standard_normal(tuple(x_shape))
+    start = np.array(start, dtype)
+    weights = ones_like(y)
+    (derivative,) = gradients(y, x, grad_ys=[weights])
+    feeds = dict(extra or {})
+    size_x, size_y = int(np.prod(x_shape)), int(np.prod(y_shape))
+    theoretical = np.zeros((size_x, size_y))
+    for k in range(size_y):
+        row = np.zeros(size_y, y.dtype.base_dtype.numpy)
+        row[k] = 1
+        value: Any = 0.0
+        if derivative is not None:
+            fed = {**feeds, x: start, weights: row.reshape(tuple(y_shape))}
+            value = np.ravel(session.run(derivative, fed))
+        theoretical[:, k] = value
+    numeric = np.zeros((size_x, size_y))
+    for k in range(size_x):
+        moved = []
+        for sign in (1, -1):
+            at = start.copy()
+            at.reshape(-1)[k] += sign * delta
+            moved.append(np.ravel(session.run(y, {**feeds, x: at})).astype(np.float64))
+        numeric[k] = (moved[0] - moved[1]) / (2 * delta)
+    return theoretical, numeric
+
+
+def compute_gradient_error(
+    x: Any, x_shape: Any, y: Any, y_shape: Any, x_init_value: Any = None, delta: float = 1e-3,
+    init_targets: Any = None, extra_feed_dict: Any = None,
+) -> float:  # fmt: skip
+    """The largest difference between the two Jacobians of `compute_gradient`."""
+    found = compute_gradient(
+        x, x_shape, y, y_shape, x_init_value, delta, init_targets, extra_feed_dict
+    )
+    pairs = found if isinstance(found, list) else [found]
+    return max((float(np.abs(t - n).max(initial=0.0)) for t, n in pairs), default=0.0)
