@@ -15,24 +15,9 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from graphflow.python import PrivateModule
+
 _ROOT = "tensorflow"
-_SEARCHED = ("nn", "math", "train", "errors", "initializers", "layers", "summary", "test")
-
-
-class _PrivateModule(ModuleType):
-    """Stands for ``tensorflow.python.<path>``: its names are the public ones."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        root = importlib.import_module("graphflow")
-        for place in (root, *(getattr(root, part, None) for part in _SEARCHED)):
-            found = getattr(place, name, None)
-            # A module of ours that has the name of one of TensorFlow's private ones (`ops`) is
-            # another module; the import system then asks for that one by its whole path.
-            if found is not None and not isinstance(found, ModuleType):
-                return found
-        raise AttributeError(f"graphflow offers no {name!r}, which {self.__name__} has")
 
 
 def _public(path: Sequence[str]) -> Any:
@@ -64,7 +49,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: Any) -> ModuleType:
         """Return the module that stands under the name until it is replaced."""
-        return _PrivateModule(spec.name)
+        return PrivateModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Put graphflow's module in the place of one that it has."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow.graph import nest
 from graphflow.graph.dtypes import DType
 from graphflow.graph.graph import Graph
 from graphflow.graph.indexed_slices import IndexedSlices
@@ -36,7 +37,7 @@ def resolve_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Ten
 
 def is_composite(key: Any) -> bool:
     """Whether feeding the key feeds several tensors."""
-    return isinstance(key, (SparseTensor, IndexedSlices))
+    return isinstance(key, (SparseTensor, IndexedSlices, tuple))
 
 
 def _tensors_of(feed_dict: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
@@ -48,8 +49,24 @@ def _tensors_of(feed_dict: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
             parts = (key.values, key.indices, key.dense_shape)
             present = [part for part in parts if part is not None]
             yield from zip(present, tuple(value), strict=False)
+        elif isinstance(key, tuple):
+            yield from _tensors_of(_unfolded(key, value))
         else:
             yield key, value
+
+
+def _unfolded(key: tuple[Any, ...], value: Any) -> dict[Any, Any]:
+    """The feeds of a tuple of keys, nested ones and named ones among them.
+
+    Raises
+    ------
+    ValueError : the value is no structure of the same form.
+    """
+    keys = nest.flatten(key)
+    values = nest.flatten_up_to(key, tuple(value) if not nest.is_sequence(value) else value, False)
+    if len(keys) != len(values):
+        raise ValueError(f"Could not flatten feeds: {len(keys)} keys, {len(values)} values")
+    return dict(zip(keys, values, strict=True))
 
 
 def _tensor_of(graph: Graph, key: Any) -> Tensor:
