@@ -250,7 +250,7 @@ _MESSAGES = {
     "AttrValue", "Event", "GraphDef", "HistogramProto", "LogMessage", "MetaGraphDef",
     "NameAttrList", "NodeDef", "SessionLog", "Summary", "SummaryMetadata", "TensorInfo",
 }  # fmt: skip
-_LATE = {"examples", "test"}  # parts that most scripts do without
+_LATE = {"data", "examples", "python", "test"}  # parts that most scripts do without
 
 
 def __getattr__(name: str) -> object:

@@ -10,8 +10,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "graphflow"
 ORDER = [
     "version", "errors", "config", "observe", "protos", "graph", "ir", "ops", "gradients", "trace",
-    "rewrite", "schedule", "lowering", "codegen", "compiler", "runtime", "checkpoint", "train",
-    "datasets", "cli",
+    "rewrite", "schedule", "lowering", "codegen", "compiler", "runtime", "checkpoint", "data",
+    "train", "datasets", "cli",
 ]  # fmt: skip
 
 

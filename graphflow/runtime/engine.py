@@ -26,6 +26,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Shape, UndecidableDim, is_static
 from graphflow.ir.types import TensorType
+from graphflow.runtime.context import running
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.host_loops import run_loop
@@ -191,6 +192,7 @@ class Engine:
         ------
         errors.OpError : the run failed. Variables are as they were before the part that failed.
         """
+        running.store = self.store
         for _ in range(len(request.tensors) + len(request.operations) + 1000):
             with self.lock:
                 plan = self.plans.setdefault(request, Plan())

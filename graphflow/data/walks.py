@@ -1,0 +1,285 @@
+"""Walking through elements: the generators behind a `Dataset`'s methods.
+
+An element is a tuple of arrays.
+"""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from graphflow import errors
+from graphflow.graph import nest
+
+Array = np.ndarray[Any, Any]
+Element = tuple[Array, ...]
+Elements = Iterator[Element]
+
+
+def as_array(value: Any, dtype: Any) -> Array:
+    """A value as an array of a type; text as objects of bytes."""
+    if dtype.kind != "string":
+        return np.asarray(value, dtype=dtype.numpy)
+    found = np.asarray(value, dtype=object)
+    flat = np.empty(found.size, object)
+    for k, text in enumerate(found.ravel().tolist()):
+        flat[k] = text.encode() if isinstance(text, str) else bytes(text)
+    return flat.reshape(found.shape)
+
+
+def generated(items: Iterable[Any], spec: Any) -> Elements:
+    """What a generator yields, checked against the types and shapes that were promised.
+
+    Raises
+    ------
+    InvalidArgumentError : an item has another structure, type or shape.
+    """
+    wanted = nest.flatten(spec)
+    for item in items:
+        structure = tuple(item) if isinstance(spec, tuple) and isinstance(item, list) else item
+        try:
+            parts = nest.flatten_up_to(spec, structure, check_types=False)
+            arrays = [as_array(p, s.dtype) for p, s in zip(parts, wanted, strict=True)]
+        except (TypeError, ValueError) as error:
+            raise errors.InvalidArgumentError(
+                None, None,
+                "`generator` yielded an element that could not be converted to the expected type. "
+                f"The expected types were {[s.dtype.name for s in wanted]}, but the yielded "
+                f"element was {item}.",
+            ) from error  # fmt: skip
+        for array, known in zip(arrays, wanted, strict=True):
+            if not known.shape.is_compatible_with(array.shape):
+                raise errors.InvalidArgumentError(
+                    None, None,
+                    f"`generator` yielded an element of shape {array.shape} where an element of "
+                    f"shape {known.shape} was expected.",
+                )  # fmt: skip
+        yield tuple(arrays)
+
+
+def file_names(patterns: Array, shuffle: bool, seed: int | None) -> Elements:
+    """The files that match the patterns; NotFoundError when none does."""
+    texts = [p.decode() for p in np.asarray(patterns, object).ravel()]
+    names = sorted(name for text in texts for name in glob.glob(text))
+    if not names:
+        raise errors.NotFoundError(None, None, f"No files matched pattern: {', '.join(texts)}")
+    if shuffle:
+        np.random.default_rng(seed).shuffle(names)
+    for name in names:
+        found = np.empty((), object)
+        found[()] = name.encode()
+        yield (found,)
+
+
+def mapped(elements: Elements, function: Callable[[Element], Element], threads: int) -> Elements:
+    """The function's results, in order; with several threads some are computed ahead."""
+    if threads <= 1:
+        yield from map(function, elements)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Any] = deque()
+        try:
+            for element in elements:
+                waiting.append(pool.submit(function, element))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def interleaved(inner: Iterator[Elements], cycle: int, block: int) -> Elements:
+    """Blocks of elements of several walks in turn."""
+    opened: list[Elements] = []
+    left = True
+    while left or opened:
+        while left and len(opened) < cycle:
+            following = next(inner, None)
+            left = following is not None
+            if following is not None:
+                opened.append(following)
+        for walk in list(opened):
+            taken = list(itertools.islice(walk, block))
+            yield from taken
+            if len(taken) < block:
+                opened.remove(walk)
+
+
+def stacked(arrays: Sequence[Array]) -> Array:
+    """Arrays of one shape as rows of one; InvalidArgumentError for several shapes."""
+    shapes = {a.shape for a in arrays}
+    if len(shapes) > 1:
+        one, other = list(shapes)[:2]
+        raise errors.InvalidArgumentError(
+            None, None,
+            "Cannot batch tensors with different shapes in component 0. First element had shape "
+            f"{list(one)} and element 1 had shape {list(other)}.",
+        )  # fmt: skip
+    if arrays[0].dtype == object:
+        found = np.empty((len(arrays), *arrays[0].shape), object)
+        for k, array in enumerate(arrays):
+            found[k] = array if array.shape else array[()]
+        return found
+    return np.stack(arrays)
+
+
+def groups(elements: Elements, size: int, drop: bool) -> Iterator[list[Element]]:
+    """So many elements at a time."""
+    if size < 1:
+        raise errors.InvalidArgumentError(None, None, "batch_size must be greater than zero.")
+    while True:
+        taken = list(itertools.islice(elements, size))
+        if not taken or (drop and len(taken) < size):
+            return
+        yield taken
+
+
+def batched(elements: Elements, size: int, drop: bool) -> Elements:
+    """Elements stacked, so many at a time."""
+    for taken in groups(elements, size, drop):
+        yield tuple(stacked(column) for column in zip(*taken, strict=True))
+
+
+def padded(
+    elements: Elements, size: int, shapes: Sequence[Any], fillings: Sequence[Any], drop: bool
+) -> Elements:
+    """Elements padded to one shape and stacked."""
+    for taken in groups(elements, size, drop):
+        columns = zip(*taken, strict=True)
+        yield tuple(
+            _padded(column, shape, filling)
+            for column, shape, filling in zip(columns, shapes, fillings, strict=True)
+        )
+
+
+def _padded(arrays: Sequence[Array], shape: Sequence[int | None], filling: Any) -> Array:
+    for array in arrays:
+        if array.ndim != len(shape):
+            raise errors.InvalidArgumentError(
+                None, None, f"elements of rank {array.ndim} for a padded shape {list(shape)}"
+            )
+    full = [
+        max(a.shape[k] for a in arrays) if wanted is None else wanted
+        for k, wanted in enumerate(shape)
+    ]
+    found = np.empty((len(arrays), *full), arrays[0].dtype)
+    found[...] = filling
+    for k, array in enumerate(arrays):
+        if any(have > size for have, size in zip(array.shape, full, strict=True)):
+            raise errors.DataLossError(
+                None, None,
+                f"Attempted to pad to a smaller size than the input element: {array.shape}, {full}",
+            )  # fmt: skip
+        found[(k, *(slice(n) for n in array.shape))] = array
+    return found
+
+
+def unbatched(elements: Elements) -> Elements:
+    """The rows of every element."""
+    for element in elements:
+        for k in range(len(element[0])):
+            yield tuple(a[k, ...] for a in element)
+
+
+class Shuffles:
+    """Orders drawn from one seed, a new one for each walk unless that is not wanted."""
+
+    def __init__(self, seed: int | None, changes: bool) -> None:
+        self.seed, self.changes, self.walks = seed, changes, 0
+
+    def shuffled(self, elements: Elements, size: int) -> Elements:
+        """Each element drawn from a buffer of the next ones."""
+        if size < 1:
+            raise errors.InvalidArgumentError(None, None, "buffer_size must be greater than zero.")
+        number = self.walks if self.changes else 0
+        self.walks += 1
+        random = np.random.default_rng(None if self.seed is None else [self.seed, number])
+        buffer = list(itertools.islice(elements, size))
+        for element in elements:
+            k = int(random.integers(len(buffer)))
+            yield buffer[k]
+            buffer[k] = element
+        for k in random.permutation(len(buffer)):
+            yield buffer[int(k)]
+
+
+def repeated(walk: Callable[[], Elements], count: int) -> Elements:
+    """The elements of several walks; for ever when `count` is negative."""
+    done = 0
+    while count < 0 or done < count:
+        was_empty = True
+        for element in walk():
+            was_empty = False
+            yield element
+        if was_empty and count < 0:
+            return
+        done += 1
+
+
+class Cache:
+    """Elements kept after the first walk through all of them."""
+
+    def __init__(self) -> None:
+        self.kept: list[Element] | None = None
+
+    def walk(self, first: Callable[[], Elements]) -> Elements:
+        """The elements."""
+        if self.kept is not None:
+            yield from self.kept
+            return
+        found = []
+        for element in first():
+            found.append(element)
+            yield element
+        self.kept = found
+
+
+_END = object()
+
+
+def prefetched(elements: Elements, size: int) -> Elements:
+    """Elements that a thread prepares ahead, as many as `size`; it ends with the walk."""
+    waiting: queue.Queue[Any] = queue.Queue(size if size > 0 else 8)
+    stop = threading.Event()
+
+    def put(item: Any) -> bool:
+        while not stop.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        try:
+            for element in elements:
+                if not put(element):
+                    return
+        except BaseException as error:  # handed to the reader, which raises it
+            put(error)
+            return
+        put(_END)
+
+    thread = threading.Thread(target=work, daemon=True, name="graphflow-prefetch")
+    thread.start()
+    try:
+        while True:
+            item = waiting.get()
+            if item is _END:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
