@@ -251,9 +251,21 @@ _MESSAGES = {
     "NameAttrList", "NodeDef", "SessionLog", "Summary", "SummaryMetadata", "TensorInfo",
 }  # fmt: skip
 _LATE = {"data", "examples", "python", "test"}  # parts that most scripts do without
+_QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
+_READERS = {
+    "FixedLengthRecordReader", "ReaderBase", "TFRecordReader", "TextLineReader", "WholeFileReader",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
+    if name in _QUEUES:
+        from graphflow.data import queues  # most programs have none
+
+        return getattr(queues, name)
+    if name in _READERS:
+        from graphflow.data import producers
+
+        return getattr(producers, name)
     if name in _MESSAGES:
         from graphflow.protos import message  # imports protobuf
 

@@ -180,7 +180,8 @@ def _padded(arrays: Sequence[Array], shape: Sequence[int | None], filling: Any) 
                 None, None,
                 f"Attempted to pad to a smaller size than the input element: {array.shape}, {full}",
             )  # fmt: skip
-        found[(k, *(slice(n) for n in array.shape))] = array
+        place: Any = (k, *(slice(n) for n in array.shape))
+        found[place] = array
     return found
 
 

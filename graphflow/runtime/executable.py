@@ -329,7 +329,7 @@ class SegmentedCall(PythonCall):
 
     def _run_locked(self, arrays: list[Any], results: list[Any]) -> int:
         instance, table = self.instance, self.call.table
-        with instance.store.lock_for(self), self._entered():
+        with self._entered():
             for node in instance.compiled.program.inputs:
                 if node["source"] == "variable" and node.dtype.kind in OBJECT_KINDS:
                     instance.objects[node] = instance.store.get(node["name"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,12 +23,7 @@ class VariableStore:
     def __init__(self) -> None:
         self._arrays: dict[str, Array] = {}
         self._initialized: set[str] = set()
-        self._lock = threading.RLock()
         self.layout = 0
-
-    def lock_for(self, user: Any) -> Any:
-        """The lock that guards runs which cannot lock natively."""
-        return self._lock
 
     def memory(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Array:
         """The variable's array; a new one when it has none of this type and shape."""

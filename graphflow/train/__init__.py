@@ -64,9 +64,28 @@ _MESSAGES = {
     "BytesList", "Example", "Feature", "FeatureList", "FeatureLists", "Features", "FloatList",
     "Int64List", "SaverDef", "SequenceExample",
 }  # fmt: skip
+_THREADS = {
+    "Coordinator", "LooperThread", "QueueRunner", "add_queue_runner", "start_queue_runners",
+}  # fmt: skip
+_PRODUCERS = {
+    "batch", "input_producer", "limit_epochs", "range_input_producer", "shuffle_batch",
+    "slice_input_producer", "string_input_producer",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
+    if name in _THREADS:
+        from graphflow.data import coordinator  # most programs have none
+
+        return getattr(coordinator, name)
+    if name in _PRODUCERS:
+        from graphflow.data import producers
+
+        return getattr(producers, name)
+    if name == "queue_runner":
+        from graphflow.data import coordinator
+
+        return coordinator
     if name in _MESSAGES:
         from graphflow.protos import message  # imports protobuf
 

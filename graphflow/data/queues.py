@@ -1,0 +1,366 @@
+"""Queues of tensors: operations that wait until there is room, or something to take.
+
+What a queue holds is kept by session. A run that waits in one thread does not hold up others.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphflow import errors
+from graphflow.data.walks import stacked
+from graphflow.graph.apply import Signature
+from graphflow.graph.convert import convert_to_tensor
+from graphflow.graph.default import name_scope
+from graphflow.graph.dtypes import as_dtype, bool_, int32, resource
+from graphflow.graph.opdef import define_op
+from graphflow.graph.operation import Operation
+from graphflow.graph.shapes import TensorShape
+from graphflow.graph.tensor import Tensor
+from graphflow.runtime.context import running
+
+Array = np.ndarray[Any, Any]
+Element = tuple[Array, ...]
+_SCALAR = TensorShape([])
+_WAIT = 0.05  # seconds between looks for a stop
+
+
+class _Content:
+    """What a queue holds in one session."""
+
+    def __init__(self, capacity: int, pick: Callable[[int], int], reserve: int) -> None:
+        self.items: deque[Element] = deque()
+        self.changed = threading.Condition()
+        self.capacity, self.pick, self.reserve = capacity, pick, reserve
+        self.is_closed = self.is_cancelled = False
+
+    def put(self, elements: Sequence[Element], op: Operation) -> None:
+        with self.changed:
+            for element in elements:
+                while not self.is_closed and len(self.items) >= self.capacity > 0:
+                    self.changed.wait(_WAIT)
+                if self.is_closed:
+                    name = op.inputs[0].op.name
+                    raise errors.CancelledError(None, op, f"Queue '{name}' is closed.")
+                self.items.append(element)
+                self.changed.notify_all()
+
+    def take(self, count: int, op: Operation, up_to: bool = False) -> list[Element]:
+        with self.changed:
+            found: list[Element] = []
+            while True:
+                kept = 0 if self.is_closed else self.reserve
+                while len(found) < count and len(self.items) > kept:
+                    place = self.pick(len(self.items))
+                    found.append(self.items[place])
+                    del self.items[place]
+                    self.changed.notify_all()
+                if len(found) == count or (up_to and found and self.is_closed):
+                    return found
+                if self.is_closed:
+                    self.items.extendleft(reversed(found))
+                    name = op.inputs[0].op.name
+                    raise errors.OutOfRangeError(
+                        None, op,
+                        f"Queue '{name}' is closed and has insufficient elements (requested "
+                        f"{count}, current size {len(self.items)})",
+                    )  # fmt: skip
+                self.changed.wait(_WAIT)
+
+    def close(self, cancel: bool) -> None:
+        with self.changed:
+            self.is_closed, self.is_cancelled = True, cancel
+            self.changed.notify_all()
+
+
+class _State:
+    """A queue's content, in each session."""
+
+    def __init__(self, make: Callable[[], _Content]) -> None:
+        self.make = make
+        self.contents: weakref.WeakKeyDictionary[Any, _Content] = weakref.WeakKeyDictionary()
+        self.lock = threading.Lock()
+
+    def here(self) -> _Content:
+        with self.lock:
+            store = running.store
+            if store not in self.contents:
+                self.contents[store] = self.make()
+            return self.contents[store]
+
+
+def _queue(op: Operation) -> _State:
+    state: _State = op.inputs[0].op.attrs["state"]
+    return state
+
+
+def _lower(function: Callable[..., Any], types: Callable[[Operation], list[Any]]) -> Any:
+    def lower(b: Any, op: Operation, handle: Any, *inputs: Any) -> Any:
+        def call(unused: Array, *arrays: Array) -> Any:
+            return function(op, *arrays)
+
+        made = b.call_python(call, [handle, *inputs], types(op), stateful=True)
+        return made if types(op) else ()
+
+    return lower
+
+
+def _enqueue(op: Operation, *arrays: Array) -> list[Array]:
+    _queue(op).here().put([arrays], op)
+    return []
+
+
+def _enqueue_many(op: Operation, *arrays: Array) -> list[Array]:
+    rows = [tuple(a[k, ...] for a in arrays) for k in range(len(arrays[0]))]
+    _queue(op).here().put(rows, op)
+    return []
+
+
+def _dequeue(op: Operation) -> Any:
+    return list(_queue(op).here().take(1, op)[0])
+
+
+def _dequeue_many(op: Operation, count: Array) -> Any:
+    found = _queue(op).here().take(int(count), op, op.type == "QueueDequeueUpToV2")
+    pad = op.attrs.get("pads", False)
+    columns = zip(*found, strict=True)
+    return [_padded(column) if pad else stacked(column) for column in columns]
+
+
+def _padded(arrays: Sequence[Array]) -> Array:
+    shape = np.max([a.shape for a in arrays], axis=0, initial=0).astype(int)
+    found = np.zeros((len(arrays), *shape), arrays[0].dtype)
+    for k, array in enumerate(arrays):
+        place: Any = (k, *(slice(n) for n in array.shape))
+        found[place] = array
+    return found
+
+
+def _specs(op: Operation) -> list[tuple[Any, TensorShape]]:
+    attrs = op.inputs[0].op.attrs
+    pairs = list(zip(attrs["dtypes"], attrs["shapes"], strict=True))
+    if op.type == "QueueDequeueV2":
+        return pairs
+    return [(d, TensorShape([op.attrs.get("count")]).concatenate(s)) for d, s in pairs]
+
+
+def _types(op: Operation) -> list[Any]:
+    return [(d, tuple(s.as_list()) if s.is_fully_defined() else None) for d, s in _specs(op)]
+
+
+def _size(op: Operation) -> list[Array]:
+    return [np.asarray(len(_queue(op).here().items), np.int32)]
+
+
+def _closed(op: Operation) -> list[Array]:
+    return [np.asarray(_queue(op).here().is_closed)]
+
+
+def _close(op: Operation) -> list[Array]:
+    _queue(op).here().close(op.attrs["cancel_pending_enqueues"])
+    return []
+
+
+for _name in ("FIFOQueueV2", "RandomShuffleQueueV2", "PaddingFIFOQueueV2", "PriorityQueueV2"):
+    define_op(
+        name=_name,
+        infer=lambda op: [(resource, _SCALAR)],
+        lower=lambda b, op: b.const(np.int32(0)),  # operations know the queue by their input
+        no_gradient="a handle",
+    )
+for _name, _function, _result in (
+    ("QueueEnqueueV2", _enqueue, None), ("QueueEnqueueManyV2", _enqueue_many, None),
+    ("QueueCloseV2", _close, None), ("QueueDequeueV2", _dequeue, _types),
+    ("QueueDequeueManyV2", _dequeue_many, _types), ("QueueDequeueUpToV2", _dequeue_many, _types),
+):  # fmt: skip
+    define_op(
+        name=_name,
+        infer=_specs if _result else lambda op: [],
+        lower=_lower(_function, _result or (lambda op: [])),
+        no_gradient="data",
+        stateful=True,
+    )
+define_op(
+    name="QueueSizeV2",
+    infer=lambda op: [(int32, _SCALAR)],
+    lower=_lower(_size, lambda op: [(int32, ())]),
+    no_gradient="a number",
+    stateful=True,
+)
+define_op(
+    name="QueueIsClosedV2",
+    infer=lambda op: [(bool_, _SCALAR)],
+    lower=_lower(_closed, lambda op: [(bool_, ())]),
+    no_gradient="a truth",
+    stateful=True,
+)
+
+_PUT = Signature("QueueEnqueueV2", "handle: resource", "components: Tcomponents...")
+_PUT_MANY = Signature("QueueEnqueueManyV2", "handle: resource", "components: Tcomponents...")
+_TAKE = Signature("QueueDequeueV2", "handle: resource")
+_TAKE_MANY = Signature("QueueDequeueManyV2", "handle: resource", "n: int32")
+_TAKE_UP_TO = Signature("QueueDequeueUpToV2", "handle: resource", "n: int32")
+_CLOSE = Signature("QueueCloseV2", "handle: resource")
+_SIZE = Signature("QueueSizeV2", "handle: resource")
+_IS_CLOSED = Signature("QueueIsClosedV2", "handle: resource")
+
+
+class QueueBase:
+    """A queue of elements, each of one or several tensors.
+
+    Attributes
+    ----------
+    dtypes, shapes, names : of an element's components; names may be None.
+    """
+
+    op_type = "FIFOQueueV2"
+
+    def __init__(
+        self, capacity: int, dtypes: Any, shapes: Any = None, names: Any = None,
+        name: str = "queue", pick: Callable[[int], int] = lambda size: 0, reserve: int = 0,
+    ) -> None:  # fmt: skip
+        listed = dtypes if isinstance(dtypes, (list, tuple)) else [dtypes]
+        self.dtypes = [as_dtype(d).base_dtype for d in listed]
+        self.names = names
+        self.shapes = _shapes(shapes, len(self.dtypes))
+        state = _State(lambda: _Content(capacity, pick, reserve))
+        make = Signature(self.op_type)
+        self.queue_ref = make(
+            name=name, state=state, dtypes=self.dtypes, shapes=self.shapes, capacity=capacity
+        ).outputs[0]
+
+    @property
+    def name(self) -> str:
+        """The operation's name."""
+        return self.queue_ref.op.name
+
+    # ---- putting
+
+    def _components(self, values: Any) -> list[Tensor]:
+        if isinstance(values, dict):
+            if not self.names:
+                raise ValueError("Queue must have names to enqueue a dictionary")
+            values = [values[name] for name in self.names]
+        elif not isinstance(values, (list, tuple)):
+            values = [values]
+        if len(values) != len(self.dtypes):
+            raise ValueError(f"expected {len(self.dtypes)} components, got {len(values)}")
+        return [
+            convert_to_tensor(v, dtype=d, name=f"component_{k}")
+            for k, (v, d) in enumerate(zip(values, self.dtypes, strict=True))
+        ]
+
+    def enqueue(self, vals: Any, name: str | None = None) -> Operation:
+        """An operation that adds an element, when there is room."""
+        with name_scope(name, f"{self.name}_enqueue", [self.queue_ref]) as scope:
+            parts = self._components(vals)
+            for tensor, shape in zip(parts, self.shapes, strict=True):
+                tensor.shape.assert_is_compatible_with(shape)
+            return _PUT(self.queue_ref, parts, name=scope)
+
+    def enqueue_many(self, vals: Any, name: str | None = None) -> Operation:
+        """An operation that adds one element for each row."""
+        with name_scope(name, f"{self.name}_EnqueueMany", [self.queue_ref]) as scope:
+            parts = self._components(vals)
+            for tensor, shape in zip(parts, self.shapes, strict=True):
+                tensor.shape.assert_is_compatible_with(TensorShape([None]).concatenate(shape))
+            return _PUT_MANY(self.queue_ref, parts, name=scope)
+
+    # ---- taking
+
+    def _result(self, op: Operation) -> Any:
+        if self.names:
+            return dict(zip(self.names, op.outputs, strict=True))
+        return op.outputs if len(op.outputs) > 1 else op.outputs[0]
+
+    def dequeue(self, name: str | None = None) -> Any:
+        """The next element, when there is one."""
+        return self._result(_TAKE(self.queue_ref, name=name or f"{self.name}_Dequeue"))
+
+    def dequeue_many(self, n: Any, name: str | None = None) -> Any:
+        """The next elements, stacked, when there are so many."""
+        return self._many(_TAKE_MANY, n, name or f"{self.name}_DequeueMany")
+
+    def dequeue_up_to(self, n: Any, name: str | None = None) -> Any:
+        """The next elements, stacked; fewer when the queue is closed."""
+        return self._many(_TAKE_UP_TO, n, name or f"{self.name}_DequeueUpTo")
+
+    def _many(self, make: Signature, n: Any, name: str) -> Any:
+        count = n if isinstance(n, int) and make is _TAKE_MANY else None
+        pads = isinstance(self, PaddingFIFOQueue)
+        return self._result(make(self.queue_ref, n, name=name, count=count, pads=pads))
+
+    # ---- the queue
+
+    def close(self, cancel_pending_enqueues: bool = False, name: str | None = None) -> Operation:
+        """An operation after which nothing can be added."""
+        return _CLOSE(
+            self.queue_ref, name=name or f"{self.name}_Close",
+            cancel_pending_enqueues=cancel_pending_enqueues,
+        )  # fmt: skip
+
+    def is_closed(self, name: str | None = None) -> Tensor:
+        """Whether the queue is closed."""
+        return _IS_CLOSED(self.queue_ref, name=name or f"{self.name}_Is_Closed").outputs[0]
+
+    def size(self, name: str | None = None) -> Tensor:
+        """How many elements there are."""
+        return _SIZE(self.queue_ref, name=name or f"{self.name}_Size").outputs[0]
+
+
+def _shapes(shapes: Any, count: int) -> list[TensorShape]:
+    if shapes is None:
+        return [TensorShape(None)] * count
+    if isinstance(shapes, TensorShape) or (
+        isinstance(shapes, (list, tuple)) and all(isinstance(s, (int, type(None))) for s in shapes)
+    ):
+        shapes = [shapes]
+    found = [TensorShape(s) for s in shapes]
+    if len(found) != count:
+        raise ValueError(f"Queue shapes must have the same length as dtypes: {len(found)}, {count}")
+    return found
+
+
+class FIFOQueue(QueueBase):
+    """Elements leave in the order in which they came."""
+
+    def __init__(
+        self, capacity: int, dtypes: Any, shapes: Any = None, names: Any = None,
+        shared_name: str | None = None, name: str = "fifo_queue",
+    ) -> None:  # fmt: skip
+        super().__init__(capacity, dtypes, shapes, names, name)
+
+
+class PaddingFIFOQueue(QueueBase):
+    """A `FIFOQueue` whose elements may differ in shape; they are padded when several are taken."""
+
+    op_type = "PaddingFIFOQueueV2"
+
+    def __init__(
+        self, capacity: int, dtypes: Any, shapes: Any, names: Any = None,
+        shared_name: str | None = None, name: str = "padding_fifo_queue",
+    ) -> None:  # fmt: skip
+        super().__init__(capacity, dtypes, shapes, names, name)
+
+
+class RandomShuffleQueue(QueueBase):
+    """Elements leave in an order that is drawn, `min_after_dequeue` of them staying."""
+
+    op_type = "RandomShuffleQueueV2"
+
+    def __init__(
+        self, capacity: int, min_after_dequeue: int, dtypes: Any, shapes: Any = None,
+        names: Any = None, seed: int | None = None, shared_name: str | None = None,
+        name: str = "random_shuffle_queue",
+    ) -> None:  # fmt: skip
+        from graphflow.data.functions import draw_seed
+
+        draws = random.Random(draw_seed(seed))
+        super().__init__(capacity, dtypes, shapes, names, name, draws.randrange, min_after_dequeue)

@@ -1,0 +1,131 @@
+"""Queues, queue runners, coordinators, readers."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import graphflow as tf
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph():
+    with tf.Graph().as_default():
+        yield
+
+
+def test_order_size_and_end():
+    queue = tf.FIFOQueue(10, [tf.float32, tf.string], [[2], []])
+    assert queue.name == "fifo_queue"
+    put = queue.enqueue(([1.0, 2.0], "a"))
+    many = queue.enqueue_many(([[3.0, 4.0], [5.0, 6.0]], ["b", "c"]))
+    x, text = queue.dequeue()
+    two = queue.dequeue_many(2)
+    rest = queue.dequeue_up_to(3)
+    assert x.shape.as_list() == [2]
+    assert two[0].shape.as_list() == [2, 2]
+    size, close = queue.size(), queue.close()
+    with tf.Session() as session, tf.Session() as other:
+        session.run(put)
+        session.run(many)
+        assert session.run(size) == 3
+        assert other.run(size) == 0
+        assert session.run([x, text])[1] == b"a"
+        assert session.run(two)[1].tolist() == [b"b", b"c"]
+        session.run(put)
+        session.run(close)
+        assert len(session.run(rest)[0]) == 1
+        with pytest.raises(tf.errors.OutOfRangeError, match="insufficient elements"):
+            session.run(x)
+        with pytest.raises(tf.errors.CancelledError):
+            session.run(put)
+
+
+def test_waiting_for_another_thread():
+    queue = tf.FIFOQueue(1, tf.int32, [])
+    value = tf.placeholder(tf.int32, [])
+    put, taken = queue.enqueue(value), queue.dequeue()
+    found = []
+    with tf.Session() as session:
+        reader = threading.Thread(
+            target=lambda: found.extend(int(session.run(taken)) for _ in range(5))
+        )
+        reader.start()
+        for k in range(5):
+            session.run(put, {value: k})
+        reader.join(10)
+    assert found == [0, 1, 2, 3, 4]
+
+
+def test_shuffling_and_padding():
+    drawn = tf.RandomShuffleQueue(100, 0, tf.int32, [], seed=1)
+    fill = drawn.enqueue_many([list(range(20))])
+    all_ = drawn.dequeue_many(20)
+    padded = tf.PaddingFIFOQueue(10, tf.int32, [[None]])
+    puts = [padded.enqueue([[1]]), padded.enqueue([[1, 2, 3]])]
+    pair = padded.dequeue_many(2)
+    with tf.Session() as session:
+        session.run(fill)
+        order = session.run(all_).tolist()
+        assert sorted(order) == list(range(20))
+        assert order != sorted(order)
+        for put in puts:
+            session.run(put)
+        assert session.run(pair).tolist() == [[1, 0, 0], [1, 2, 3]]
+
+
+def all_of(session, fetches):
+    """What runs give until the data ends."""
+    found = []
+    while True:
+        try:
+            found.append(session.run(fetches))
+        except tf.errors.OutOfRangeError:
+            return found
+
+
+def test_batches_by_queue_runners():
+    x, y = tf.train.slice_input_producer(
+        [np.arange(6, dtype="f"), np.arange(6) * 2], num_epochs=2, shuffle=False
+    )
+    batch = tf.train.batch([x, y], 4, allow_smaller_final_batch=True)
+    shuffled = tf.train.shuffle_batch([x * 1.0], 2, capacity=20, min_after_dequeue=2, seed=1)
+    assert shuffled.shape.as_list() == [2] if not isinstance(shuffled, list) else True
+    coordinator = tf.train.Coordinator()
+    with tf.Session() as session:
+        threads = tf.train.start_queue_runners(session, coordinator)
+        found = all_of(session, batch)
+        coordinator.request_stop()
+        coordinator.join(threads)
+    assert all((2 * a == b).all() for a, b in found)
+    assert len(found) >= 1
+
+
+def test_readers(tmp_path):
+    names = []
+    for k in range(2):
+        names.append(str(tmp_path / f"{k}.csv"))
+        (tmp_path / f"{k}.csv").write_text(f"head\n{k},1\n{k},2\n")
+    files = tf.train.string_input_producer(names, num_epochs=1, shuffle=False)
+    key, line = tf.TextLineReader(skip_header_lines=1).read(files)
+    coordinator = tf.train.Coordinator()
+    with tf.Session() as session:
+        threads = tf.train.start_queue_runners(session, coordinator)
+        found = all_of(session, [key, line])
+        coordinator.request_stop()
+        coordinator.join(threads)
+    assert [row for _, row in found] == [b"0,1", b"0,2", b"1,1", b"1,2"]
+    assert found[0][0] == f"{names[0]}:2".encode()
+
+
+def test_errors_reach_the_coordinator():
+    queue = tf.FIFOQueue(5, tf.float32, [])
+    bad = queue.enqueue(tf.py_func(lambda: np.float32(1 / 0), [], tf.float32))
+    tf.train.add_queue_runner(tf.train.QueueRunner(queue, [bad]))
+    coordinator = tf.train.Coordinator()
+    with tf.Session() as session:
+        threads = tf.train.start_queue_runners(session, coordinator)
+        with pytest.raises(tf.errors.UnknownError, match="ZeroDivisionError"):
+            coordinator.join(threads)
