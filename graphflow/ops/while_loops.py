@@ -185,9 +185,10 @@ class _LoopBuilder:
                 for variable in context.variables:
                     variable.exit = exit_loop(variable.switch.outputs[0])
         self.forbid_fetching(enters)
+        exits = [v.exit.outputs[0] for v in context.variables if v.exit]
         if any(is_tensor_array(v) and v.dynamic_size for v in self.originals):
             count_rounds(context)  # an array's size may depend on it
-        return self.packed([v.exit.outputs[0] for v in context.variables if v.exit])
+        return self.packed(exits)
 
     def forbid_fetching(self, enters: Sequence[Any]) -> None:
         for op in self.graph.get_operations()[-1::-1]:
