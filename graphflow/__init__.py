@@ -11,6 +11,7 @@ from graphflow import (
     app,
     bitwise,
     compat,
+    contrib,
     debugging,
     errors,
     flags,
