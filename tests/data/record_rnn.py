@@ -1,4 +1,4 @@
-"""Records TensorFlow 1.15's answers to the scenarios of recurrent networks."""
+"""Records TensorFlow 1.15's answers to the scenarios of recurrent networks and of decoders."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import rnn_scenarios
+import seq2seq_scenarios
 import tensorflow as tf
 
 found = {}
@@ -14,3 +15,10 @@ for name in rnn_scenarios.SCENARIOS:
     found.update({f"{name}/value{k}": np.asarray(v) for k, v in enumerate(values)})
     found[f"{name}/names"], found[f"{name}/shapes"] = np.array(names), np.array(shapes)
 np.savez_compressed(str(Path(__file__).parent / "tf115_rnn.npz"), **found)
+
+found = {}
+for name in seq2seq_scenarios.SCENARIOS:
+    values, names = seq2seq_scenarios.answers(tf, name)
+    found.update({f"{name}/value{k}": np.asarray(v) for k, v in enumerate(values)})
+    found[f"{name}/names"] = np.array(names)
+np.savez_compressed(str(Path(__file__).parent / "tf115_seq2seq.npz"), **found)
