@@ -115,9 +115,7 @@ def gather_tree(
 
         def forward(before: Any, ids: Any) -> Any:
             ended, _ = before
-            return logical_or(ended, equal(ids, end_token)), where(
-                ended, end_token + 0 * ids, ids
-            )
+            return logical_or(ended, equal(ids, end_token)), where(ended, end_token + 0 * ids, ids)
 
         nothing = fill(sizes[1:], convert_to_tensor(False)), fill(sizes[1:], end_token)
         return scan(forward, found, nothing)[1]

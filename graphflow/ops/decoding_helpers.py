@@ -75,7 +75,7 @@ class CustomHelper(Helper):
         self._batch_size: Any = None
 
     @property
-    def batch_size(self) -> Any:  # type: ignore[override]
+    def batch_size(self) -> Any:
         """How many sequences there are; known when `initialize` was called."""
         if self._batch_size is None:
             raise ValueError("batch_size accessed before initialize was called")

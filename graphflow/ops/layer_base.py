@@ -7,6 +7,7 @@ defines `build`, which makes the variables, and `call`, which computes.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 from collections.abc import Callable, Sequence
@@ -326,6 +327,15 @@ class Layer:
     def add_variable(self, *args: Any, **kwargs: Any) -> Any:
         """`add_weight`."""
         return self.add_weight(*args, **kwargs)
+
+    def __deepcopy__(self, known: dict[int, Any]) -> Any:
+        """A layer like this one, with variables of its own if it has none yet."""
+        made = type(self).__new__(type(self))
+        known[id(self)] = made
+        for key, value in self.__dict__.items():
+            is_shared = key in ("_graph", "_scope", "_current_scope", "_reusing_scope")
+            setattr(made, key, value if is_shared else copy.deepcopy(value, known))
+        return made
 
     def _track(self, layer: Any) -> Any:
         """Count the variables of a layer inside as this layer's."""

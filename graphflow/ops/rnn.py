@@ -81,8 +81,7 @@ def checked_lengths(sequence_length: Any) -> Tensor:
     lengths = cast(convert_to_tensor(sequence_length), int32)
     if lengths.shape.rank not in (None, 1):
         raise ValueError(
-            "sequence_length must be a vector of length batch_size, but saw shape: "
-            f"{lengths.shape}"
+            f"sequence_length must be a vector of length batch_size, but saw shape: {lengths.shape}"
         )
     return identity(lengths, name="sequence_length")
 
@@ -203,8 +202,10 @@ class _Loop:
         return self.packed(outputs), last
 
     def packed(self, outputs: list[Any]) -> Any:
-        return nest.pack_sequence_as(self.cell.output_size, outputs) if self.packed_outputs else (
-            outputs[0]
+        return (
+            nest.pack_sequence_as(self.cell.output_size, outputs)
+            if self.packed_outputs
+            else (outputs[0])
         )
 
     def step(
@@ -247,9 +248,7 @@ def bidirectional_dynamic_rnn(
     def backwards(value: Tensor) -> Tensor:
         if sequence_length is None:
             return reverse(value, axis=[time_axis])
-        return reverse_sequence(
-            value, sequence_length, seq_axis=time_axis, batch_axis=batch_axis
-        )
+        return reverse_sequence(value, sequence_length, seq_axis=time_axis, batch_axis=batch_axis)
 
     with variable_scope(scope or "bidirectional_rnn"):
         with variable_scope("fw") as inner:
@@ -257,9 +256,7 @@ def bidirectional_dynamic_rnn(
                 cell_fw, inputs, initial_state=initial_state_fw, scope=inner, **options
             )
         with variable_scope("bw") as inner:
-            reversed_inputs = nest.map_structure(
-                lambda v: backwards(convert_to_tensor(v)), inputs
-            )
+            reversed_inputs = nest.map_structure(lambda v: backwards(convert_to_tensor(v)), inputs)
             made, state_bw = dynamic_rnn(
                 cell_bw, reversed_inputs, initial_state=initial_state_bw, scope=inner, **options
             )

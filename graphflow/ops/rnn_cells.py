@@ -1,4 +1,4 @@
-"""Cells of recurrent networks: plain, LSTM and GRU ones, with TensorFlow's variables and formulas."""
+"""Cells of recurrent networks, plain, LSTM and GRU, with TensorFlow's variables and formulas."""
 
 from __future__ import annotations
 

@@ -90,9 +90,7 @@ def _read_gradient(op: Operation, gradient: Tensor) -> list[Any]:
     return [None, None, write_element(handle, index, gradient, zeros, "add", is_checked=True)]
 
 
-define_op(
-    name="TensorArrayWriteV3", infer=_flow_only, lower=_lower_write, gradient=_write_gradient
-)
+define_op(name="TensorArrayWriteV3", infer=_flow_only, lower=_lower_write, gradient=_write_gradient)
 define_op(
     name="TensorArrayReadV3", infer=_infer_element, lower=_lower_read, gradient=_read_gradient
 )
@@ -116,7 +114,7 @@ def _infer_gather(op: Operation) -> Types:
 
 
 def _lower_gather(b: Any, op: Operation, handle: Any, indices: Any, flow: Any) -> Any:
-    array = b.written(handle, flow, TensorShape(op.attrs["element_shape"]))
+    array = b.stacked(handle, flow, TensorShape(op.attrs["element_shape"]))
     if _is_all(indices, array.shape[0]):
         return array
     if indices.shape[0] == 0 or array.shape[0] == 0:
@@ -168,7 +166,9 @@ def _lower_concat(b: Any, op: Operation, handle: Any, flow: Any) -> Any:
     parts = b.element_nodes(handle, flow)
     if isinstance(parts, Node):
         size, length, *rest = parts.shape
-        return b.reshape(parts, (size * length, *rest)), b.broadcast(b.dim(length, int64), (size,), ())
+        return b.reshape(parts, (size * length, *rest)), b.broadcast(
+            b.dim(length, int64), (size,), ()
+        )
     lengths = b.shape_value([p.shape[0] for p in parts], int64)
     return b.concat(parts, 0), lengths
 
@@ -194,9 +194,7 @@ def _split_gradient(op: Operation, gradient: Tensor) -> list[Any]:
 define_op(
     name="TensorArrayConcatV3", infer=_infer_concat, lower=_lower_concat, gradient=_concat_gradient
 )
-define_op(
-    name="TensorArraySplitV3", infer=_flow_only, lower=_lower_split, gradient=_split_gradient
-)
+define_op(name="TensorArraySplitV3", infer=_flow_only, lower=_lower_split, gradient=_split_gradient)
 
 
 # ---- how many

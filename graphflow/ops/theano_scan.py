@@ -238,9 +238,7 @@ class _Loop:
         values = [convert_to_tensor(v.value()) for v in shared]
         flag = convert_to_tensor(True)
 
-        def body(
-            time: Tensor, go_on: Tensor, histories: Any, arrays: Any, values: Any
-        ) -> Any:
+        def body(time: Tensor, go_on: Tensor, histories: Any, arrays: Any, values: Any) -> Any:
             context = get_default_graph()._get_control_flow_context()
             for variable, value in zip(shared, values, strict=True):
                 for tensor in (variable.value(), variable._ref()):

@@ -17,9 +17,7 @@ from graphflow.graph.tensor import Tensor
 from graphflow.trace.loop_parts import Parts
 
 Array = np.ndarray[Any, Any]
-Run = Callable[
-    [Sequence[Tensor], Sequence[Operation], Sequence[Tensor], Sequence[Any]], list[Any]
-]
+Run = Callable[[Sequence[Tensor], Sequence[Operation], Sequence[Tensor], Sequence[Any]], list[Any]]
 
 
 def run_loop(parts: Parts, values: dict[Tensor, Any], run: Run) -> dict[Tensor, Array]:

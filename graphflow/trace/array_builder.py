@@ -48,8 +48,8 @@ class ArrayBuilder(Builder):
         if isinstance(array, UnwrittenArray):
             array = self.full((array.size or 1, *value.shape), 0, value.dtype)
         if value.dtype.kind == "string":
-            results = self.call_python(_with_row, [array, index, value], [(array.dtype, array.shape)],
-                                       stateful=False)  # fmt: skip
+            types = [(array.dtype, array.shape)]
+            results = self.call_python(_with_row, [array, index, value], types, stateful=False)
             return results[0]
         index = self.reshape(self.runtime(index), (1,))
         return self.scatter(mode, array, index, self.reshape(value, (1, *value.shape)))
@@ -94,7 +94,7 @@ class ArrayBuilder(Builder):
     ) -> Any:  # fmt: skip
         """An array with the element at an index set, or added to."""
         value = self.runtime(value)
-        place = _known_index(index)
+        place: int | None = _known_index(index)
         if isinstance(array, ElementList) or _differs(array, value):
             return self._write_in_list(handle, index, value, array)
         grows = handle.dynamic_size
@@ -115,7 +115,7 @@ class ArrayBuilder(Builder):
     def _write_in_list(
         self, handle: TensorArrayValue, index: Node, value: Node, array: Any
     ) -> ElementList:
-        if handle.element.is_fully_defined() or isinstance(array, Node) and self.in_loop:
+        if handle.element.is_fully_defined() or (isinstance(array, Node) and self.in_loop):
             raise ValueError(
                 f"TensorArray {handle.name}: Could not write to TensorArray: the shape of the "
                 f"value is {list(value.shape)}, expected {list(array.shape[1:])}"
@@ -133,10 +133,10 @@ class ArrayBuilder(Builder):
         starts = [row] + [0] * (array.rank - 1)
         return self.slice(array, starts, [1, *array.shape[1:]])
 
-    def _grown(self, array: Node, size: int) -> Node:
+    def _grown(self, array: Node, size: Dim) -> Node:
         """An array with zeros added up to a size."""
         have = array.shape[0]
-        if not isinstance(have, int) or have >= size:
+        if not isinstance(have, int) or not isinstance(size, int) or have >= size:
             return array
         more = self.full((size - have, *array.shape[1:]), 0, array.dtype)
         return self.concat([array, more], 0) if have else more
@@ -146,12 +146,12 @@ class ArrayBuilder(Builder):
     ) -> Node:
         """The element at an index."""
         if isinstance(array, ElementList):
-            place = self.static_int(index)
-            if place not in array.elements:
-                raise ValueError(f"TensorArray {handle.name}: {_unwritten(place)}")
-            return array.elements[place]
+            number = self.static_int(index)
+            if number not in array.elements:
+                raise ValueError(f"TensorArray {handle.name}: {_unwritten(number)}")
+            return array.elements[number]
         if isinstance(array, UnwrittenArray):
-            array = self.written(handle, array, shape)
+            array = self.stacked(handle, array, shape)
         if not is_checked:
             text = "Tried to read from index {} but array size is: {}"
             self.check_index(handle, index, array.shape[0], text)
@@ -162,7 +162,7 @@ class ArrayBuilder(Builder):
             return self.reshape(self.slice_row(array, place), array.shape[1:])
         return self.read_element(array, index)
 
-    def written(self, handle: TensorArrayValue, array: Any, shape: Any) -> Node:
+    def stacked(self, handle: TensorArrayValue, array: Any, shape: Any) -> Node:
         """An array's stacked elements; zeros of the shape where nothing was written."""
         if isinstance(array, ElementList):
             values = array.ordered()
@@ -186,8 +186,10 @@ class ArrayBuilder(Builder):
 
     def element_nodes(self, handle: TensorArrayValue, array: Any) -> Any:
         """All elements: stacked in one node where they have one shape, else a list of them."""
-        return array.ordered() if isinstance(array, ElementList) else self.written(
-            handle, array, handle.element
+        return (
+            array.ordered()
+            if isinstance(array, ElementList)
+            else self.stacked(handle, array, handle.element)
         )
 
     def write_rows(
@@ -203,9 +205,13 @@ class ArrayBuilder(Builder):
             )
         count = indices.shape[0]
         size = self.array_size(handle, array)
-        covers = dims_equal(size, count) or handle.dynamic_size and _at_most(size, count)
+        covers = dims_equal(size, count) or (handle.dynamic_size and _at_most(size, count))
         if covers and is_all(indices, count):
-            return self.add(array, rows) if mode == "add" and isinstance(array, Node) else rows
+            return (
+                self.pointwise("add", array, rows)
+                if mode == "add" and isinstance(array, Node)
+                else rows
+            )
         if handle.dynamic_size:
             highest = max((int(i) for i in self.static_ints(indices)), default=-1) + 1
             size = max(size, highest)
@@ -259,10 +265,19 @@ class ArrayBuilder(Builder):
             return
         indices = self.runtime(indices)
         limit = self.runtime(self.dim(size, indices.dtype))
-        fits = self.and_(self.ge(indices, self.const(0, indices.dtype)), self.lt(indices, limit))
+        fits = self.in_range(indices, limit)
         message = _IndicesMessage(f"TensorArray {handle.name}: ")
         every = self.reduce("and", fits, [0])
         self.check(every, "InvalidArgumentError", message, (indices, limit))
+
+    def in_range(self, index: Node, limit: Node) -> Node:
+        """Whether an index, or each of several, is one below the limit."""
+        is_low = self.pointwise("ge", index, self.const(0, index.dtype))
+        return self.pointwise("and", is_low, self.pointwise("lt", index, limit))
+
+    def check(self, condition: Node, error: str, message: Any, data: Sequence[Node] = ()) -> None:
+        """Let the run fail unless a condition holds."""
+        raise NotImplementedError
 
     def index_range(self, index: Node) -> tuple[Dim, Dim] | None:
         """The lowest value of an index and the first that is too high for it; None if unknown."""
@@ -287,7 +302,7 @@ class ArrayBuilder(Builder):
             return
         index = self.runtime(index)
         limit = self.runtime(self.dim(size, index.dtype))
-        fits = self.and_(self.ge(index, self.const(0, index.dtype)), self.lt(index, limit))
+        fits = self.in_range(index, limit)
         message = _IndexMessage(f"TensorArray {handle.name}: {text}")
         self.check(self.reshape(fits, ()), "InvalidArgumentError", message, (index, limit))
 

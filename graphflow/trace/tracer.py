@@ -34,7 +34,7 @@ from graphflow.trace.units import Choice, Loop, ordered_units
 
 _MASK64 = (1 << 64) - 1
 _NO_ARRAYS: Mapping[Tensor, Any] = {}
-# Of an array that nothing was written to, which is zero, these give the array, or the other operand.
+# Of an array that nothing was written to, which is zero, these give the array, or the other one.
 _OF_ZEROS = ("ZerosLike", "Identity", "StopGradient", "Add", "AddV2", "AddN")
 
 

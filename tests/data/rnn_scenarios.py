@@ -26,9 +26,7 @@ def time_major(tf, x, lengths):
 
 def bidirectional(tf, x, lengths):
     cells = tf.nn.rnn_cell.GRUCell(4), tf.nn.rnn_cell.BasicRNNCell(4)
-    return tf.nn.bidirectional_dynamic_rnn(
-        *cells, x, sequence_length=lengths, dtype=tf.float32
-    )
+    return tf.nn.bidirectional_dynamic_rnn(*cells, x, sequence_length=lengths, dtype=tf.float32)
 
 
 def static(tf, x, lengths):
@@ -40,9 +38,7 @@ def static(tf, x, lengths):
 def static_bidirectional(tf, x, lengths):
     cells = tf.nn.rnn_cell.GRUCell(4), tf.nn.rnn_cell.GRUCell(4)
     steps = tf.unstack(x, axis=1)
-    return tf.nn.static_bidirectional_rnn(
-        *cells, steps, sequence_length=lengths, dtype=tf.float32
-    )
+    return tf.nn.static_bidirectional_rnn(*cells, steps, sequence_length=lengths, dtype=tf.float32)
 
 
 def raw(tf, x, lengths):
@@ -77,9 +73,7 @@ def stacked(tf):
 
 
 def full_lstm(tf):
-    return tf.nn.rnn_cell.LSTMCell(
-        4, use_peepholes=True, num_proj=2, cell_clip=1.0, proj_clip=0.8
-    )
+    return tf.nn.rnn_cell.LSTMCell(4, use_peepholes=True, num_proj=2, cell_clip=1.0, proj_clip=0.8)
 
 
 def projections(tf):
@@ -121,7 +115,7 @@ def answers(tf, name):
         tensors = flatten(SCENARIOS[name](tf, x, lengths))
         variables = tf.trainable_variables()
         loss = sum(tf.reduce_sum(t * t) for t in tensors)
-        found = tf.gradients(loss, [x] + variables)
+        found = tf.gradients(loss, [x, *variables])
         random = np.random.RandomState(1)
         session.run([v.assign(random.randn(*v.shape.as_list()) * 0.5) for v in variables])
         values = session.run(tensors + found, {x: INPUTS, lengths: LENGTHS})

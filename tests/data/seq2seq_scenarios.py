@@ -59,7 +59,32 @@ def beams(tf, x, lengths):
     return state.log_probs, inner.scores, outputs.predicted_ids, inner.parent_ids, counts
 
 
+SOURCES = np.random.RandomState(3).randint(0, 5, [3, 3]).astype(np.int32)
+TARGETS = np.random.RandomState(4).randint(0, 6, [3, 3]).astype(np.int32)
+
+
+def legacy(name, *arguments, **options):
+    def build(tf, x, lengths):
+        model = getattr(tf.contrib.legacy_seq2seq, name)
+        if name.startswith("embedding"):
+            lists = [[tf.constant(row) for row in rows] for rows in (SOURCES, TARGETS)]
+        else:
+            lists = [tf.unstack(x, axis=1), tf.unstack(x[:, 2:], axis=1)]
+        outputs, state = model(*lists, _cell(tf, 4), *arguments, **options)
+        weights, targets = [tf.ones([3])] * 3, [tf.constant(row % 4) for row in TARGETS]
+        loss = tf.contrib.legacy_seq2seq.sequence_loss(outputs, targets, weights)
+        return outputs, state, loss
+
+    return build
+
+
 SCENARIOS = {
+    "legacy_basic": legacy("basic_rnn_seq2seq"),
+    "legacy_tied": legacy("tied_rnn_seq2seq"),
+    "legacy_embedding": legacy("embedding_rnn_seq2seq", 5, 6, 3, feed_previous=True),
+    "legacy_attention": legacy(
+        "embedding_attention_seq2seq", 5, 6, 3, num_heads=2, initial_state_attention=True
+    ),
     "training": training,
     "greedy": greedy,
     "bahdanau": attention("BahdanauAttention"),
@@ -67,7 +92,7 @@ SCENARIOS = {
     "luong": attention("LuongAttention", scale=True),
     "beams": beams,
 }
-WITHOUT_GRADIENT = ("beams",)
+WITHOUT_GRADIENT = ("beams", "legacy_embedding", "legacy_attention")
 
 
 def answers(tf, name):
@@ -80,7 +105,7 @@ def answers(tf, name):
         found = []
         if name not in WITHOUT_GRADIENT:
             floats = [t for t in tensors if t.dtype.is_floating]
-            found = tf.gradients(sum(tf.reduce_sum(t * t) for t in floats), [x] + variables)
+            found = tf.gradients(sum(tf.reduce_sum(t * t) for t in floats), [x, *variables])
         random = np.random.RandomState(1)
         session.run([v.assign(random.randn(*v.shape.as_list()) * 0.8) for v in variables])
         values = session.run(tensors + found, {x: INPUTS, lengths: LENGTHS})

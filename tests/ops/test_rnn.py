@@ -42,12 +42,11 @@ def test_batches_and_times_vary():
         for batch, time in ((2, 3), (4, 5), (3, 7), (5, 2)):
             value = random.standard_normal((batch, time, 3), np.float32)
             whole = random.integers(1, time + 1, batch)
-            made, last, slope = session.run(
-                [outputs, state, gradient], {x: value, lengths: whole}
-            )
+            made, last, slope = session.run([outputs, state, gradient], {x: value, lengths: whole})
             for row, length in enumerate(whole):
                 assert not made[row, length:].any()
-                assert not slope[row, length:].any() and slope[row, :length].any()
+                assert not slope[row, length:].any()
+                assert slope[row, :length].any()
                 np.testing.assert_array_equal(made[row, length - 1], last[row])
 
 
@@ -64,13 +63,14 @@ def test_arguments():
         with pytest.raises(ValueError, match="between 0 and 1"):
             tf.nn.rnn_cell.DropoutWrapper(cell, input_keep_prob=2.0)
         state = cell.zero_state(7, tf.float32)
-        assert state.shape.as_list() == [7, 4] and state.dtype == tf.float32
+        assert state.shape.as_list() == [7, 4]
+        assert state.dtype == tf.float32
 
 
 def test_dropout():
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.ones([8, 6, 5])
-        cell = tf.nn.rnn_cell.BasicRNNCell(5)
+        cell = tf.nn.rnn_cell.BasicRNNCell(40)
         each = tf.nn.rnn_cell.DropoutWrapper(cell, output_keep_prob=0.5, seed=1)
         same = tf.nn.rnn_cell.DropoutWrapper(
             cell, 0.5, 0.5, 0.5, variational_recurrent=True, input_size=5, dtype=tf.float32
@@ -80,7 +80,9 @@ def test_dropout():
         at_random, fixed = (m == 0 for m in session.run(made))
         assert 0.3 < at_random.mean() < 0.7
         assert (at_random[:, 0] != at_random[:, 1]).any()
-        assert (fixed == fixed[:, :1]).all() and fixed.any() and not fixed.all()
+        assert (fixed == fixed[:, :1]).all()
+        assert fixed.any()
+        assert not fixed.all()
 
 
 def test_variables_are_shared_on_the_second_call():

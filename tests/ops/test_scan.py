@@ -57,7 +57,8 @@ def test_updates(session):
     session.run(shared.initializer)
     found, last = session.run([seen, updates[shared]])
     np.testing.assert_allclose(found, [10, 30, 50, 70])
-    assert last == 9.0 and session.run(shared) == 1.0
+    assert last == 9.0
+    assert session.run(shared) == 1.0
 
 
 def test_until(session):

@@ -68,5 +68,6 @@ def test_scheduled_sampling():
             outputs, _, lengths = seq2seq.dynamic_decode(decoder)
             session.run(tf.global_variables_initializer())
             samples, counts = session.run([outputs.sample_id, lengths])
-            assert samples.shape == (3, 5) and counts.tolist() == [5, 2, 3]
+            assert samples.shape == (3, 5)
+            assert counts.tolist() == [5, 2, 3]
             assert (samples >= 0).all() == bool(probability)

@@ -40,11 +40,13 @@ def test_methods(session):
 
 def test_names_and_static_shapes(session):
     array = tf.TensorArray(tf.float32, 3, name="a").write(0, [1.0, 2.0])
-    assert array.handle.op.name == "a" and array.handle.op.type == "TensorArrayV3"
+    assert array.handle.op.name == "a"
+    assert array.handle.op.type == "TensorArrayV3"
     assert array.flow.op.name == "TensorArrayWrite/TensorArrayWriteV3"
     stacked = array.stack()
     assert stacked.op.name == "TensorArrayStack/TensorArrayGatherV3"
-    assert array.element_shape.as_list() == [2] and array.read(0).shape.as_list() == [2]
+    assert array.element_shape.as_list() == [2]
+    assert array.read(0).shape.as_list() == [2]
     assert stacked.shape.as_list()[1:] == [2]
     with pytest.raises(ValueError, match="Inconsistent shapes: saw"):
         array.write(1, [1.0, 2.0, 3.0])
@@ -90,9 +92,7 @@ def test_growing_outside_of_loops(session):
 def test_in_a_branch(session):
     flag = tf.placeholder(tf.bool, [])
     array = tf.TensorArray(tf.float32, 2).write(0, 1.0)
-    chosen = tf.cond(
-        tf.logical_not(flag), lambda: array.write(1, 5.0).flow, lambda: array.flow
-    )
+    chosen = tf.cond(tf.logical_not(flag), lambda: array.write(1, 5.0).flow, lambda: array.flow)
     stacked = array.with_flow(chosen).stack()
     for value, expected in ((False, [1, 5]), (True, [1, 0])):
         np.testing.assert_array_equal(session.run(stacked, {flag: value}), expected)
