@@ -468,7 +468,9 @@ class Engine:
     ) -> tuple[Request, list[Array]]:
         """Find out how many rounds a loop has; nothing else of that run is kept."""
         part = replace(request, tensors=split.tensors, operations=())
+        states = self.store.generator_states()
         counts = [np.asarray(c) for c in self.run(part, values)]
+        self.store.restore_generators(states)
         fed = (*request.fed, *split.tensors)
         following = replace(request, fed=fed)
         with self.lock:

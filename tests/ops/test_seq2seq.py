@@ -71,3 +71,21 @@ def test_scheduled_sampling():
             assert samples.shape == (3, 5)
             assert counts.tolist() == [5, 2, 3]
             assert (samples >= 0).all() == bool(probability)
+
+
+def test_sampling_until_the_end_token():
+    seq2seq = tf.contrib.seq2seq
+    with tf.Graph().as_default(), tf.Session() as session:
+        cell = tf.nn.rnn_cell.GRUCell(6)
+        table = tf.constant(seq2seq_scenarios.TABLE)
+        helper = seq2seq.SampleEmbeddingHelper(table, np.zeros(4, np.int32), 2, seed=5)
+        decoder = seq2seq.BasicDecoder(cell, helper, cell.zero_state(4, tf.float32))
+        outputs, _, lengths = seq2seq.dynamic_decode(decoder, maximum_iterations=40)
+        session.run(tf.global_variables_initializer())
+        runs = [session.run([outputs.sample_id, lengths]) for _ in range(3)]
+        for samples, counts in runs:
+            assert samples.shape[1] == counts.max()
+            for row, count in zip(samples, counts, strict=True):
+                assert 2 not in row[: count - 1]
+                assert row[count - 1] == 2 or count == 40
+        assert any(s.shape != runs[0][0].shape for s, _ in runs)
