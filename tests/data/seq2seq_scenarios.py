@@ -69,9 +69,10 @@ def legacy(name, *arguments, **options):
         if name.startswith("embedding"):
             lists = [[tf.constant(row) for row in rows] for rows in (SOURCES, TARGETS)]
         else:
-            lists = [tf.unstack(x, axis=1), tf.unstack(x[:, 2:], axis=1)]
+            lists = [tf.unstack(x[:, :2], axis=1), tf.unstack(x[:, 3:], axis=1)]
         outputs, state = model(*lists, _cell(tf, 4), *arguments, **options)
-        weights, targets = [tf.ones([3])] * 3, [tf.constant(row % 4) for row in TARGETS]
+        targets = [tf.constant(row % 4) for row in TARGETS[: len(outputs)]]
+        weights = [tf.ones([3])] * len(outputs)
         loss = tf.contrib.legacy_seq2seq.sequence_loss(outputs, targets, weights)
         return outputs, state, loss
 
