@@ -14,8 +14,8 @@ from graphflow.rewrite.narrowing import narrow_products
 
 
 def product(b: Builder, trans_a: bool, trans_b: bool):
-    x = b.input("x", "feed", TensorType(float32, (2, 7, 5) if trans_a else (2, 5, 7)))
-    y = b.input("y", "feed", TensorType(float32, (2, 6, 7) if trans_b else (2, 7, 6)))
+    x = b.input("narrowing_left", "feed", TensorType(float32, (2, 7, 5) if trans_a else (2, 5, 7)))
+    y = b.input("narrowing_right", "feed", TensorType(float32, (2, 6, 7) if trans_b else (2, 7, 6)))
     return x, y, b.matmul(x, y, trans_a, trans_b)
 
 
