@@ -1,5 +1,6 @@
 """Neural-network operations: TensorFlow's `tf.nn`."""
 
+from graphflow import rnn_cell
 from graphflow.ops.activations import *
 from graphflow.ops.argmax_pooling import *
 from graphflow.ops.batch_norm import *
@@ -13,8 +14,10 @@ from graphflow.ops.morphology import dilation2d, erosion2d
 from graphflow.ops.nn import *
 from graphflow.ops.normalization import *
 from graphflow.ops.pooling import *
+from graphflow.ops.rnn import *
 from graphflow.ops.softmax import *
 from graphflow.ops.sorting import in_top_k, top_k
+from graphflow.ops.static_rnn import *
 from graphflow.ops.unary import log_sigmoid, sigmoid, softplus, tanh
 
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -12,19 +12,18 @@ Source: Yu et al., "Dynamic control flow in large-scale machine learning", EuroS
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from graphflow.graph.branches import Branches, canonical
 from graphflow.graph.contexts import LoopVariable, WhileContext
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import get_default_graph, name_scope
+from graphflow.graph.default import get_default_graph
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.control_flow_ops import merge, switch
 from graphflow.ops.creation import zeros_like
 from graphflow.ops.loop_arrays import loop_array, read_element, write_element
-from graphflow.ops.while_loops import add_loop_variable, build_loop
+from graphflow.ops.while_loops import add_loop_variable, build_loop, count_rounds, made_in
 
 Gradient = Any
 Sweep = Callable[[list[Tensor], list[Any], list[Tensor]], list[Gradient]]
@@ -85,24 +84,6 @@ def loop_gradients(
     ended = build_loop(backward, lambda index, *rest: index >= 0, body, starts, invariants)
     enters = [v.enter for v in variables] + list(constants)
     return dict(zip(enters, ended[1:], strict=True))
-
-
-def count_rounds(loop: WhileContext) -> LoopVariable:
-    """The variable that counts a loop's rounds, added to the loop on first use."""
-    if loop.counter is None:
-        with made_in(loop.outer, loop), name_scope("f_count"):
-            zero = convert_to_tensor(0)
-        loop.counter = add_loop_variable(loop, zero, lambda count: count + 1)
-    return loop.counter
-
-
-@contextmanager
-def made_in(context: Any, like: WhileContext) -> Any:
-    """Make operations in a region, whatever region is active."""
-    graph = like.graph
-    with graph.control_dependencies(None):
-        graph._set_control_flow_context(context)
-        yield
 
 
 class _Reader:

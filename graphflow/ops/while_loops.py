@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from graphflow.graph import nest
@@ -22,7 +23,7 @@ from graphflow.ops.control_flow_ops import (
 )
 from graphflow.ops.identity import identity
 
-__all__ = ["add_loop_variable", "build_loop", "while_loop"]
+__all__ = ["add_loop_variable", "build_loop", "count_rounds", "while_loop"]
 
 
 def while_loop(
@@ -184,7 +185,10 @@ class _LoopBuilder:
                 for variable in context.variables:
                     variable.exit = exit_loop(variable.switch.outputs[0])
         self.forbid_fetching(enters)
-        return self.packed([v.exit.outputs[0] for v in context.variables if v.exit])
+        exits = [v.exit.outputs[0] for v in context.variables if v.exit]
+        if any(is_tensor_array(v) and v.dynamic_size for v in self.originals):
+            count_rounds(context)  # an array's size may depend on it
+        return self.packed(exits)
 
     def forbid_fetching(self, enters: Sequence[Any]) -> None:
         for op in self.graph.get_operations()[-1::-1]:
@@ -262,3 +266,21 @@ def add_loop_variable(
         close(variable, advance(variable.body_value))
         variable.exit = exit_loop(sides[0])
     return variable
+
+
+def count_rounds(loop: WhileContext) -> LoopVariable:
+    """The variable that counts a loop's rounds, added to the loop on first use."""
+    if loop.counter is None:
+        with made_in(loop.outer, loop), name_scope("f_count"):
+            zero = convert_to_tensor(0)
+        loop.counter = add_loop_variable(loop, zero, lambda count: count + 1)
+    return loop.counter
+
+
+@contextmanager
+def made_in(context: Any, like: WhileContext) -> Any:
+    """Make operations in a region, whatever region is active."""
+    graph = like.graph
+    with graph.control_dependencies(None):
+        graph._set_control_flow_context(context)
+        yield

@@ -11,6 +11,7 @@ from graphflow import config
 from graphflow.ir.node import Program
 from graphflow.ir.verifier import verify_program
 from graphflow.rewrite.driver import apply_rules
+from graphflow.rewrite.narrowing import narrow_products
 from graphflow.rewrite.regions import has_regions, rewrite_regions
 from graphflow.rewrite.rule import PHASES, RULES
 from graphflow.rewrite.rules import algebra, layout, reductions, stability  # noqa: F401  # they register their rules
@@ -24,7 +25,7 @@ def rewrite_program(program: Program, level: int) -> Program:
     if has_regions(program):
         program = rewrite_regions(program, lambda region: rewrite_program(region, level))
         program = _apply_phases(program)
-    return program
+    return narrow_products(program)
 
 
 def _apply_phases(program: Program) -> Program:

@@ -170,7 +170,10 @@ def _hoist(b: Builder, body: Program, known: Mapping[Node, Node]) -> Values:
         if fixed:
             invariant.add(node)
             continue
-        wanted += _worth_moving(i for i in node.inputs if i in invariant)
+        operands = [i for i in node.inputs if i in invariant]
+        wanted += _worth_moving(operands)
+        if node.op == "matmul":  # which would copy a part of a matrix in every round
+            wanted += [i for i in operands if i.op in ("slice", "concat")]
     wanted += _worth_moving(r for r in body.roots if r in invariant)
     if not wanted:
         return {}

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from graphflow import errors
 from graphflow.codegen.runner import DEADLINE
 from graphflow.compiler import CompiledProgram, Options, compile_program
-from graphflow.graph.dtypes import uint64
+from graphflow.graph.dtypes import DType, as_dtype, float32, uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Shape, UndecidableDim, is_static
@@ -62,6 +62,7 @@ class Request:
     fed : tensors whose values are given.
     done : operations that ran in an earlier part of the run.
     givens : tensors to be read in place of others: (original, replacement).
+    arrays : tensors that stand for arrays of tensors without elements, and what these are.
     """
 
     tensors: tuple[Tensor, ...]
@@ -69,6 +70,7 @@ class Request:
     fed: tuple[Tensor, ...]
     done: frozenset[Operation] = frozenset()
     givens: tuple[tuple[Tensor, Tensor], ...] = ()
+    arrays: tuple[tuple[Tensor, Any], ...] = ()
 
 
 @dataclass(eq=False)
@@ -220,7 +222,7 @@ class Engine:
     def signature(self, request: Request, plan: Plan, values: Sequence[Array]) -> Any:
         parts: list[Any] = [a.shape for a in values]
         for tensor, array in zip(request.fed, values, strict=True):
-            if tensor.dtype.kind == "string":
+            if _is_text(tensor, array):
                 parts.append(_content(array))
             elif tensor in plan.statics:
                 if array.size > VALUE_LIMIT:
@@ -261,11 +263,11 @@ class Engine:
         """The request's Program for feeds of these sizes, which may be symbols."""
         feeds = {}
         for tensor, array, dims in zip(request.fed, values, pattern, strict=True):
-            shape: Shape = array.shape if _is_known(tensor, plan) else dims
-            known = array if _is_known(tensor, plan) else None
+            shape: Shape = array.shape if _is_known(tensor, array, plan) else dims
+            known = array if _is_known(tensor, array, plan) else None
             if known is not None and not is_static(dims):
                 known = np.array(dims, dtype=object).reshape(array.shape)
-            feeds[tensor] = Feed(TensorType(tensor.dtype.base_dtype, shape), known)
+            feeds[tensor] = Feed(TensorType(_type_of(tensor, array), shape), known)
         return trace(
             request.tensors,
             request.operations,
@@ -273,6 +275,7 @@ class Engine:
             set(request.done),
             self.store.type_of,
             dict(request.givens),
+            dict(request.arrays),
         )
 
     def compile(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
@@ -301,8 +304,8 @@ class Engine:
             traced = self.traced(request, plan, values, sizes)
             prepared = self.bind(request, traced, self.compiled(traced), {})
         if refused and pattern is not None:
-            pairs = zip(request.fed, pattern, strict=True)
-            of_values = any(_is_known(t, plan) and not is_static(dims) for t, dims in pairs)
+            rows = zip(request.fed, values, pattern, strict=True)
+            of_values = any(_is_known(t, a, plan) and not is_static(dims) for t, a, dims in rows)
             plan.has_fixed_values |= of_values
             plan.is_concrete |= not of_values
         seen.note(sizes, concrete=fitting is None)
@@ -316,7 +319,7 @@ class Engine:
         key: list[Any] = [plan.has_fixed_values]
         for tensor, array in zip(request.fed, values, strict=True):
             may_vary = tensor.dtype.is_integer and not plan.has_fixed_values
-            if not _is_known(tensor, plan):
+            if not _is_known(tensor, array, plan):
                 sizes.append(array.shape)
                 key.append(array.ndim)
             elif may_vary and array.size <= SIZES_IN_A_VALUE:
@@ -409,29 +412,28 @@ class Engine:
         if split.is_count:
             return self.count_first(request, values, split)
         cut = _Cut(split)
-        fed = set(request.fed)
+        fed = {*request.fed, *(t for t, _ in request.arrays)}
         targets = [t.op for t in cut.inputs if t not in fed]
         targets += cut.waits_for
         givens = dict(request.givens)
         first = needed_operations(targets, fed, request.done, givens)
-        rest_done = request.done | first | cut.operations
+        rest_done = request.done | {op for op in first if not _is_new_array(op)} | cut.operations
         roots = [*request.operations, *(t.op for t in request.tensors if t not in fed)]
         rest = needed_operations(roots, fed, rest_done, givens)
         crossing = [t for op in rest for t in op.inputs if t.op in first and t not in fed]
         crossing += [t for t in request.tensors if t.op in first and t not in fed]
+        crossing = [t for t in crossing if t.op in rest_done]
         crossing = [t for t in dict.fromkeys(crossing) if not _is_reference(t)]
         ask = list(dict.fromkeys([*(t for t in cut.inputs if t not in fed), *crossing]))
         operations = tuple(sorted(first, key=lambda op: op._id)) if cut.operations else ()
         effects = tuple(op for op in operations or first if op.definition.stateful)
-        part = Request(tuple(ask), effects, request.fed, request.done, request.givens)
+        part = replace(request, tensors=tuple(ask), operations=effects)
         results = dict(zip(ask, self.run(part, values), strict=True))
         results.update(zip(request.fed, values, strict=True))
         more = {t: np.asarray(results[t]) for t in ask}
         more.update(self.run_cut(cut, results, request.givens))
         joined = {**dict(zip(request.fed, values, strict=True)), **more}
-        following = Request(
-            request.tensors, request.operations, tuple(joined), frozenset(rest_done), request.givens
-        )
+        following = replace(request, fed=tuple(joined), done=frozenset(rest_done))
         with self.lock:
             plan = self.plans.setdefault(following, Plan())
         if not cut.operations:
@@ -445,8 +447,13 @@ class Engine:
             done = frozenset(cut.loop.own_operations())
 
             def run(tensors: Any, operations: Any, fed: Any, arrays: Any) -> list[Any]:
-                request = Request(tuple(tensors), tuple(operations), tuple(fed), done, givens)
-                return self.run(request, arrays)
+                pairs = list(zip(fed, arrays, strict=True))
+                plain = {t: a for t, a in pairs if isinstance(a, np.ndarray)}
+                request = Request(
+                    tuple(tensors), tuple(operations), tuple(plain), done, givens,
+                    tuple((t, a) for t, a in pairs if t not in plain),
+                )  # fmt: skip
+                return [np.asarray(a) for a in self.run(request, list(plain.values()))]
 
             return run_loop(cut.loop, values, run)
         if cut.function is None:
@@ -460,10 +467,12 @@ class Engine:
         self, request: Request, values: Sequence[Array], split: Split
     ) -> tuple[Request, list[Array]]:
         """Find out how many rounds a loop has; nothing else of that run is kept."""
-        part = Request(split.tensors, (), request.fed, request.done, request.givens)
+        part = replace(request, tensors=split.tensors, operations=())
+        states = self.store.generator_states()
         counts = [np.asarray(c) for c in self.run(part, values)]
+        self.store.restore_generators(states)
         fed = (*request.fed, *split.tensors)
-        following = Request(request.tensors, request.operations, fed, request.done, request.givens)
+        following = replace(request, fed=fed)
         with self.lock:
             plan = self.plans.setdefault(following, Plan())
         plan.statics.update(split.tensors)
@@ -488,16 +497,36 @@ class _Cut:
             self.inputs = list(split.operation.inputs)
             self.operations = frozenset([split.operation])
         if self.loop is not None:
-            self.inputs = list(dict.fromkeys(self.loop.inputs()))
+            inputs = dict.fromkeys(self.loop.inputs())
+            self.inputs = [t for t in inputs if t not in self.loop.arrays]
             self.operations = frozenset(self.loop.loop.operations)
         self.waits_for = [
             c for op in self.operations for c in op._control_inputs if c not in self.operations
         ]
 
 
-def _is_known(tensor: Tensor, plan: Plan) -> bool:
+def _is_known(tensor: Tensor, array: Array, plan: Plan) -> bool:
     """Whether a fed tensor's value is read when the request is traced."""
-    return tensor in plan.statics or tensor.dtype.kind == "string"
+    return tensor in plan.statics or _is_text(tensor, array)
+
+
+def _is_text(tensor: Tensor, array: Array) -> bool:
+    return tensor.dtype.kind == "string" or _type_of(tensor, array).kind == "string"
+
+
+def _type_of(tensor: Tensor, array: Array) -> DType:
+    """A fed tensor's type; what an array of tensors is in a run may differ from its flow."""
+    dtype = tensor.dtype.base_dtype
+    if dtype is float32 and array.dtype != np.float32:
+        return as_dtype(array.dtype)
+    return dtype
+
+
+def _is_new_array(op: Operation) -> bool:
+    """Whether the operation makes an array of tensors: it is traced again in each part of a run."""
+    while op.type == "Identity":
+        op = op.inputs[0].op
+    return op.type == "TensorArrayV3"
 
 
 def _content(array: Array) -> Any:

@@ -12,37 +12,30 @@ from typing import Any
 
 import numpy as np
 
-from graphflow import errors
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
-from graphflow.trace.loops import Parts
+from graphflow.trace.loop_parts import Parts
 
 Array = np.ndarray[Any, Any]
-Run = Callable[
-    [Sequence[Tensor], Sequence[Operation], Sequence[Tensor], Sequence[Array]], list[Any]
-]
+Run = Callable[[Sequence[Tensor], Sequence[Operation], Sequence[Tensor], Sequence[Any]], list[Any]]
 
 
-def run_loop(parts: Parts, values: dict[Tensor, Array], run: Run) -> dict[Tensor, Array]:
+def run_loop(parts: Parts, values: dict[Tensor, Any], run: Run) -> dict[Tensor, Array]:
     """Run a loop.
 
     Parameters
     ----------
     parts : the loop.
     values : of the tensors that it reads from outside.
-    run : ``run(tensors, operations, fed, arrays)`` runs a part of the graph.
+    run : ``run(tensors, operations, fed, arrays)`` runs a part of the graph. What is fed for an
+        array of tensors without elements is that array's description.
 
     Returns
     -------
     The values of its Exits.
     """
     assert parts.flag is not None
-    for variable in parts.variables:
-        if variable.start not in values:
-            raise errors.UnimplementedError(
-                None, variable.enter, f"{variable.enter.name}: a loop that must run in Python "
-                "carries an array of tensors",
-            )  # fmt: skip
+    values = {**values, **parts.arrays}
     constants = {e.outputs[0]: values[e.inputs[0]] for e in parts.constants if e.type == "Enter"}
     current = [values[v.start] for v in parts.variables]
     merges = [v.merge.outputs[0] for v in parts.variables]
@@ -60,7 +53,6 @@ def run_loop(parts: Parts, values: dict[Tensor, Array], run: Run) -> dict[Tensor
         if not more:
             break
         fed = [*inside, *constants]
-        made = run(nexts, effects, fed, [*current, *constants.values()])
-        current = [np.asarray(m) for m in made]
+        current = run(nexts, effects, fed, [*current, *constants.values()])
     exits = [(v.exit, a) for v, a in zip(parts.variables, current, strict=True)]
-    return {e.outputs[0]: a for e, a in exits if e is not None}
+    return {e.outputs[0]: a for e, a in exits if e is not None and isinstance(a, np.ndarray)}

@@ -78,6 +78,23 @@ class VariableStore:
         self.memory(name, dtype, value.shape)[...] = value
         self.mark_initialized([name])
 
+    def generator_states(self) -> dict[str, Array]:
+        """Copies of the states of random operations."""
+        return {n: self._arrays[n].copy() for n in self._initialized if self._is_generator(n)}
+
+    def restore_generators(self, states: dict[str, Array]) -> None:
+        """Put random operations back to where they were; those not listed begin anew."""
+        for name in [n for n in self._initialized if self._is_generator(n)]:
+            if name in states:
+                self._arrays[name][...] = states[name]
+            else:
+                self._initialized.discard(name)
+                self.layout += 1
+
+    def _is_generator(self, name: str) -> bool:
+        array = self._arrays[name]
+        return name.endswith("/state") and array.dtype == np.uint64 and array.shape == (4,)
+
     def close(self) -> None:
         """Drop all values."""
         self._arrays.clear()

@@ -409,6 +409,7 @@ class _Grouper:
             self.consumers[node] = [host if g is group else g for g in self.consumers.get(node, ())]
         for node, indices in group.members.items():
             host.members.setdefault(node, set()).update(moved(indices))
+        host.whole |= group.whole
         host.roots += group.roots
         host.reductions += [r for r in group.reductions if r not in host.reductions]
         host.after |= group.after

@@ -16,7 +16,7 @@ from graphflow.graph.branches import canonical
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.node import Node
-from graphflow.trace.arrays import TensorArrayValue, UnwrittenArray
+from graphflow.trace.arrays import ARRAY_VALUES, UnwrittenArray
 from graphflow.trace.region import Captures, Region, deciding_feeds
 from graphflow.trace.tracer import Split, Tracer
 from graphflow.trace.units import SWITCHES, Choice
@@ -136,8 +136,10 @@ def _merged_values(regions: list[Region], op: Operation, values: Mapping[int, Te
         r.value_of(values[s]) if s in values else None for s, r in enumerate(regions)
     ]
     for side, region in enumerate(regions):
-        if found[side] is None:
-            found[side] = zeros(region, found[1 - side])
+        other = found[1 - side]
+        is_unwritten = isinstance(found[side], UnwrittenArray) and isinstance(other, Node)
+        if found[side] is None or is_unwritten:
+            found[side] = zeros(region, other)
     return found
 
 
@@ -184,7 +186,7 @@ def _add_output(
     Split : the branches give different types.
     """
     for value in pair:
-        if value is None or isinstance(value, (UnwrittenArray, TensorArrayValue)):
+        if value is None or isinstance(value, ARRAY_VALUES):
             return value
     first, second = (r.runtime(v) for r, v in zip(regions, pair, strict=True))
     if first.type != second.type:

@@ -9,7 +9,7 @@ session: then a `Split` with the loop's parts is raised.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
 from typing import Any
 
 import numpy as np
@@ -19,98 +19,17 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.interpreter import run_program
 from graphflow.ir.node import Node, Program, Update
-from graphflow.trace.arrays import UnwrittenArray
+from graphflow.trace.array_builder import is_constant
+from graphflow.trace.arrays import ARRAY_VALUES, UnwrittenArray
+from graphflow.trace.loop_parts import Parts, Variable, counting_starts, round_limit, take_apart
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.region import Captures, Region
-from graphflow.trace.tracer import Split, Tracer, is_constant
-from graphflow.trace.units import ENTERS, EXITS, MERGES, SWITCHES, Loop
+from graphflow.trace.tracer import Split, Tracer
+from graphflow.trace.units import Loop
 
 COUNT_LIMIT = 20_000  # rounds that are counted by running the condition at trace time
 
 _traced = 0
-
-
-@dataclass(eq=False)
-class Variable:
-    """The operations of one loop variable; those that the run does not need are None."""
-
-    enter: Operation
-    merge: Operation
-    switch: Operation | None = None
-    exit: Operation | None = None
-
-    @property
-    def operations(self) -> list[Operation]:
-        """What makes it a variable."""
-        parts = (self.enter, self.merge, self.switch, self.exit)
-        return [op for op in parts if op is not None]
-
-    @property
-    def start(self) -> Tensor:
-        """Its value before the loop."""
-        return self.enter.inputs[0]
-
-    @property
-    def next(self) -> Tensor:
-        """Its value after a round."""
-        return self.merge.inputs[1].op.inputs[0]
-
-
-@dataclass(eq=False)
-class Parts:
-    """A loop taken apart."""
-
-    loop: Loop
-    variables: list[Variable] = field(default_factory=list)
-    constants: list[Operation] = field(default_factory=list)  # Enters of what does not change
-    flag: Operation | None = None  # the LoopCond
-
-    @property
-    def name(self) -> str:
-        """The loop's name in the graph."""
-        return self.loop.frame
-
-    def inputs(self) -> list[Tensor]:
-        """What the loop reads from outside."""
-        enters = [v.enter for v in self.variables] + self.constants
-        return [e.inputs[0] for e in enters if e.type == "Enter"]
-
-    def own_operations(self) -> set[Operation]:
-        """What makes it a loop; everything else in it is condition or body."""
-        return {*self.constants, *(op for v in self.variables for op in v.operations)}
-
-
-def take_apart(loop: Loop) -> Parts:
-    """Sort a loop's own operations; those of loops inside it stay with the body."""
-    parts = Parts(loop)
-    by_merge: dict[Operation, Variable] = {}
-    constants = []
-    for op in sorted(loop.operations, key=lambda op: op._id):
-        if op.type in ENTERS and op.attrs["frame_name"] == loop.frame:
-            if op.attrs["is_constant"]:
-                constants.append(op)
-                continue
-            merges = [c for c in op.outputs[0].consumers() if c.type in MERGES]
-            if merges and merges[0] in loop.operations:
-                by_merge[merges[0]] = Variable(op, merges[0])
-    parts.constants = constants
-    for merge, variable in by_merge.items():
-        for user in merge.outputs[0].consumers():
-            if user.type in SWITCHES and user in loop.operations:
-                if user.inputs[1].op.type == "LoopCond":
-                    variable.switch = user
-                    parts.flag = user.inputs[1].op
-        if variable.switch is not None:
-            exits = [c for c in variable.switch.outputs[0].consumers() if c.type in EXITS]
-            variable.exit = next((e for e in exits if e in loop.operations), None)
-    parts.variables = list(by_merge.values())
-    if parts.flag is None:
-        conditions = [op for op in loop.operations if op.type == "LoopCond"]
-        parts.flag = min(conditions, key=lambda op: op._id, default=None)
-    if parts.flag is None:
-        op = min(loop.operations, key=lambda op: op._id)
-        raise errors.InvalidArgumentError(None, op, f"the loop {loop.frame} has no condition")
-    return parts
 
 
 def lower_loop(tracer: Tracer, loop: Loop) -> None:
@@ -121,6 +40,8 @@ def lower_loop(tracer: Tracer, loop: Loop) -> None:
     except Split as split:
         if split.is_count:
             raise
+        values = {t: tracer.value_of(t) for t in parts.inputs()}
+        parts.arrays = {t: v for t, v in values.items() if isinstance(v, ARRAY_VALUES)}
         raise Split(split.operation, loop=parts) from None
 
 
@@ -132,6 +53,7 @@ class _Lowering:
         self.starts = [tracer.value_of(v.start) for v in parts.variables]
         self.state: list[str] = []  # the session's variables that the body writes
         self.rounds: int | None = None
+        self.limit: Any = math.inf  # the rounds are no more than this
 
     def run(self) -> None:
         flag = self.first_flag()
@@ -176,7 +98,14 @@ class _Lowering:
         tracer, variables = self.tracer, self.parts.variables
         name = f"{self.parts.name}.{_traced}"
         region = Region(tracer, Captures(name))
+        region.in_loop = True
         carried = [self.carry(region, k, name) for k in range(len(variables))]
+        counting = counting_starts(self.parts, self.starts)
+        self.limit = round_limit(tracer, self.parts, counting)
+        for variable, value in zip(variables, carried, strict=True):
+            if variable in counting:
+                start = counting[variable]
+                region.ranges[value] = (start, start + self.limit)
         states = {s: tracer.state[s] for s in self.state}
         inner_states = {}
         for key, node in states.items():
@@ -225,12 +154,26 @@ class _Lowering:
     def first_array(self, region: Region, array: UnwrittenArray, written: Node, k: int) -> Node:
         """Zeros for an array's elements, now that one has been written."""
         size = array.size
-        if array.loop == self.parts.name or array.grows:
-            rounds = self.count_rounds()
-            size = rounds if not array.grows else (array.size or 0) + rounds
+        if array.loop == self.parts.name:
+            size = self.count_rounds(is_exact=False)
+        elif array.grows:
+            size = self.grown_size(region, size or 0, written)
         element = written.shape[1:]
         zero = self.tracer.const(np.zeros((), written.dtype.numpy), written.dtype)
         return self.tracer.broadcast(zero, (size, *element), ())
+
+    def grown_size(self, region: Region, size: Any, written: Node) -> Any:
+        """The size of an array that grows, after the loop: as far as the last index written."""
+        rounds = self.count_rounds()
+        while written.op not in ("scatter", "input") and written.inputs:
+            written = written.inputs[0]
+        if written.op != "scatter":
+            return size + rounds
+        places = region.index_range(written.inputs[1])
+        if places is None:
+            return size + rounds
+        last = places[0] + (1 if places[1] - places[0] == 1 else rounds)
+        return last if size == 0 else max(size, last)
 
     def finish(
         self, region: Region, first: Node, again: Node, carried: list[Any], after: list[Any],
@@ -279,8 +222,8 @@ class _Lowering:
 
     # ---- how many rounds
 
-    def count_rounds(self) -> int:
-        """How many rounds the loop has, where that can be known.
+    def count_rounds(self, is_exact: bool = True) -> Any:
+        """How many rounds the loop has, where that can be known; else no less than that.
 
         Raises
         ------
@@ -295,6 +238,8 @@ class _Lowering:
         needed = self.counting_variables()
         parts = Parts(self.parts.loop, needed, self.parts.constants, self.parts.flag)
         rounds = _Lowering(self.tracer, parts).simulate()
+        if rounds is None and not is_exact and self.limit != math.inf:
+            return self.limit
         if rounds is None and counter is not None and not isinstance(self.tracer, Region):
             raise Split(counter.op, [counter], is_count=True)
         if rounds is None:

@@ -13,8 +13,9 @@ from typing import Any
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.node import Node, Program, Update
-from graphflow.trace.arrays import TensorArrayValue, UnwrittenArray
-from graphflow.trace.tracer import Split, Tracer, is_constant
+from graphflow.trace.array_builder import is_constant
+from graphflow.trace.arrays import ARRAY_VALUES, ElementList
+from graphflow.trace.tracer import Split, Tracer
 
 
 class Captures:
@@ -47,16 +48,24 @@ class Region(Tracer):
         self.outer, self.captures = outer, captures
         self.assumed, self.hidden, self.sources = outer.assumed, outer.hidden, outer.sources
         self.written: set[str] = set()
+        self.arrays, self.in_loop = outer.arrays, outer.in_loop
+        self.ranges = dict(outer.ranges)
 
     def is_given(self, tensor: Tensor) -> bool:
         """Whether a tensor's value is there: from the region's start, or from outside."""
-        return tensor in self.values or tensor in self.feeds
+        return tensor in self.values or super().is_given(tensor)
 
     def capture(self, value: Any) -> Any:
         """What a value of the region around is called here."""
-        if isinstance(value, (UnwrittenArray, TensorArrayValue)) or value is None:
+        if isinstance(value, ElementList):
+            elements = {k: self.captures.get(self, v) for k, v in value.elements.items()}
+            return ElementList(value.dtype, value.size, elements)
+        if isinstance(value, ARRAY_VALUES) or value is None:
             return value
-        return self.captures.get(self, value)
+        inner = self.captures.get(self, value)
+        if value in self.outer.ranges:
+            self.ranges[inner] = self.outer.ranges[value]
+        return inner
 
     def outer_value(self, tensor: Tensor) -> Any:
         """The value of a tensor from outside."""

@@ -13,7 +13,7 @@ the session runs what comes before first, and traces again with more tensors kno
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,17 +22,19 @@ from graphflow import errors
 from graphflow.graph.dtypes import DType, uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
-from graphflow.ir.builder import Builder, NeedsValue
+from graphflow.ir.builder import NeedsValue
 from graphflow.ir.dims import Dim, Shape
 from graphflow.ir.node import Node, Program, SourceTable, Update
 from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
-from graphflow.trace.arrays import UnwrittenArray
+from graphflow.trace.array_builder import ArrayBuilder
+from graphflow.trace.arrays import ARRAY_VALUES, ElementList, UnwrittenArray
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.units import Choice, Loop, ordered_units
 
 _MASK64 = (1 << 64) - 1
-# Of an array that nothing was written to, which is zero, these give the array or the other operand.
+_NO_ARRAYS: Mapping[Tensor, Any] = {}
+# Of an array that nothing was written to, which is zero, these give the array, or the other one.
 _OF_ZEROS = ("ZerosLike", "Identity", "StopGradient", "Add", "AddV2", "AddN")
 
 
@@ -84,7 +86,7 @@ class Traced:
     hidden: dict[str, Any] = field(default_factory=dict)
 
 
-class Tracer(Builder):
+class Tracer(ArrayBuilder):
     """The builder that operations are lowered with: pure nodes, state and effects."""
 
     def __init__(
@@ -106,6 +108,8 @@ class Tracer(Builder):
         self.sources = SourceTable()
         self.operation: Operation | None = None
         self.calls = 0
+        self.ranges: dict[Node, tuple[Dim, Dim]] = {}
+        self.arrays: Mapping[Tensor, Any] = {}
 
     # ---- what operations ask for
 
@@ -256,7 +260,7 @@ class Tracer(Builder):
 
     def is_given(self, tensor: Tensor) -> bool:
         """Whether a tensor's value is there before the operation that makes it is lowered."""
-        return tensor in self.feeds
+        return tensor in self.feeds or tensor in self.arrays
 
     def lower_loop(self, loop: Loop) -> None:
         """Lower a whole loop."""
@@ -270,31 +274,6 @@ class Tracer(Builder):
 
         lower_choice(self, choice)
 
-    # ---- arrays
-
-    def loop_array(self, dtype: DType, frame: str) -> UnwrittenArray:
-        """An array of as many elements as the loop has rounds."""
-        return UnwrittenArray(dtype, None, frame)
-
-    def write_element(self, mode: str, array: Any, index: Node, value: Node) -> Any:
-        """An array with one element set, or added to."""
-        if isinstance(array, UnwrittenArray) and array.loop and is_constant(value):
-            return replace(array, constant=value)
-        value = self.runtime(value)
-        if isinstance(array, UnwrittenArray):
-            zero = self.const(np.zeros((), value.dtype.numpy), value.dtype)
-            array = self.broadcast(zero, (array.size or 1, *value.shape), ())
-        index = self.reshape(self.runtime(index), (1,))
-        return self.scatter(mode, array, index, self.reshape(value, (1, *value.shape)))
-
-    def read_element(self, array: Any, index: Node) -> Node:
-        """One element of an array."""
-        if isinstance(array, UnwrittenArray) and array.constant is not None:
-            return array.constant
-        if isinstance(array, UnwrittenArray):
-            raise ValueError("an element is read of an array that nothing was written to")
-        return self.gather(array, self.runtime(index))
-
     def part_of_control_flow(self, op: Operation) -> Any:
         """Refuse an operation that means nothing apart from its loop or branch."""
         raise errors.UnimplementedError(
@@ -306,6 +285,8 @@ class Tracer(Builder):
         tensor = self.givens.get(tensor, tensor)
         if tensor in self.feeds:
             return self.feed(tensor)
+        if tensor in self.arrays:
+            return self.arrays[tensor]
         source = tensor.op
         if tensor.dtype._is_ref_dtype:
             if op is not None and op.definition.takes_reference and tensor is op.inputs[0]:
@@ -330,7 +311,7 @@ class Tracer(Builder):
             if feed.value is not None:
                 if feed.value.dtype == object and tensor.dtype.is_integer:  # sizes, some symbolic
                     return self._const_object(feed.value, tensor.dtype.base_dtype)
-                return self.const(feed.value, tensor.dtype.base_dtype)
+                return self.const(feed.value, feed.type.dtype)
             name = tensor.op.name if tensor.value_index == 0 else tensor.name
             self.feed_inputs[tensor] = self.input(name, "feed", feed.type)
         return self.feed_inputs[tensor]
@@ -343,9 +324,8 @@ class Tracer(Builder):
             self.values[op.outputs[1]] = self.const(np.int32(0))
             return
         inputs = [self.value_of(t, op) for t in op.inputs]
-        if op.type in _OF_ZEROS and any(isinstance(i, UnwrittenArray) for i in inputs):
-            written = [i for i in inputs if isinstance(i, Node)]
-            self.values[op.outputs[0]] = written[0] if written else inputs[0]
+        if op.type in _OF_ZEROS and any(isinstance(i, ARRAY_VALUES) for i in inputs):
+            self.values[op.outputs[0]] = _sum_of_arrays(op, inputs)
             return
         try:
             made = op.definition.lower(self, op, *inputs)
@@ -360,11 +340,6 @@ class Tracer(Builder):
                 self.values[tensor] = node
                 if op.location is not None and not tensor.dtype._is_ref_dtype:
                     self.sources.record(node, op.name, op.location.place)
-
-
-def is_constant(node: Node) -> bool:
-    """Whether a node is a constant, or one repeated."""
-    return node.op == "const" or (node.op == "broadcast" and node.inputs[0].op == "const")
 
 
 class _Describe:
@@ -382,6 +357,17 @@ class _Describe:
 
     def __hash__(self) -> int:
         return hash(self.message)
+
+
+def _sum_of_arrays(op: Operation, inputs: list[Any]) -> Any:
+    """What an operation of `_OF_ZEROS` gives for arrays of which some are zero, or no nodes."""
+    first = inputs[0]
+    if op.type == "ZerosLike" and isinstance(first, ElementList):
+        return UnwrittenArray(first.dtype, first.size)
+    written = [i for i in inputs if not isinstance(i, UnwrittenArray)]
+    if len(written) > 1:
+        raise errors.UnimplementedError(None, op, "arrays of elements of several shapes are added")
+    return written[0] if written else first
 
 
 def _plain_name(dtype: DType) -> str:
@@ -417,6 +403,7 @@ def trace(
     done: set[Operation],
     variable_type: Callable[[str], Any],
     givens: Mapping[Tensor, Tensor],
+    arrays: Mapping[Tensor, Any] = _NO_ARRAYS,
 ) -> Traced:
     """Trace the operations that the fetches and targets need.
 
@@ -428,6 +415,7 @@ def trace(
     done : operations that ran before, in an earlier part of the run.
     variable_type : element type and shape of a variable that has a value, else None.
     givens : tensors to be read in place of others.
+    arrays : values of tensors that stand for arrays of tensors without elements.
 
     Raises
     ------
@@ -435,9 +423,11 @@ def trace(
     errors.OpError : a placeholder is not fed, a variable has no value, shapes do not fit.
     """
     read = [givens.get(t, t) for t in fetches]
-    wanted = [*targets, *(t.op for t in read if t not in feeds)]
-    needed = needed_operations(wanted, feeds, done, givens)
+    given = {**feeds, **arrays}
+    wanted = [*targets, *(t.op for t in read if t not in given)]
+    needed = needed_operations(wanted, given, done, givens)
     tracer = Tracer(feeds, variable_type, givens)
+    tracer.arrays = arrays
     tracer.run(needed)
     outputs = [tracer.runtime(_fetched(tracer, t)) for t in fetches]
     updates = [
@@ -458,5 +448,9 @@ def _is_reference_only(op: Operation) -> bool:
 
 def _fetched(tracer: Tracer, tensor: Tensor) -> Node:
     node = tracer.value_of(tensor)
+    if isinstance(node, ElementList):
+        raise errors.UnimplementedError(
+            None, tensor.op, f"{tensor.name}: an array of elements of several shapes is fetched"
+        )
     assert node is not None
     return node
