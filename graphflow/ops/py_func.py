@@ -42,6 +42,8 @@ def _checked(op: Operation) -> Callable[..., list[Arrays]]:
     def call(*arrays: Arrays) -> list[Arrays]:
         try:
             results = function(*arrays)
+        except errors.OpError:  # it says what it is
+            raise
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
             for classes, translated in _TRANSLATIONS:
