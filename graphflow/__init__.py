@@ -259,9 +259,17 @@ _QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
 _READERS = {
     "FixedLengthRecordReader", "ReaderBase", "TFRecordReader", "TextLineReader", "WholeFileReader",
 }  # fmt: skip
+_EXAMPLES = {
+    "FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature", "parse_example",
+    "parse_single_example",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
+    if name in _EXAMPLES:
+        from graphflow.data import examples  # most programs read none
+
+        return getattr(examples, name)
     if name in _QUEUES:
         from graphflow.data import queues  # most programs have none
 

@@ -26,6 +26,12 @@ class Recorder:
         return call
 
 
+class Shaped(str):
+    """A value of the variable's shape."""
+
+    shape = (2,)
+
+
 @pytest.fixture(autouse=True)
 def fresh_graph():
     with Graph().as_default() as graph:
@@ -40,7 +46,7 @@ def lower(op, *nodes):
 def test_variables_are_read_and_written_by_their_operation():
     v = Variable([1.0, 2.0], name="v")
     assert lower(v.op)[0] == "read_variable(v)"
-    assert lower(v.initializer, None, "value")[0] == "write_variable(v, value)"
+    assert lower(v.initializer, None, Shaped("value"))[0] == "write_variable(v, value)"
     chained = state.assign_add(state.assign(v, [1.0, 2.0]), [1.0, 1.0])
     assert state.variable_of(chained) is v.op
     assert lower(chained.op, None, "d")[0] == "write_variable(v, add(read_variable(v), d))"
