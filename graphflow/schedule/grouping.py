@@ -21,6 +21,7 @@ Fusion never changes what is computed, so the only legality question is acyclici
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 from graphflow.ir.dims import product, typical
 from graphflow.ir.index import ZERO, Axis, IndexExpr, axis_index, substitute
@@ -67,15 +68,22 @@ class _Grouper:
         self.weights = self._weights()
 
     def _weights(self) -> dict[Node, float]:
-        """The work of computing each value from stored ones, if cheap operands are inlined."""
+        """The work of computing each value from stored ones, operands inlined as in `may_inline`.
+
+        Without the inlined work in it, a recurrence would be computed from its start by each user.
+        """
         weights: dict[Node, float] = {}
+        uses: Counter[Node] = Counter(i for n in self.nodes for i in n.inputs)
         for node in self.nodes:
             weight = node.prim.cost
             if node.prim.kind in ("pointwise", "view"):
                 for operand in node.inputs:
-                    cheap = operand.prim.kind in ("pointwise", "view")
-                    cheap = cheap and weights[operand] < EXPENSIVE
-                    weight += weights[operand] if cheap else 1.0
+                    inlined = (
+                        operand.prim.kind in ("pointwise", "view")
+                        and operand.prim.cost < EXPENSIVE
+                        and (uses[operand] == 1 or weights[operand] <= DUPLICATE_LIMIT)
+                    )
+                    weight += weights[operand] if inlined else 1.0
             weights[node] = weight
         return weights
 
