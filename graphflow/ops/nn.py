@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import numbers
 from typing import Any
 
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
-from graphflow.graph.constants import constant_value
+from graphflow.graph.constants import constant, constant_value
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
 from graphflow.graph.dtypes import NUMERIC
@@ -20,12 +21,13 @@ from graphflow.ops.activations import relu
 from graphflow.ops.casting import cast
 from graphflow.ops.comparison import not_equal
 from graphflow.ops.creation import ones_like, zeros, zeros_like
-from graphflow.ops.elementwise import maximum, multiply, squared_difference
+from graphflow.ops.elementwise import add, maximum, multiply, squared_difference, subtract
+from graphflow.ops.gathering import gather
 from graphflow.ops.identity import Types, identity, same_as_input, stop_gradient
 from graphflow.ops.joining import concat
 from graphflow.ops.linear import matmul
 from graphflow.ops.random import random_uniform
-from graphflow.ops.reductions import reduce_mean, reduce_sum
+from graphflow.ops.reductions import reduce_mean, reduce_prod, reduce_sum
 from graphflow.ops.shape import one_of, reshape, size, squeeze
 from graphflow.ops.shape import shape as shape_op
 from graphflow.ops.slicing import tile
@@ -37,7 +39,9 @@ __all__ = [
     "l2_loss",
     "l2_normalize",
     "moments",
+    "normalize_moments",
     "relu_layer",
+    "sufficient_statistics",
     "weighted_moments",
     "xw_plus_b",
     "zero_fraction",
@@ -326,6 +330,50 @@ def weighted_moments(
             mean, variance = squeeze(mean, axes), squeeze(variance, axes)
         if narrow:
             return cast(mean, dtypes.float16), cast(variance, dtypes.float16)
+        return mean, variance
+
+
+def sufficient_statistics(
+    x: Any, axes: Any, shift: Any = None, keep_dims: bool | None = None, name: str | None = None,
+    keepdims: bool | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:  # fmt: skip
+    """Return what `normalize_moments` takes: counts, sums and sums of squares over `axes`.
+
+    Parameters
+    ----------
+    shift : subtracted first, for the sake of precision; the fourth result.
+    keepdims : keep the reduced axes with size 1; `keep_dims` is its old name.
+    """
+    axes = list(set(axes))
+    keep = bool(one_of("keepdims", keepdims, "keep_dims", keep_dims))
+    with name_scope(name, "sufficient_statistics", [x, shift]):
+        x = convert_to_tensor(x, name="x")
+        sizes = None if x.shape.rank is None else [x.shape.as_list()[d] for d in axes]
+        if sizes is None or None in sizes:
+            counts = reduce_prod(gather(cast(shape_op(x), x.dtype), axes), name="count")
+        else:
+            counts = constant(math.prod(sizes), dtype=x.dtype)
+        if shift is None:
+            first, second = x, square(x)
+        else:
+            shift = convert_to_tensor(shift, name="shift")
+            first, second = subtract(x, shift), squared_difference(x, shift)
+        sums = reduce_sum(first, axes, keepdims=keep, name="mean_ss")
+        return counts, sums, reduce_sum(second, axes, keepdims=keep, name="var_ss"), shift
+
+
+def normalize_moments(
+    counts: Any, mean_ss: Any, variance_ss: Any, shift: Any, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return mean and variance from what `sufficient_statistics` gives."""
+    with name_scope(name, "normalize", [counts, mean_ss, variance_ss, shift]):
+        divisor = reciprocal(counts, name="divisor")
+        if shift is None:
+            mean = shifted = multiply(mean_ss, divisor, name="mean")
+        else:
+            shifted = multiply(mean_ss, divisor, name="shifted_mean")
+            mean = add(shifted, shift, name="mean")
+        variance = subtract(multiply(variance_ss, divisor), square(shifted), name="variance")
         return mean, variance
 
 

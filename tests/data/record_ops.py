@@ -18,6 +18,7 @@ FAMILIES = {
     "sampling": "sampling_scenarios",
     "special": "special_scenarios",
     "complex": "complex_scenarios",
+    "embedding": "embedding_scenarios",
 }
 
 

@@ -12,14 +12,15 @@ def run_scenario(tf, np, get_seed, source):
     """Return the operations that a scenario makes and what it notes, as plain data."""
     notes = []
 
-    def fails(function):
-        try:
-            function()
-        except Exception as error:  # the class is what is recorded
-            text = error.args[0] if isinstance(error, KeyError) else str(error)
-            notes.append([type(error).__name__, text.split("\n")[0]])
-        else:
-            notes.append(["no error"])
+    def fails(*functions):
+        for function in functions:
+            try:
+                function()
+            except Exception as error:  # the class is what is recorded
+                text = error.args[0] if isinstance(error, KeyError) else str(error)
+                notes.append([type(error).__name__, text.split("\n")[0]])
+            else:
+                notes.append(["no error"])
 
     with tf.Graph().as_default() as graph:
         names = {"tf": tf, "np": np, "get_seed": get_seed, "fails": fails}
