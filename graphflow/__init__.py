@@ -30,6 +30,7 @@ from graphflow import (
     sparse,
     spectral,
     summary,
+    strings,
     train,
 )
 from graphflow.gradients.custom import custom_gradient, recompute_grad
@@ -185,6 +186,8 @@ from graphflow.ops.state import assign, assign_add, assign_sub
 from graphflow.ops.strided_slice import *
 from graphflow.ops.tensor_array import TensorArray
 from graphflow.ops.theano_scan import scan, until
+from graphflow.ops.strings import *
+from graphflow.ops.text_conversions import *
 from graphflow.ops.transposing import *
 from graphflow.ops.unary import *
 from graphflow.ops.variable_lists import (

@@ -19,6 +19,7 @@ FAMILIES = {
     "special": "special_scenarios",
     "complex": "complex_scenarios",
     "embedding": "embedding_scenarios",
+    "text": "text_scenarios",
 }
 
 
