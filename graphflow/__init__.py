@@ -15,8 +15,10 @@ from graphflow import (
     debugging,
     errors,
     flags,
+    gfile,
     image,
     initializers,
+    io,
     linalg,
     logging,
     manip,
@@ -135,6 +137,7 @@ from graphflow.ops.diagonals import *
 from graphflow.ops.einsum import *
 from graphflow.ops.elementwise import *
 from graphflow.ops.functional import foldl, foldr, map_fn
+from graphflow.ops.files import *
 from graphflow.ops.gathering import *
 from graphflow.ops.identity import (
     group,
