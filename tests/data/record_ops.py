@@ -20,6 +20,7 @@ FAMILIES = {
     "complex": "complex_scenarios",
     "embedding": "embedding_scenarios",
     "text": "text_scenarios",
+    "image": "image_scenarios",
 }
 
 
