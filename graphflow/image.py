@@ -1,6 +1,8 @@
 """Images: TensorFlow's `tf.image`."""
 
+from graphflow.ops.distorted_boxes import *
 from graphflow.ops.image_boxes import *
+from graphflow.ops.image_coding import *
 from graphflow.ops.image_colors import *
 from graphflow.ops.image_quality import *
 from graphflow.ops.image_resizing import *

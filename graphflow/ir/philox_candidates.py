@@ -95,7 +95,7 @@ def alias_draw(weights: Sequence[float]) -> Callable[[WordStream, int], Array]:
         found = []
         for _ in range(count):
             unit = to_unit(stream.take(1), np.float32)[0]
-            place = _one_below(stream, kept.size)
+            place = one_below(stream, kept.size)
             found.append(place if unit < kept[place] else other[place])
         return np.array(found, np.int64)
 
@@ -107,13 +107,14 @@ def counts_draw(counts: Array) -> Callable[[WordStream, int], Array]:
     ends = np.cumsum(counts)
 
     def draw(stream: WordStream, count: int) -> Array:
-        places = [_one_below(stream, int(ends[-1])) for _ in range(count)]
+        places = [one_below(stream, int(ends[-1])) for _ in range(count)]
         return np.searchsorted(ends, np.array(places), "right")
 
     return draw
 
 
-def _one_below(stream: WordStream, limit: int) -> int:
+def one_below(stream: WordStream, limit: int) -> int:
+    """One number in ``[0, limit)``."""
     while True:
         found = _below(stream.take(1), limit)
         if found.size:

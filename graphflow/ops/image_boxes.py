@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow import errors
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
@@ -38,7 +39,9 @@ def _positions(low: Array, high: Array, size: int, count: int) -> Array:
     """Where the pixels of each box's crop are along an axis, (boxes, count)."""
     if count > 1:
         step = (high - low) * np.float32(size - 1) / np.float32(count - 1)
-        return low[:, None] * np.float32(size - 1) + np.arange(count, dtype=np.float32) * step[:, None]
+        return (
+            low[:, None] * np.float32(size - 1) + np.arange(count, dtype=np.float32) * step[:, None]
+        )
     return (np.float32(0.5) * (low + high) * np.float32(size - 1))[:, None]
 
 
@@ -48,7 +51,8 @@ class _Sampling:
     def __init__(self, shape: Sequence[int], boxes: Array, which: Array, size: Sequence[int]):
         if np.any((which < 0) | (which >= shape[0])):
             bad = int(np.flatnonzero((which < 0) | (which >= shape[0]))[0])
-            raise ValueError(f"box_index has values outside [0, batch_size): {which[bad]}")
+            text = f"box_index has values outside [0, batch_size): {which[bad]}"
+            raise errors.OutOfRangeError(None, None, text)
         self.which = which[:, None, None]
         ys = _positions(boxes[:, 0], boxes[:, 2], shape[1], size[0])
         xs = _positions(boxes[:, 1], boxes[:, 3], shape[2], size[1])
@@ -195,10 +199,9 @@ def _glimpses(
         found = np.clip(random.normal(0.5, 0.25, shape), 0, 1).astype(np.float32)
     extents = np.array(image.shape[1:3], np.float32)
     starts = offsets * extents if normalized else offsets
-    if centered and normalized:
-        starts = starts / 2 + extents / 2 - np.array([height, width], np.float32) / 2
-    elif centered:
-        starts = starts + extents / 2
+    if centered:
+        starts = starts / 2 + extents / 2
+    starts = starts - np.array([height, width], np.float32) / 2
     for k, (top, left) in enumerate(np.trunc(starts).astype(int)):
         rows, columns = np.arange(top, top + height), np.arange(left, left + width)
         in_rows = (rows >= 0) & (rows < image.shape[1])
@@ -357,10 +360,6 @@ def _choose(
     return chosen, kept
 
 
-def _scalars(*arrays: Array) -> list[float]:
-    return [float(a) for a in arrays]
-
-
 def _suppressed(
     boxes: Array, scores: Array, limit: Array, threshold: Array, least: Array, sigma: Any = 0.0,
     pad_to_max_output_size: bool = False,
@@ -370,7 +369,7 @@ def _suppressed(
         raise ValueError("iou_threshold must be in [0, 1]")
     chosen, kept = _choose(
         scores, lambda i, j: _overlap(boxes[i], boxes[j]), int(limit),
-        *_scalars(threshold, least, sigma),
+        float(threshold), float(least), float(sigma),
     )  # fmt: skip
     count = len(chosen)
     if pad_to_max_output_size:
@@ -379,11 +378,19 @@ def _suppressed(
     return np.array(chosen, np.int32), np.array(kept, scores.dtype), np.array(count, np.int32)
 
 
+def _suppressed_v4(*arrays: Array, pad_to_max_output_size: bool) -> tuple[Array, Array]:
+    boxes, scores, limit, threshold, least = arrays
+    chosen, _, count = _suppressed(
+        boxes, scores, limit, threshold, least, 0.0, pad_to_max_output_size
+    )
+    return chosen, count
+
+
 def _by_overlaps(
     overlaps: Array, scores: Array, limit: Array, threshold: Array, least: Array
 ) -> Array:
     chosen, _ = _choose(
-        scores, lambda i, j: float(overlaps[i, j]), int(limit), *_scalars(threshold, least), 0.0
+        scores, lambda i, j: float(overlaps[i, j]), int(limit), float(threshold), float(least), 0.0
     )
     return np.array(chosen, np.int32)
 
@@ -406,8 +413,8 @@ define_host_op(
     "NonMaxSuppressionV3", _infer_chosen, lambda *args: _suppressed(*args)[0], no_gradient=_NONE
 )
 define_host_op(
-    "NonMaxSuppressionV4", _infer_chosen, lambda *args, **kw: _suppressed(*args, 0.0, **kw)[::2],
-    None, ("pad_to_max_output_size",), no_gradient=_NONE,
+    "NonMaxSuppressionV4", _infer_chosen, _suppressed_v4, None, ("pad_to_max_output_size",),
+    no_gradient=_NONE,
 )  # fmt: skip
 define_host_op(
     "NonMaxSuppressionV5", _infer_chosen, _suppressed, None, ("pad_to_max_output_size",),
@@ -420,9 +427,13 @@ define_host_op(
 _LIMITS = ("max_output_size: int32", "iou_threshold: float32", "score_threshold: float32")
 _SUPPRESS = {
     version: Signature(
-        f"NonMaxSuppressionV{version}", "boxes: T = float32", "scores: T = float32", *_LIMITS,
-        *(("soft_nms_sigma: T = float32",) if version == 5 else ()), T=_HALVES,
-    )  # fmt: skip
+        f"NonMaxSuppressionV{version}",
+        "boxes: T = float32",
+        "scores: T = float32",
+        *_LIMITS,
+        *(("soft_nms_sigma: T = float32",) if version == 5 else ()),
+        T=_HALVES,
+    )
     for version in (3, 4, 5)
 }
 _OVERLAPS = Signature(

@@ -97,7 +97,7 @@ def _require(conditions: list[tuple[Any, str]], image: Tensor) -> Tensor:
             checks.append(Assert(condition, [message]))
         elif not condition:
             raise ValueError(message)
-    return with_dependencies(checks, image) if checks else image
+    return with_dependencies(checks, image)
 
 
 def _set_known(image: Tensor, sizes: list[Any]) -> None:
@@ -236,7 +236,7 @@ def _with_rank(image: Any) -> Tensor:
     _check_sizes(image)
     if image.shape.rank not in (None, 3, 4):
         raise ValueError("'image' must have either 3 or 4 dimensions.")
-    return image
+    return with_dependencies([], image)
 
 
 def _flipped(image: Any, axis: int, label: str) -> Tensor:
@@ -285,10 +285,10 @@ def random_flip_up_down(image: Any, seed: int | None = None) -> Tensor:
 
 def transpose_image(image: Any, name: str | None = None) -> Tensor:
     """Return an image, or each of a batch, with rows and columns exchanged."""
-    with name_scope(name, "transpose", [image]) as scope:
+    with name_scope(name, "transpose", [image]):
         image = _with_rank(image)
         order = [0, 2, 1, 3] if image.shape.rank == 4 else [1, 0, 2]
-        return transpose(image, order, name=scope)
+        return transpose(image, order)
 
 
 def rot90(image: Any, k: Any = 1, name: str | None = None) -> Tensor:

@@ -69,7 +69,11 @@ crops = [I.crop_and_resize(x, boxes, which, [3, 4]), I.crop_and_resize(x, boxes,
 result = crops + tf.gradients(tf.square(crops[0]), [x, boxes]) + tf.gradients(crops[2], [x])
 b = tf.constant([[0., 0., 1., 1.], [0., .1, 1., 1.1], [0., -.1, 1., .9], [0., 10., 1., 11.], [0., 10.1, 1., 11.1], [0., 100., 1., 101.]]); s = tf.constant([.9, .75, .6, .95, .5, .3])
 result += [I.non_max_suppression(b, s, 3), I.non_max_suppression(b, s, 30, .5), I.non_max_suppression(b, s, 3, .5, .4), *I.non_max_suppression_padded(b, s, 5, .5, .4, pad_to_max_output_size=True), *I.non_max_suppression_with_scores(b, s, 6, 1., 0., .5), I.non_max_suppression_overlaps(tf.eye(6) + .4, s, 4, .5)]
-result += [I.draw_bounding_boxes(x, tf.constant([[[.1, .1, .9, .8]], [[0., 0., .5, .5]]])), I.extract_glimpse(x, [3, 2], tf.constant([[0., 0.], [.2, -.3]])), I.extract_glimpse(x, [3, 2], [[1., 1.], [0., 2.]], centered=False, normalized=False)]
+result += [I.draw_bounding_boxes(x, tf.constant([[[.1, .1, .9, .8]], [[0., 0., .5, .5]]])), I.extract_glimpse(x, [3, 2], tf.constant([[0., 0.], [.2, -.3]])), I.extract_glimpse(x, [3, 2], [[2., 1.], [3., 2.]], centered=False, normalized=False), I.extract_glimpse(x, [3, 2], [[.4, .4], [.3, .5]], centered=False), I.extract_glimpse(x, [3, 2], [[0., 0.], [1., -1.]], normalized=False)]
+runs = 2
+for s in (1, 2, 3, 4):
+    result += I.sample_distorted_bounding_box([40, 60, 3], [[[.1, .2, .7, .9], [.3, .3, .5, .5]]], seed=s, min_object_covered=.3, area_range=[.1, 1.])
+result += I.sample_distorted_bounding_box([30, 20, 3], tf.zeros([1, 0, 4]), seed=7, use_image_if_no_bounding_boxes=True)
 """,
 }
 _COLOURS = """
@@ -85,6 +89,5 @@ result = [I.rgb_to_hsv(x), I.hsv_to_rgb(x), I.hsv_to_rgb(I.rgb_to_hsv(x)), I.rgb
 FAILURES = {
     "not_an_image": "result = tf.image.decode_png('no image at all')",
     "not_a_jpeg": "result = tf.image.decode_jpeg('no image at all')",
-    "crop_out_of_range": "f = tf.placeholder(tf.float32, [None, None, 3]); feed = {f: np.zeros([4, 4, 3])}; result = tf.image.crop_to_bounding_box(f, 2, 2, 4, 4)",
     "box_index": "result = tf.image.crop_and_resize(np.zeros([1, 3, 3, 1], 'float32'), [[0., 0., 1., 1.]], [2], [2, 2])",
 }
