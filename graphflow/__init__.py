@@ -31,8 +31,8 @@ from graphflow import (
     signal,
     sparse,
     spectral,
-    summary,
     strings,
+    summary,
     train,
 )
 from graphflow.gradients.custom import custom_gradient, recompute_grad
