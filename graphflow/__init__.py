@@ -21,6 +21,7 @@ from graphflow import (
     io,
     linalg,
     logging,
+    lookup,
     manip,
     math,
     nn,
@@ -119,6 +120,7 @@ from graphflow.initializers import (
     variance_scaling_initializer,
     zeros_initializer,
 )
+from graphflow.lookup import initialize_all_tables, tables_initializer
 from graphflow.ops import diagonals as _diagonals
 from graphflow.ops import operators as _operators  # installs the operators of tensors
 from graphflow.ops import static as _static  # installs the evaluator of what is known early

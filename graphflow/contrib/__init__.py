@@ -16,3 +16,15 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return list(_PARTS)
+"""TensorFlow's `tf.contrib`: its parts are imported when they are asked for."""
+
+import importlib
+import importlib.util
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    path = f"graphflow.contrib.{name}"
+    if name.startswith("_") or importlib.util.find_spec(path) is None:
+        raise AttributeError(f"module 'graphflow.contrib' has no attribute {name!r}")
+    return importlib.import_module(path)

@@ -1,0 +1,590 @@
+"""Tables from keys to values, filled in the run: TensorFlow's `tf.lookup`.
+
+What a table holds belongs to a session, as a variable's value does.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphflow import errors
+from graphflow.graph import dtypes
+from graphflow.graph.apply import Signature
+from graphflow.graph.collections import GraphKeys
+from graphflow.graph.convert import convert_to_tensor
+from graphflow.graph.default import add_to_collection, get_collection, name_scope
+from graphflow.graph.dtypes import as_dtype
+from graphflow.graph.opdef import define_op
+from graphflow.graph.operation import Operation
+from graphflow.graph.shapes import shape_from_tuple
+from graphflow.graph.sparse_tensor import SparseTensor
+from graphflow.graph.tensor import Tensor
+from graphflow.ops.casting import cast
+from graphflow.ops.comparison import not_equal, where
+from graphflow.ops.elementwise import add
+from graphflow.ops.identity import group, no_op
+from graphflow.ops.shape_rules import Types
+from graphflow.ops.strings import (
+    object_array,
+    string_to_hash_bucket,
+    string_to_hash_bucket_fast,
+    string_to_hash_bucket_strong,
+)
+from graphflow.ops.text_conversions import as_string
+from graphflow.runtime.context import running
+
+__all__ = [
+    "KeyValueTensorInitializer", "StaticHashTable", "StaticVocabularyTable", "TextFileIndex",
+    "TextFileInitializer",
+]  # fmt: skip
+
+Array = np.ndarray[Any, Any]
+_NONE = "tables have no gradient"
+
+
+class _Content:
+    """What a table holds, by session; `key` names the table in messages."""
+
+    def __init__(self, mutable: bool) -> None:
+        self.mutable = mutable
+        self.by_session: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def get(self, op: Operation) -> dict[Any, Any]:
+        """The pairs; FailedPreconditionError before the table is filled."""
+        found = self.by_session.get(running.store)
+        if found is None and not self.mutable:
+            raise errors.FailedPreconditionError(op.node_def, op, "Table not initialized.")
+        return self.by_session.setdefault(running.store, {}) if found is None else found
+
+    def fill(self, op: Operation, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Fill the table once; a key with two values is an error."""
+        found: dict[Any, Any] = {}
+        for key, value in pairs:
+            if found.setdefault(key, value) != value:
+                raise errors.InvalidArgumentError(
+                    op.node_def, op,
+                    f"HashTable has different value for same key. Key {_shown(key)} has "
+                    f"{_shown(found[key])} and trying to add value {_shown(value)}",
+                )  # fmt: skip
+        self.by_session[running.store] = found
+
+
+def _shown(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+# ---- the operations
+
+
+def _as_array(values: Sequence[Any], shape: Sequence[int], dtype: Any) -> Array:
+    if dtype == dtypes.string:
+        return object_array(shape, values)
+    return np.array(list(values), dtype.numpy).reshape(shape)
+
+
+def _find(op: Operation) -> Callable[..., list[Array]]:
+    def find(keys: Array, default: Array) -> list[Array]:
+        pairs, other = op.attrs["content"].get(op), default.item() if default.ndim == 0 else default
+        inner = () if default.ndim == 0 else default.shape
+        values = [pairs.get(key, other) for key in keys.ravel().tolist()]
+        dtype = op.outputs[0].dtype
+        if not inner:
+            return [_as_array(values, keys.shape, dtype)]
+        return [np.array(values, dtype.numpy).reshape(*keys.shape, *inner)]
+
+    return find
+
+
+def _lower_find(b: Any, op: Operation, _: Any, keys: Any, default: Any) -> Any:
+    shape = (*keys.shape, *default.shape)
+    return b.call_python(_find(op), (keys, default), [(op.outputs[0].dtype, shape)])[0]
+
+
+def _infer_find(op: Operation) -> Types:
+    shape = op.inputs[1].shape.concatenate(op.inputs[2].shape)
+    return [(op.inputs[2].dtype.base_dtype, shape)]
+
+
+def _pairs(keys: Array, values: Array) -> list[tuple[Any, Any]]:
+    count = keys.size
+    rows = list(values) if values.ndim > 1 else values.ravel().tolist()
+    if count != len(rows):
+        raise ValueError(f"Keys and values must have the same number: {count} and {len(rows)}")
+    return list(zip(keys.ravel().tolist(), rows, strict=True))
+
+
+def _filler(op: Operation) -> Callable[..., list[Array]]:
+    def fill(keys: Array, values: Array) -> list[Array]:
+        content = op.attrs["content"]
+        if content.mutable:
+            content.get(op).update(_pairs(keys, values))
+        else:
+            content.fill(op, _pairs(keys, values))
+        return []
+
+    return fill
+
+
+def _remover(op: Operation) -> Callable[..., list[Array]]:
+    def remove(keys: Array) -> list[Array]:
+        pairs = op.attrs["content"].get(op)
+        for key in keys.ravel().tolist():
+            pairs.pop(key, None)
+        return []
+
+    return remove
+
+
+def _file_filler(op: Operation) -> Callable[..., list[Array]]:
+    def fill(filename: Array) -> list[Array]:
+        path = os.fsdecode(filename.item())
+        try:
+            with open(path, "rb") as file:
+                lines = file.read().split(b"\n")
+        except OSError as error:
+            text = f"{path}; {error.strerror}"
+            raise errors.NotFoundError(op.node_def, op, text) from None
+        lines = lines[:-1] if lines and not lines[-1] else lines
+        size = op.attrs["vocab_size"]
+        if size != -1 and size > len(lines):
+            raise errors.InvalidArgumentError(
+                op.node_def, op,
+                f"Invalid vocab_size in {path}: expected {size} but got {len(lines)}",
+            )  # fmt: skip
+        lines = lines if size == -1 else lines[:size]
+        op.attrs["content"].fill(op, _line_pairs(op, path, lines))
+        return []
+
+    return fill
+
+
+def _line_pairs(op: Operation, path: str, lines: Sequence[bytes]) -> list[tuple[Any, Any]]:
+    """Key and value of each line: a column, the whole line (-2), or the line's number (-1)."""
+    attrs, found = op.attrs, []
+    delimiter = attrs["delimiter"].encode()
+    for number, line in enumerate(lines):
+        line = line.rstrip(b"\r")
+        columns = line.split(delimiter)
+        pair = []
+        for column, dtype in (
+            (attrs["key_index"], attrs["key_dtype"]), (attrs["value_index"], attrs["value_dtype"]),
+        ):  # fmt: skip
+            if column >= len(columns):
+                raise errors.InvalidArgumentError(
+                    op.node_def, op,
+                    f"Invalid number of columns in {path} line {number} ({_shown(line)}) : "
+                    f"expected {column + 1} got {len(columns)}",
+                )  # fmt: skip
+            text = number if column == -1 else line if column == -2 else columns[column]
+            pair.append(text if dtype == dtypes.string else np.dtype(dtype.numpy).type(text).item())
+        found.append((pair[0], pair[1]))
+    return found
+
+
+def _sizer(op: Operation) -> Callable[..., list[Array]]:
+    return lambda *_: [np.array(len(op.attrs["content"].get(op)), np.int64)]
+
+
+def _exporter(op: Operation) -> Callable[..., list[Array]]:
+    def export(*_: Array) -> list[Array]:
+        pairs = op.attrs["content"].get(op)
+        kinds, count = [t.dtype for t in op.outputs], len(pairs)
+        return [
+            _as_array(list(pairs), (count,), kinds[0]),
+            _as_array(list(pairs.values()), (count,), kinds[1]),
+        ]
+
+    return export
+
+
+def _define(name: str, infer: Any, lower: Any) -> None:
+    define_op(name, infer, lower, no_gradient=_NONE, stateful=True)
+
+
+def _no_types(op: Operation) -> Types:
+    return []
+
+
+def _lower_handle(b: Any, op: Operation) -> Any:
+    return b.const(np.array(op.name.encode(), object), dtypes.string)
+
+
+for _name in ("HashTableV2", "MutableHashTableV2"):
+    _define(_name, lambda op: [(dtypes.resource, shape_from_tuple(()))], _lower_handle)
+_define("LookupTableFindV2", _infer_find, _lower_find)
+for _name in ("LookupTableImportV2", "LookupTableInsertV2"):
+    _define(_name, _no_types, lambda b, op, _, k, v: b.call_python(_filler(op), (k, v), ()))
+_define("LookupTableRemoveV2", _no_types, lambda b, op, _, k: b.call_python(_remover(op), (k,), ()))
+_define(
+    "InitializeTableFromTextFileV2", _no_types,
+    lambda b, op, _, name: b.call_python(_file_filler(op), (name,), ()),
+)  # fmt: skip
+_define(
+    "LookupTableSizeV2", lambda op: [(dtypes.int64, shape_from_tuple(()))],
+    lambda b, op, _: b.call_python(_sizer(op), (), [(dtypes.int64, ())])[0],
+)  # fmt: skip
+_define(
+    "LookupTableExportV2",
+    lambda op: [(op.attrs[k], shape_from_tuple((None,))) for k in ("Tkeys", "Tvalues")],
+    lambda b, op, _: b.call_python(_exporter(op), (), [(t.dtype, None) for t in op.outputs]),
+)  # fmt: skip
+_TABLE = "table_handle: resource"
+_HASH_TABLE, _MUTABLE = Signature("HashTableV2"), Signature("MutableHashTableV2")
+_FIND = Signature("LookupTableFindV2", _TABLE, "keys: Tin", "default_value: Tout")
+_IMPORT = Signature("LookupTableImportV2", _TABLE, "keys: Tin", "values: Tout")
+_INSERT = Signature("LookupTableInsertV2", _TABLE, "keys: Tin", "values: Tout")
+_REMOVE = Signature("LookupTableRemoveV2", _TABLE, "keys: Tin")
+_FROM_FILE = Signature("InitializeTableFromTextFileV2", _TABLE, "filename: string")
+_SIZE = Signature("LookupTableSizeV2", _TABLE)
+_EXPORT = Signature("LookupTableExportV2", _TABLE)
+
+# ---- what fills a table
+
+
+class KeyValueTensorInitializer:
+    """Keys and values given as tensors, or what can be made one.
+
+    Parameters
+    ----------
+    keys, values : vectors of one length.
+    key_dtype, value_dtype : their types when they are no tensors.
+    """
+
+    def __init__(
+        self, keys: Any, values: Any, key_dtype: Any = None, value_dtype: Any = None,
+        name: str | None = None,
+    ) -> None:  # fmt: skip
+        self._name = name or "key_value_init"
+        with name_scope(name, "key_value_init", [keys, values]):
+            self._keys = convert_to_tensor(keys, dtype=key_dtype, name="keys")
+            self._values = convert_to_tensor(values, dtype=value_dtype, name="values")
+        self.key_dtype, self.value_dtype = self._keys.dtype, self._values.dtype
+
+    def initialize(self, table: Any) -> Operation:
+        """Return the operation that fills a table."""
+        _check_types(table, self.key_dtype, self.value_dtype)
+        with name_scope(self._name, values=[table.resource_handle, self._keys, self._values]):
+            content = {"content": table._content}
+            op = _IMPORT(table.resource_handle, self._keys, self._values, **content)
+        add_to_collection(GraphKeys.TABLE_INITIALIZERS, op)
+        return op
+
+
+def _check_types(table: Any, key_dtype: Any, value_dtype: Any) -> None:
+    for kind, got, wanted in (
+        ("key", key_dtype, table.key_dtype), ("value", value_dtype, table.value_dtype),
+    ):  # fmt: skip
+        if got.base_dtype != wanted:
+            raise TypeError(f"Invalid {kind} dtype, expected {wanted} but got {got}.")
+
+
+class TextFileIndex:
+    """Columns of a text file that are none: the number of the line, the whole line."""
+
+    WHOLE_LINE = -2
+    LINE_NUMBER = -1
+
+
+class TextFileInitializer:
+    """Keys and values from the lines of a text file.
+
+    Parameters
+    ----------
+    filename : its path.
+    key_dtype, value_dtype : the types of keys and values.
+    key_index, value_index : the columns, or one of `TextFileIndex`.
+    vocab_size : how many lines are read; all when None.
+    delimiter : between columns.
+    """
+
+    def __init__(
+        self, filename: Any, key_dtype: Any, key_index: int, value_dtype: Any, value_index: int,
+        vocab_size: int | None = None, delimiter: str = "\t", name: str | None = None,
+    ) -> None:  # fmt: skip
+        if not isinstance(filename, Tensor) and not filename:
+            raise ValueError(f"Filename required for {name}.")
+        self.key_dtype, self.value_dtype = as_dtype(key_dtype), as_dtype(value_dtype)
+        for kind, index, dtype in (
+            ("key", key_index, self.key_dtype), ("value", value_index, self.value_dtype),
+        ):  # fmt: skip
+            if index < -2:
+                raise ValueError(f"Invalid {kind} index {index}.")
+            wanted = {-1: dtypes.int64, -2: dtypes.string}.get(index)
+            if wanted is not None and dtype != wanted and not (index == -2 and dtype.is_integer):
+                title = kind.capitalize() + "s"
+                raise ValueError(
+                    f"Signature mismatch. {title} must be dtype {wanted}, got {dtype}."
+                )
+        if vocab_size is not None and vocab_size <= 0:
+            raise ValueError(f"Invalid vocab_size {vocab_size}.")
+        self._filename, self._name = filename, name
+        self._attrs = {
+            "key_index": key_index, "value_index": value_index, "delimiter": delimiter,
+            "vocab_size": -1 if vocab_size is None else vocab_size,
+            "key_dtype": self.key_dtype, "value_dtype": self.value_dtype,
+        }  # fmt: skip
+
+    def initialize(self, table: Any) -> Operation:
+        """Return the operation that fills a table."""
+        _check_types(table, self.key_dtype, self.value_dtype)
+        with name_scope(self._name, "text_file_init", [table.resource_handle]):
+            path = convert_to_tensor(self._filename, dtypes.string, name="asset_filepath")
+            attrs = {**self._attrs, "content": table._content}
+            op = _FROM_FILE(table.resource_handle, path, **attrs)
+        add_to_collection(GraphKeys.TABLE_INITIALIZERS, op)
+        add_to_collection(GraphKeys.ASSET_FILEPATHS, path)
+        return op
+
+
+# ---- tables
+
+
+class _Table:
+    """What all tables have in common."""
+
+    def __init__(self, key_dtype: Any, value_dtype: Any, default: Any, mutable: bool) -> None:
+        self.key_dtype, self.value_dtype = as_dtype(key_dtype), as_dtype(value_dtype)
+        self._default_value = convert_to_tensor(default, dtype=self.value_dtype)
+        self._content = _Content(mutable)
+        self.resource_handle: Any = None
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.resource_handle.op.name.split("/")[-1]
+
+    @property
+    def default_value(self) -> Tensor:
+        """The value of keys that are not there."""
+        return self._default_value
+
+    def size(self, name: str | None = None) -> Tensor:
+        """Return the number of keys."""
+        name = name or f"{self.name}_Size"
+        return _SIZE(self.resource_handle, name=name, content=self._content).outputs[0]
+
+    def lookup(self, keys: Any, name: str | None = None) -> Any:
+        """Return the values of keys: a tensor of any shape, or the values of a sparse one."""
+        tensor = keys.values if isinstance(keys, SparseTensor) else convert_to_tensor(keys)
+        if tensor.dtype.base_dtype != self.key_dtype:
+            raise TypeError(
+                f"Signature mismatch. Keys must be dtype {self.key_dtype}, got {tensor.dtype}."
+            )
+        name = name or f"{self.name}_Lookup"
+        made = _FIND(
+            self.resource_handle, tensor, self._default_value, name=name, content=self._content
+        )
+        found = made.outputs[0]
+        if isinstance(keys, SparseTensor):
+            return SparseTensor(keys.indices, found, keys.dense_shape)
+        return found
+
+    def export(self, name: str | None = None) -> tuple[Tensor, Tensor]:
+        """Return all keys and their values."""
+        attrs = {"content": self._content, "Tkeys": self.key_dtype, "Tvalues": self.value_dtype}
+        name = name or f"{self.name}_lookup_table_export_values"
+        keys, values = _EXPORT(self.resource_handle, name=name, **attrs).outputs
+        return keys, values
+
+
+class StaticHashTable(_Table):
+    """A table that is filled once in a session, by its `initializer`.
+
+    Parameters
+    ----------
+    initializer : a `KeyValueTensorInitializer` or `TextFileInitializer`.
+    default_value : of keys that are not there.
+    """
+
+    def __init__(self, initializer: Any, default_value: Any, name: str | None = None) -> None:
+        super().__init__(initializer.key_dtype, initializer.value_dtype, default_value, False)
+        attrs = {"key_dtype": self.key_dtype, "value_dtype": self.value_dtype}
+        self.resource_handle = _HASH_TABLE(name=name or "hash_table", **attrs).outputs[0]
+        self._init_op = initializer.initialize(self)
+
+    @property
+    def initializer(self) -> Operation:
+        """The operation that fills the table."""
+        return self._init_op
+
+    init = initializer
+
+
+class HashTable(StaticHashTable):
+    """A `StaticHashTable` with the arguments of `tf.contrib.lookup`."""
+
+    def __init__(
+        self, initializer: Any, default_value: Any, shared_name: str | None = None,
+        name: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(initializer, default_value, name)
+
+
+class MutableHashTable(_Table):
+    """A table to which pairs are added in the run.
+
+    Parameters
+    ----------
+    key_dtype, value_dtype : the types of keys and values.
+    default_value : of keys that are not there; its shape is that of the values.
+    checkpoint : not used.
+    """
+
+    def __init__(
+        self, key_dtype: Any, value_dtype: Any, default_value: Any,
+        name: str = "MutableHashTable", checkpoint: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(key_dtype, value_dtype, default_value, True)
+        attrs = {"key_dtype": self.key_dtype, "value_dtype": self.value_dtype}
+        self.resource_handle = _MUTABLE(name=name, **attrs).outputs[0]
+
+    def insert(self, keys: Any, values: Any, name: str | None = None) -> Operation:
+        """Return an operation that adds pairs, or replaces the values of keys."""
+        keys = convert_to_tensor(keys, self.key_dtype, name="keys")
+        values = convert_to_tensor(values, self.value_dtype, name="values")
+        name = name or f"{self.name}_lookup_table_insert"
+        return _INSERT(self.resource_handle, keys, values, name=name, content=self._content)
+
+    def remove(self, keys: Any, name: str | None = None) -> Operation:
+        """Return an operation that takes keys out of the table."""
+        keys = convert_to_tensor(keys, self.key_dtype, name="keys")
+        name = name or f"{self.name}_lookup_table_remove"
+        return _REMOVE(self.resource_handle, keys, name=name, content=self._content)
+
+
+# ---- keys that are not in the table
+
+
+class HasherSpec(NamedTuple):
+    """A hash function: ``"fasthash"``, ``"legacy"`` or ``"stronghash"`` with a key."""
+
+    hasher: str
+    key: Any
+
+
+FastHashSpec = HasherSpec("fasthash", None)
+
+
+class StrongHashSpec(HasherSpec):
+    """SipHash with a key of two integers."""
+
+    def __new__(cls, key: Any) -> StrongHashSpec:
+        if len(key) != 2:
+            raise ValueError(f"key must have size 2, got {len(key)}.")
+        return super().__new__(cls, "stronghash", key)
+
+
+def _bucket(spec: HasherSpec, texts: Tensor, count: int) -> Tensor:
+    if spec.hasher == "fasthash":
+        return string_to_hash_bucket_fast(texts, count, name="hash_bucket")
+    if spec.hasher == "legacy":
+        return string_to_hash_bucket(texts, count, name="hash_bucket")
+    if spec.hasher == "stronghash":
+        return string_to_hash_bucket_strong(texts, count, spec.key, name="hash_bucket")
+    raise ValueError(f"Unknown hasher {spec.hasher}")
+
+
+class IdTableWithHashBuckets:
+    """A table of numbers that gives keys which it has not one of some more numbers, by a hash.
+
+    Parameters
+    ----------
+    table : from keys to int64; None when all keys are hashed.
+    num_oov_buckets : how many more numbers there are.
+    hasher_spec : the hash function.
+    key_dtype : the type of keys; the table's when None.
+    """
+
+    def __init__(
+        self, table: Any, num_oov_buckets: int, hasher_spec: Any = FastHashSpec,
+        name: str | None = None, key_dtype: Any = None,
+    ) -> None:  # fmt: skip
+        if table is None and num_oov_buckets <= 0:
+            raise ValueError("oov_buckets must be > 0 if no table is supplied.")
+        if not isinstance(hasher_spec, HasherSpec):
+            raise TypeError(f"hasher_spec must be of type HasherSpec, got {hasher_spec}")
+        known = dtypes.string if table is None else table.key_dtype
+        self.key_dtype = known if key_dtype is None else as_dtype(key_dtype)
+        if not (self.key_dtype.is_integer or self.key_dtype == dtypes.string):
+            raise TypeError(f"Invalid key_dtype, expected integer or string, got {self.key_dtype}.")
+        self.value_dtype = dtypes.int64
+        self._table, self._count, self._spec = table, num_oov_buckets, hasher_spec
+        self.name = name or ("hash_table" if table is None else table.name)
+
+    @property
+    def initializer(self) -> Operation:
+        """The operation that fills the table."""
+        return no_op() if self._table is None else self._table.initializer
+
+    init = initializer
+
+    @property
+    def resource_handle(self) -> Any:
+        """The table's handle; None without a table."""
+        return None if self._table is None else self._table.resource_handle
+
+    def size(self, name: str | None = None) -> Any:
+        """Return how many numbers there are."""
+        base: Any = 0 if self._table is None else self._table.size()
+        return convert_to_tensor(base + self._count, dtypes.int64)
+
+    def lookup(self, keys: Any, name: str | None = None) -> Any:
+        """Return the numbers of keys: a tensor of any shape, or the values of a sparse one."""
+        values = keys.values if isinstance(keys, SparseTensor) else convert_to_tensor(keys)
+        if values.dtype.base_dtype != self.key_dtype:
+            raise TypeError(
+                f"Signature mismatch. Keys must be dtype {self.key_dtype}, got {values.dtype}."
+            )
+        found: Any = None
+        if self._table is not None:
+            wanted = self._table.key_dtype
+            found = self._table.lookup(values if wanted == values.dtype else cast(values, wanted))
+        if self._count > 0:
+            texts = values if values.dtype == dtypes.string else as_string(values)
+            buckets: Any = _bucket(self._spec, texts, self._count)
+            if found is None:
+                found = buckets
+            else:
+                known = not_equal(found, self._table.default_value)
+                found = where(known, found, add(buckets, self._table.size()))
+        if isinstance(keys, SparseTensor):
+            return SparseTensor(keys.indices, found, keys.dense_shape)
+        return found
+
+
+class StaticVocabularyTable(IdTableWithHashBuckets):
+    """A table of int64 numbers from an initialiser, and some more numbers for other keys.
+
+    Parameters
+    ----------
+    initializer : of a table; None when all keys are hashed.
+    num_oov_buckets : how many more numbers there are, at least one.
+    lookup_key_dtype : the type of keys; the initialiser's when None.
+    """
+
+    def __init__(
+        self, initializer: Any, num_oov_buckets: int, lookup_key_dtype: Any = None,
+        name: str | None = None,
+    ) -> None:  # fmt: skip
+        if num_oov_buckets <= 0:
+            raise ValueError("oov_buckets must be > 0.")
+        table = None if initializer is None else StaticHashTable(initializer, -1, name)
+        super().__init__(table, num_oov_buckets, FastHashSpec, name, lookup_key_dtype)
+
+
+def tables_initializer(name: str = "init_all_tables") -> Operation:
+    """Return an operation that fills all tables made so far."""
+    initializers = get_collection(GraphKeys.TABLE_INITIALIZERS)
+    return group(*initializers, name=name) if initializers else no_op(name=name)
+
+
+def initialize_all_tables(name: str = "init_all_tables") -> Operation:
+    """Return `tables_initializer`, under its old name."""
+    return tables_initializer(name)
