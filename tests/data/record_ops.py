@@ -21,6 +21,7 @@ FAMILIES = {
     "embedding": "embedding_scenarios",
     "text": "text_scenarios",
     "image": "image_scenarios",
+    "signal": "signal_scenarios",
 }
 
 
