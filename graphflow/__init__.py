@@ -9,6 +9,7 @@ import builtins
 
 from graphflow import (
     app,
+    audio,
     bitwise,
     compat,
     contrib,

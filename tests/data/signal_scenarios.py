@@ -34,4 +34,21 @@ result = [f(x, type=k, norm=m) * .1 for f in (S.dct, S.idct) for k in (2, 3) for
 """,
 }
 
-FAILURES = {}
+_AUDIO = """
+try:
+    from tensorflow.python.ops import gen_audio_ops as A
+    assert not hasattr(tf, 'Lop')
+except (ImportError, AssertionError):
+    from graphflow.ops import audio as A
+"""
+VALUES["audio"] = (
+    _AUDIO
+    + """
+x = (np.random.RandomState(0).rand(2000, 2).astype('float32') * 2 - 1) * .9; text = A.encode_wav(x, 8000)
+p = A.audio_spectrogram(x[:, :1], 200, 150, magnitude_squared=True); result = [*A.decode_wav(text), *A.decode_wav(text, desired_channels=1, desired_samples=2100), tf.strings.length(text), p * .01, A.audio_spectrogram(x[:, :1], 256, 218) * .1, A.mfcc(p, 8000) * .1, A.mfcc(p, 8000, upper_frequency_limit=3000, filterbank_channel_count=20, dct_coefficient_count=10) * .1]
+"""
+)
+
+FAILURES = {
+    "not_a_wav": "result = list(tf.audio.decode_wav('no sound at all'))",
+}
