@@ -139,8 +139,8 @@ from graphflow.ops.decompositions import *
 from graphflow.ops.diagonals import *
 from graphflow.ops.einsum import *
 from graphflow.ops.elementwise import *
-from graphflow.ops.functional import foldl, foldr, map_fn
 from graphflow.ops.files import *
+from graphflow.ops.functional import foldl, foldr, map_fn
 from graphflow.ops.gathering import *
 from graphflow.ops.identity import (
     group,
@@ -190,10 +190,10 @@ from graphflow.ops.special import *
 from graphflow.ops.spectral import fft, fft2d, fft3d, ifft, ifft2d, ifft3d
 from graphflow.ops.state import assign, assign_add, assign_sub
 from graphflow.ops.strided_slice import *
-from graphflow.ops.tensor_array import TensorArray
-from graphflow.ops.theano_scan import scan, until
 from graphflow.ops.strings import *
+from graphflow.ops.tensor_array import TensorArray
 from graphflow.ops.text_conversions import *
+from graphflow.ops.theano_scan import scan, until
 from graphflow.ops.transposing import *
 from graphflow.ops.unary import *
 from graphflow.ops.variable_lists import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_PARTS = ("framework", "legacy_seq2seq", "rnn", "seq2seq")
+_PARTS = ("framework", "legacy_seq2seq", "lookup", "rnn", "seq2seq", "signal")
 
 
 def __getattr__(name: str) -> Any:
@@ -16,15 +16,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return list(_PARTS)
-"""TensorFlow's `tf.contrib`: its parts are imported when they are asked for."""
-
-import importlib
-import importlib.util
-from typing import Any
-
-
-def __getattr__(name: str) -> Any:
-    path = f"graphflow.contrib.{name}"
-    if name.startswith("_") or importlib.util.find_spec(path) is None:
-        raise AttributeError(f"module 'graphflow.contrib' has no attribute {name!r}")
-    return importlib.import_module(path)
