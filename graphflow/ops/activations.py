@@ -25,7 +25,7 @@ from graphflow.ops.creation import zeros_like
 from graphflow.ops.elementwise import multiply
 from graphflow.ops.identity import Types, same_as_input
 from graphflow.ops.joining import concat
-from graphflow.ops.unary import negative
+from graphflow.ops.unary import negative, sigmoid
 
 __all__ = [
     "crelu",
@@ -35,6 +35,7 @@ __all__ = [
     "relu6",
     "selu",
     "softsign",
+    "swish",
 ]
 
 # Klambauer et al., Self-normalizing neural networks, 2017.
@@ -252,3 +253,10 @@ def crelu(features: Any, name: str | None = None, axis: int = -1) -> Tensor:
 def softsign(features: Any, name: str | None = None) -> Tensor:
     """Return ``features / (abs(features) + 1)``."""
     return _SOFTSIGN(features, name=name).outputs[0]
+
+
+def swish(features: Any) -> Tensor:
+    """Return ``features * sigmoid(features)``."""
+    with name_scope(None, "swish", [features]):
+        features = convert_to_tensor(features, name="features")
+        return multiply(features, sigmoid(features))

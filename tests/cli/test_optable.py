@@ -21,7 +21,9 @@ def test_every_op_has_a_gradient_or_says_why_not() -> None:
 
 # TensorFlow 1.15 has no gradient of these either, or theirs is not written yet.
 KNOWN = {
-    "Dilation2DBackpropFilter", "Dilation2DBackpropInput", "FractionalAvgPoolGrad",
-    "FractionalMaxPoolGrad", "LRNGrad", "RandomShuffle", "SegmentProd", "SoftsignGrad",
+    "AdjustContrastv2", "AdjustHue", "AdjustSaturation", "AudioSpectrogram",
+    "CropAndResizeGradBoxes", "CropAndResizeGradImage", "Dilation2DBackpropFilter",
+    "Dilation2DBackpropInput", "ExtractGlimpse", "FractionalAvgPoolGrad", "FractionalMaxPoolGrad",
+    "HSVToRGB", "LRNGrad", "Mfcc", "RandomShuffle", "ResizeArea", "SegmentProd", "SoftsignGrad",
     "SparseDenseCwiseAdd", "TruncateMod",
 }  # fmt: skip

@@ -25,6 +25,13 @@ def test_embedding():
     )
 
 
+def test_swish():
+    x = RANDOM.standard_normal(9)
+    check_gradient(tf.nn.swish, x)
+    with tf.Session() as session:
+        np.testing.assert_allclose(session.run(tf.nn.swish(x)), x / (1 + np.exp(-x)), rtol=1e-12)
+
+
 def test_frames():
     signal = RANDOM.standard_normal((2, 13))
     check_gradient(lambda x: tf.signal.overlap_and_add(tf.signal.frame(x, 4, 3) ** 2, 2), signal)
