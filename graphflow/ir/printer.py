@@ -7,6 +7,7 @@ are the same text whatever was built before it in the process.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from graphflow.graph.dtypes import DType
@@ -23,11 +24,34 @@ _HIDDEN: dict[str, tuple[str, ...]] = {
 _WORD = re.compile(r"[^A-Za-z0-9_]+")
 
 
+def stable_order(roots: Iterable[Node]) -> list[Node]:
+    """The nodes under `roots`, operands first, in an order that their creation has no part in.
+
+    A node that another Program made before is older than its operands' neighbours; the text must
+    not show that.
+    """
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for root in roots:
+        stack = [(root, iter(root.inputs))] if root not in seen else []
+        seen.add(root)
+        while stack:
+            node, operands = stack[-1]
+            following = next((i for i in operands if i not in seen), None)
+            if following is None:
+                order.append(node)
+                stack.pop()
+            else:
+                seen.add(following)
+                stack.append((following, iter(following.inputs)))
+    return order
+
+
 def node_names(program: Program) -> dict[Node, str]:
     """A readable, unique name for every node: the user's name for it where there is one."""
     names: dict[Node, str] = {}
     taken: set[str] = set()
-    for node in program.nodes():
+    for node in stable_order(program.roots):
         known = program.sources.names.get(node)
         base = _WORD.sub("_", known[0].split("/")[-1]) if known else node.op
         if node.op == "input":
@@ -73,7 +97,7 @@ def _region_lines(node: Node) -> list[str]:
 def program_text(program: Program) -> str:
     """The whole Program, one node a line, then what it returns, updates and does."""
     names = node_names(program)
-    nodes = program.nodes()
+    nodes = stable_order(program.roots)
     inputs = [i for i in program.inputs if i in names]
     header = ", ".join(f"%{names[i]}: {i.type}" for i in inputs)
     lines = [f"program {program.name}({header}):"]
