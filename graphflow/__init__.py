@@ -258,12 +258,14 @@ def executing_eagerly() -> "builtins.bool":
 disable_eager_execution = disable_v2_behavior
 disable_resource_variables = enable_resource_variables
 
-
 _MESSAGES = {
     "AttrValue", "Event", "GraphDef", "HistogramProto", "LogMessage", "MetaGraphDef",
     "NameAttrList", "NodeDef", "SessionLog", "Summary", "SummaryMetadata", "TensorInfo",
 }  # fmt: skip
-_LATE = {"data", "examples", "python", "test"}  # parts that most scripts do without
+# Parts that most scripts do without, or that take long to load.
+_LATE = {
+    "contrib", "data", "examples", "keras", "layers", "losses", "metrics", "python", "test",
+}  # fmt: skip
 _QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
 _READERS = {
     "FixedLengthRecordReader", "ReaderBase", "TFRecordReader", "TextLineReader", "WholeFileReader",

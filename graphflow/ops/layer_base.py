@@ -13,12 +13,18 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphflow.graph import nest
 from graphflow.graph.collections import GraphKeys
+from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import add_to_collection, get_default_graph, name_scope
 from graphflow.graph.dtypes import as_dtype, float32
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.casting import cast
+from graphflow.ops.input_spec import check_inputs
+from graphflow.ops.shape import shape as shape_op
 from graphflow.ops.variable_scope import get_variable, variable_scope
 
 __all__ = ["Layer", "snake_case"]
@@ -59,7 +65,10 @@ class Layer:
     Attributes
     ----------
     built : whether its variables have been made.
+    input_spec : an `InputSpec`, or one for each input.
     """
+
+    input_spec: Any = None
 
     def __init__(
         self, trainable: bool = True, name: Any = None, dtype: Any = None,
@@ -69,7 +78,7 @@ class Layer:
         self._reuse = kwargs.pop("_reuse", None)
         unknown = set(kwargs) - {"input_shape", "batch_input_shape", "batch_size", "weights"}
         if unknown:
-            raise TypeError(f"Keyword argument not understood: {sorted(unknown)[0]}")
+            raise TypeError("Keyword argument not understood:", sorted(unknown)[0])
         self.built = False
         self.trainable = trainable
         self.activity_regularizer = activity_regularizer
@@ -122,7 +131,7 @@ class Layer:
         if self._scope is None:
             raise ValueError(
                 f'No name available for layer scope because the layer "{self._name}" has not been '
-                "used yet. The scope name is determined the first time the layer instance is "
+                "used yet. The scope name  is determined the first time the layer instance is "
                 "called. You must therefore call the layer before querying `scope_name`."
             )
         return self._scope.name
@@ -203,8 +212,11 @@ class Layer:
         _add(self._losses, losses, inputs, GraphKeys.REGULARIZATION_LOSSES)
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
-        """Add operations to be run with each training step."""
-        _add(self._updates, updates, inputs, GraphKeys.UPDATE_OPS)
+        """Add operations, or functions that make them, to be run with each training step."""
+        found = updates if isinstance(updates, (list, tuple)) else [updates]
+        made = [update() if callable(update) else update for update in found]
+        operations = [getattr(update, "op", update) for update in made]
+        _add(self._updates, operations, inputs, GraphKeys.UPDATE_OPS)
 
     def get_losses_for(self, inputs: Any) -> list[Any]:
         """The losses that depend on these inputs; with None, those that depend on none."""
@@ -255,12 +267,15 @@ class Layer:
         scope : the variable scope to use, where the layer has none yet.
         """
         self._set_scope(kwargs.pop("scope", None))
+        inputs = nest.map_structure(_tensor, inputs)
         with self._scope_of_call() as scope:
             self._current_scope = scope
             if self._call_has_scope:
                 kwargs["scope"] = scope
             with name_scope(scope.original_name_scope):
+                check_inputs(self.input_spec, inputs, self.name)
                 self._build_once(inputs)
+                check_inputs(self.input_spec, inputs, self.name)
                 outputs = self.call(inputs, *args, **kwargs)
                 self._regularize_activity(inputs, outputs)
         return outputs
@@ -284,8 +299,11 @@ class Layer:
     def _regularize_activity(self, inputs: Any, outputs: Any) -> None:
         if self.activity_regularizer is None:
             return
-        for output in nest.flatten(outputs):
-            self.add_loss(self.activity_regularizer(output), inputs)
+        with name_scope("ActivityRegularizer"):
+            for output in nest.flatten(outputs):
+                loss = self.activity_regularizer(output)
+                examples = cast(shape_op(output)[0], loss.dtype)
+                self.add_loss(loss / examples, inputs)
 
     def add_weight(
         self, name: str, shape: Any, dtype: Any = None, initializer: Any = None,
@@ -300,7 +318,7 @@ class Layer:
         is_trained = self.trainable if trainable is None else bool(trainable) and self.trainable
         options = {"synchronization": synchronization, "aggregation": aggregation}
         options = {key: value for key, value in options.items() if value is not None}
-        known = set(self._graph.get_collection(GraphKeys.GLOBAL_VARIABLES))
+        known = set(get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES))
         self._set_scope(None)
         reuse = self.built or self._reuse
         with variable_scope(self._scope, reuse=reuse, auxiliary_name_scope=False) as scope:
@@ -342,6 +360,10 @@ class Layer:
         if isinstance(layer, Layer) and all(layer is not other for other in self._sublayers):
             self._sublayers.append(layer)
         return layer
+
+
+def _tensor(value: Any) -> Any:
+    return convert_to_tensor(value) if isinstance(value, (np.ndarray, float, int)) else value
 
 
 def _add(found: list[tuple[Any, Any]], values: Any, inputs: Any, collection: str) -> None:

@@ -22,6 +22,7 @@ FAMILIES = {
     "text": "text_scenarios",
     "image": "image_scenarios",
     "signal": "signal_scenarios",
+    "layers": "layer_scenarios",
 }
 
 
