@@ -28,7 +28,9 @@ def needed_operations(
             continue
         seen.add(op)
         read = [givens.get(t, t) for t in op.inputs] if givens else op.inputs
-        before = [t.op for t in read if t not in fed] + op._control_inputs
+        # What waits for a fed placeholder waits for nothing.
+        waits = [c for c in op._control_inputs if not (c.outputs and c.outputs[0] in fed)]
+        before = [t.op for t in read if t not in fed] + waits
         pending += [other for other in before if other not in seen and other not in done]
     return seen
 

@@ -23,6 +23,7 @@ FAMILIES = {
     "image": "image_scenarios",
     "signal": "signal_scenarios",
     "layers": "layer_scenarios",
+    "losses": "loss_scenarios",
 }
 
 

@@ -352,3 +352,11 @@ def test_function_of_theano() -> None:
     assert given().tolist() == [2, 4]
     with pytest.raises(ValueError, match="nothing uses"):
         tf.function([x], w * 2.0)
+
+
+def test_waiting_for_a_fed_placeholder_waits_for_nothing():
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [])
+        with tf.control_dependencies([x]):
+            y = tf.constant(2.0)
+        assert session.run(y, {x: 1.0}) == 2.0
