@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from typing import Any
-
-_PARTS = ("framework", "legacy_seq2seq", "lookup", "rnn", "seq2seq", "signal")
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PARTS:
-        raise AttributeError(f"module 'graphflow.contrib' has no attribute {name!r}")
-    return importlib.import_module(f"graphflow.contrib.{name}")
 
 
 def __dir__() -> list[str]:
-    return list(_PARTS)
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_") or name not in __dir__():
+        raise AttributeError(f"module 'graphflow.contrib' has no attribute {name!r}")
+    return importlib.import_module(f"graphflow.contrib.{name}")
