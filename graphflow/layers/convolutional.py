@@ -144,7 +144,7 @@ class Convolution(Layer):
             inputs, self.kernel, strides, padding, data_format=layout, dilations=rates
         )  # fmt: skip
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """The convolution, with bias and activation."""
         if any(s > 1 for s in self.strides) and any(r > 1 for r in self.dilation_rate):
             raise ValueError("strides > 1 not supported in conjunction with dilation_rate > 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from graphflow.graph.convert import convert_to_tensor
@@ -95,7 +96,7 @@ class Dense(Layer):
             )  # fmt: skip
         self.built = True
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """The product, with bias and activation."""
         inputs = convert_to_tensor(inputs)
         if inputs.shape.rank > 2:
@@ -142,7 +143,7 @@ class Dropout(Layer):
         sizes = shape_op(inputs)
         return [sizes[i] if n is None else n for i, n in enumerate(self.noise_shape)]
 
-    def call(self, inputs: Any, training: Any = False) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, training: Any = False) -> Any:
         """The inputs, with elements dropped if `training`, a bool or a tensor, is true."""
 
         def dropped() -> Any:
@@ -164,7 +165,7 @@ class Flatten(Layer):
         self.data_format = as_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """A matrix with a row for each example."""
         rank = inputs.shape.rank
         if self.data_format == "channels_first" and rank > 1:
@@ -177,12 +178,8 @@ class Flatten(Layer):
     def compute_output_shape(self, input_shape: Any) -> TensorShape:
         """The first size, and the product of the others."""
         first, *rest = TensorShape(input_shape).with_rank_at_least(1).as_list()
-        if None in rest:
-            return TensorShape([first, None])
-        product = 1
-        for size in rest:
-            product *= size
-        return TensorShape([first, product])
+        known = [size for size in rest if size is not None]
+        return TensorShape([first, math.prod(known) if len(known) == len(rest) else None])
 
 
 dense = as_function(Dense, "dense", "``activation(inputs @ kernel + bias)``.", module=__name__)

@@ -235,8 +235,9 @@ class BatchNormalization(Layer):
         output, mean, variance = smart_cond(training, by_batch, by_statistics)
         known = _known(training)
         if known is None:  # a momentum of one leaves the statistics as they are
-            one = [lambda: constant(self.momentum), lambda: constant(1.0)]
-            momentum: Any = smart_cond(training, *one)
+            momentum: Any = smart_cond(
+                training, lambda: constant(self.momentum), lambda: constant(1.0)
+            )
         else:
             momentum = convert_to_tensor(self.momentum)
         if known is not False:
@@ -246,7 +247,7 @@ class BatchNormalization(Layer):
 
     # ---- the composition
 
-    def call(self, inputs: Any, training: Any = False) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, training: Any = False) -> Any:
         """The normalised inputs; `training` is a bool, or a tensor that says it for each run."""
         if self.fused:
             return self._call_fused(inputs, training)

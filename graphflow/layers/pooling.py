@@ -60,7 +60,7 @@ class Pooling(Layer):
         self.data_format = as_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.RANK + 2)
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """The reduced windows."""
         first = self.data_format == "channels_first"
         size, strides, rank, axis = self.pool_size, self.strides, self.RANK, 0

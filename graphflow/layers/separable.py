@@ -82,7 +82,7 @@ class SeparableConvolution(Convolution):
         self._build_bias()
         self.built = True
 
-    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any) -> Any:
         """The convolution, with bias and activation."""
         if self.padding == "causal":
             inputs = self._padded(inputs)

@@ -330,14 +330,14 @@ class Layer:
                     partitioner=partitioner, use_resource=use_resource, **options, **kwargs,
                 )  # fmt: skip
                 if regularizer is not None and variable not in known:
-                    self._regularize(variable, regularizer)
+                    self._regularize(name, variable, regularizer)
         kind = self._non_trainable_weights if trainable is False else self._trainable_weights
         if all(variable is not other for other in kind):
             kind.append(variable)
         return variable
 
-    def _regularize(self, variable: Any, regularizer: Callable[..., Any]) -> None:
-        with name_scope(f"{variable.op.name}/Regularizer/"):
+    def _regularize(self, name: str, variable: Any, regularizer: Callable[..., Any]) -> None:
+        with name_scope(f"{name}/Regularizer"):
             loss = regularizer(variable)
         if loss is not None:
             self.add_loss(loss)

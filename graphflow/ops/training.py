@@ -144,10 +144,11 @@ _COMMON: dict[str, Any] = {
 
 def _inputs(slots: str, operands: str) -> list[str]:
     references = [f"{slot}: Ref(T)" for slot in ("var", *slots.split())]
-    return references + [f"{operand}: T" for operand in operands.split()]
+    kinds = {"global_step": "int64"}
+    return references + [f"{operand}: {kinds.get(operand, 'T')}" for operand in operands.split()]
 
 
-def _define_dense(name: str, update: Update, slots: str, operands: str) -> Signature:
+def define_dense(name: str, update: Update, slots: str, operands: str) -> Signature:
     """Define ``Apply<name>``; `operands` come after the references, grad or delta among them."""
     count, words = len(slots.split()), operands.split()
     gradient = 1 + count + words.index("delta" if "delta" in words else "grad")
@@ -160,7 +161,7 @@ def _define_dense(name: str, update: Update, slots: str, operands: str) -> Signa
     return Signature(f"Apply{name}", *_inputs(slots, operands), T=FLOATING)
 
 
-def _define_sparse(
+def define_sparse(
     name: str, update: Update, slots: str, operands: str, all_rows: bool = False
 ) -> Signature:
     """Define ``SparseApply<name>``, which takes the indices after the gradient's rows."""
@@ -181,12 +182,12 @@ _RMS_PROP = ("ms mom", "lr rho momentum epsilon grad")
 _CENTERED = ("mg ms mom", "lr rho momentum epsilon grad")
 _ADAM = ("m v", "beta1_power beta2_power lr beta1 beta2 epsilon grad")
 
-APPLY_GRADIENT_DESCENT = _define_dense("GradientDescent", _gradient_descent, "", "alpha delta")
-APPLY_MOMENTUM = _define_dense("Momentum", _momentum, *_MOMENTUM)
-APPLY_RMS_PROP = _define_dense("RMSProp", _rms_prop, *_RMS_PROP)
-APPLY_CENTERED_RMS_PROP = _define_dense("CenteredRMSProp", _centered_rms_prop, *_CENTERED)
-APPLY_ADAM = _define_dense("Adam", _adam, *_ADAM)
-SPARSE_APPLY_MOMENTUM = _define_sparse("Momentum", _momentum, *_MOMENTUM)
-SPARSE_APPLY_RMS_PROP = _define_sparse("RMSProp", _rms_prop, *_RMS_PROP)
-SPARSE_APPLY_CENTERED_RMS_PROP = _define_sparse("CenteredRMSProp", _centered_rms_prop, *_CENTERED)
-SPARSE_APPLY_ADAM = _define_sparse("Adam", _adam_by_rows, *_ADAM, all_rows=True)
+APPLY_GRADIENT_DESCENT = define_dense("GradientDescent", _gradient_descent, "", "alpha delta")
+APPLY_MOMENTUM = define_dense("Momentum", _momentum, *_MOMENTUM)
+APPLY_RMS_PROP = define_dense("RMSProp", _rms_prop, *_RMS_PROP)
+APPLY_CENTERED_RMS_PROP = define_dense("CenteredRMSProp", _centered_rms_prop, *_CENTERED)
+APPLY_ADAM = define_dense("Adam", _adam, *_ADAM)
+SPARSE_APPLY_MOMENTUM = define_sparse("Momentum", _momentum, *_MOMENTUM)
+SPARSE_APPLY_RMS_PROP = define_sparse("RMSProp", _rms_prop, *_RMS_PROP)
+SPARSE_APPLY_CENTERED_RMS_PROP = define_sparse("CenteredRMSProp", _centered_rms_prop, *_CENTERED)
+SPARSE_APPLY_ADAM = define_sparse("Adam", _adam_by_rows, *_ADAM, all_rows=True)

@@ -14,6 +14,18 @@ from graphflow.train.checkpoints import (
     remove_checkpoint,
     update_checkpoint_state,
 )
+from graphflow.train.decay import (
+    cosine_decay,
+    cosine_decay_restarts,
+    exponential_decay,
+    inverse_time_decay,
+    linear_cosine_decay,
+    natural_exp_decay,
+    noisy_linear_cosine_decay,
+    piecewise_constant,
+    piecewise_constant_decay,
+    polynomial_decay,
+)
 from graphflow.train.global_step import (
     assert_global_step,
     create_global_step,
@@ -22,6 +34,7 @@ from graphflow.train.global_step import (
     global_step,
 )
 from graphflow.train.meta_graph import export_meta_graph, import_meta_graph, write_graph
+from graphflow.train.moving_averages import ExponentialMovingAverage
 from graphflow.train.optimizer import Optimizer
 from graphflow.train.optimizers import (
     AdamOptimizer,
@@ -29,20 +42,38 @@ from graphflow.train.optimizers import (
     MomentumOptimizer,
     RMSPropOptimizer,
 )
+from graphflow.train.proximal import (
+    AdadeltaOptimizer,
+    AdagradDAOptimizer,
+    AdagradOptimizer,
+    FtrlOptimizer,
+    ProximalAdagradOptimizer,
+    ProximalGradientDescentOptimizer,
+)
 from graphflow.train.saver import Saver
 
 __all__ = [
+    "AdadeltaOptimizer",
+    "AdagradDAOptimizer",
+    "AdagradOptimizer",
     "AdamOptimizer",
+    "ExponentialMovingAverage",
+    "FtrlOptimizer",
     "GradientDescentOptimizer",
     "MomentumOptimizer",
     "NewCheckpointReader",
     "Optimizer",
+    "ProximalAdagradOptimizer",
+    "ProximalGradientDescentOptimizer",
     "RMSPropOptimizer",
     "Saver",
     "assert_global_step",
     "checkpoint_exists",
     "checkpoints_iterator",
+    "cosine_decay",
+    "cosine_decay_restarts",
     "create_global_step",
+    "exponential_decay",
     "export_meta_graph",
     "generate_checkpoint_state_proto",
     "get_checkpoint_mtimes",
@@ -51,10 +82,17 @@ __all__ = [
     "get_or_create_global_step",
     "global_step",
     "import_meta_graph",
+    "inverse_time_decay",
     "latest_checkpoint",
+    "linear_cosine_decay",
     "list_variables",
     "load_checkpoint",
     "load_variable",
+    "natural_exp_decay",
+    "noisy_linear_cosine_decay",
+    "piecewise_constant",
+    "piecewise_constant_decay",
+    "polynomial_decay",
     "remove_checkpoint",
     "update_checkpoint_state",
     "write_graph",

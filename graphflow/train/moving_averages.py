@@ -138,9 +138,7 @@ class ExponentialMovingAverage:
                 updates = cast(self._num_updates, float32, name="num_updates")
                 decay = minimum(decay, (1.0 + updates) / (10.0 + updates))
             steps = [
-                assign_moving_average(
-                    self._averages[var], var, decay, zero_debias=var in corrected
-                )
+                assign_moving_average(self._averages[var], var, decay, zero_debias=var in corrected)
                 for var in variables
             ]
             return group(*steps, name=scope)

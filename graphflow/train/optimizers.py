@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-class _WithParameters(Optimizer):
+class WithParameters(Optimizer):
     """An optimizer whose hyperparameters become tensors named after them."""
 
     def _tensors(self, **parameters: Any) -> None:
@@ -48,7 +48,7 @@ class _WithParameters(Optimizer):
         return signature(*inputs, use_locking=self._use_locking, **attrs)
 
 
-class GradientDescentOptimizer(_WithParameters):
+class GradientDescentOptimizer(WithParameters):
     """``w -= learning_rate * gradient``."""
 
     def __init__(
@@ -70,7 +70,7 @@ class GradientDescentOptimizer(_WithParameters):
         return scatter_sub(var, grad.indices, step, use_locking=self._use_locking).op
 
 
-class MomentumOptimizer(_WithParameters):
+class MomentumOptimizer(WithParameters):
     """``a = momentum * a + gradient; w -= learning_rate * a``.
 
     Parameters
@@ -115,7 +115,7 @@ class MomentumOptimizer(_WithParameters):
         )  # fmt: skip
 
 
-class RMSPropOptimizer(_WithParameters):
+class RMSPropOptimizer(WithParameters):
     """Steps divided by a running root mean square of the gradient (Tieleman & Hinton, 2012).
 
     Parameters
@@ -175,7 +175,7 @@ class RMSPropOptimizer(_WithParameters):
         return self._apply(signature, var, *self._operands(var), grad.values, grad.indices)
 
 
-class AdamOptimizer(_WithParameters):
+class AdamOptimizer(WithParameters):
     """Adam (Kingma & Ba, 2015), with epsilon as in the formula before their section 2.1.
 
     Parameters

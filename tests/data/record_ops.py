@@ -24,6 +24,7 @@ FAMILIES = {
     "signal": "signal_scenarios",
     "layers": "layer_scenarios",
     "losses": "loss_scenarios",
+    "train": "train_scenarios",
 }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from graphflow.contrib.framework.arg_scope import add_arg_scope
 from graphflow.graph.collections import GraphKeys
-from graphflow.graph.default import add_to_collection, device as device_scope, get_collection
+from graphflow.graph.default import add_to_collection, get_collection
+from graphflow.graph.default import device as device_scope
 from graphflow.graph.dtypes import float32
 from graphflow.ops.identity import group, placeholder
 from graphflow.ops.variable_scope import VariableScope, get_variable, get_variable_scope
@@ -245,7 +246,7 @@ def assign_from_checkpoint(
     reader = BundleReader(model_path)
     feed, assignments = {}, []
     for name, variables in _by_name(var_list).items():
-        if name not in reader.keys():
+        if name not in reader.entries:
             text = f"Checkpoint is missing variable [{name}]"
             if not ignore_missing_vars:
                 raise ValueError(text)
@@ -280,7 +281,7 @@ def assign_from_checkpoint_fn(
     if ignore_missing_vars:
         from graphflow.checkpoint.bundle import BundleReader
 
-        names = set(BundleReader(model_path).keys())
+        names = set(BundleReader(model_path).entries)
         given = var_list if isinstance(var_list, dict) else {v.op.name: v for v in var_list}
         for name in given.keys() - names:
             _logger.warning("Variable %s missing in checkpoint %s", name, model_path)
