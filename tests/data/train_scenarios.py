@@ -89,6 +89,14 @@ for sparse in (False, True):
     for make in makes: result += trained(make, sparse)
 first = [tf.global_variables_initializer()]
 """,
+    "contrib_optimizers": _TRAIN
+    + """
+O = tf.contrib.opt
+makes = [lambda: O.NadamOptimizer(.05), lambda: O.LazyAdamOptimizer(.05), lambda: O.AdaMaxOptimizer(.05)]
+for sparse in (False, True):
+    for make in makes: result += trained(make, sparse)
+first = [tf.global_variables_initializer()]
+""",
     "decays": """
 T = tf.train; s = tf.Variable(0, trainable=False); result = []
 args = dict(global_step=s); f = lambda d, *a, **k: result.append(d(.1, s, *a, **k))
