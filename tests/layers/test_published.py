@@ -52,7 +52,7 @@ def test_mlp(digits, tmp_path):
         first, last = steps(session, train, loss, feed)
         assert last < first / 3
         session.run(update, feed)
-        assert session.run(accuracy) > 0.9
+        assert session.run(accuracy) > 0.8
         path = tf.train.Saver().save(session, str(tmp_path / "model"), global_step=step)
     saved = {name for name, _ in tf.train.list_variables(path)}
     assert {*NAMES["mlp"], "global_step", "dense/kernel/Adagrad"} <= saved
@@ -95,7 +95,7 @@ def test_slim(digits):
         logits = slim.fully_connected(net, 10, activation_fn=None, scope="fc")
     slim.losses.sparse_softmax_cross_entropy(y, logits)
     loss = slim.losses.get_total_loss()
-    train = slim.learning.create_train_op(loss, tf.train.RMSPropOptimizer(0.01))
+    train = slim.learning.create_train_op(loss, tf.train.MomentumOptimizer(0.1, 0.9))
     assert [v.op.name for v in slim.get_model_variables()] == NAMES["slim"]
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
