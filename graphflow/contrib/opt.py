@@ -98,7 +98,6 @@ class DecoupledWeightDecayExtension:
 
 def extend_with_decoupled_weight_decay(base_optimizer: type[Optimizer]) -> type[Optimizer]:
     """A class of optimizers that decays weights and takes steps as another."""
-
     base: Any = base_optimizer
 
     class OptimizerWithDecoupledWeightDecay(DecoupledWeightDecayExtension, base):

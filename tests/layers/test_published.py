@@ -1,4 +1,4 @@
-"""Scripts as people publish them: layers, losses, metrics and optimizers together, on the digits."""
+"""Scripts as people publish them: layers, losses, metrics and optimizers, on the digits."""
 
 import numpy as np
 import pytest

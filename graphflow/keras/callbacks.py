@@ -1,0 +1,138 @@
+"""What is called while a model is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Callback", "EarlyStopping", "History", "LambdaCallback", "ModelCheckpoint",
+           "ReduceLROnPlateau"]  # fmt: skip
+
+Logs = dict[str, Any]
+
+
+class Callback:
+    """Base of callbacks; `model` is the model that is trained."""
+
+    model: Any = None
+
+    def set_model(self, model: Any) -> None:
+        """Say which model is trained."""
+        self.model = model
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """After the last epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Before an epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """After an epoch, with its losses and metrics."""
+
+
+class History(Callback):
+    """Keeps the losses and metrics of each epoch, in `history`."""
+
+    def __init__(self) -> None:
+        self.epoch: list[int] = []
+        self.history: dict[str, list[Any]] = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Keep what came of the epoch."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class LambdaCallback(Callback):
+    """Calls functions."""
+
+    def __init__(self, **functions: Callable[..., Any]) -> None:
+        for name, function in functions.items():
+            setattr(self, name, function)
+
+
+class _Watching(Callback):
+    """Watches a loss or metric get better."""
+
+    def __init__(self, monitor: str, mode: str = "auto", min_delta: float = 0.0) -> None:
+        self.monitor = monitor
+        more = mode == "max" or (mode == "auto" and "acc" in monitor)
+        self.sign, self.min_delta = (-1.0 if more else 1.0), min_delta
+        self.best, self.wait = np.inf, 0
+
+    def improves(self, logs: Logs | None) -> bool:
+        """Whether this epoch is the best so far."""
+        if self.monitor not in (logs or {}):
+            return True
+        value = self.sign * (logs or {})[self.monitor]
+        if value < self.best - self.min_delta:
+            self.best, self.wait = value, 0
+            return True
+        self.wait += 1
+        return False
+
+
+class EarlyStopping(_Watching):
+    """Stops the training when a loss gets no better for `patience` epochs."""
+
+    def __init__(
+        self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0, verbose: int = 0,
+        mode: str = "auto", baseline: Any = None, restore_best_weights: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(monitor, mode, min_delta)
+        self.patience = patience
+        self.restore_best_weights = restore_best_weights
+        self._weights: Any = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Stop, if it has been long enough."""
+        if self.improves(logs):
+            self._weights = self.model.get_weights() if self.restore_best_weights else None
+        elif self.wait >= self.patience:
+            self.model.stop_training = True
+            if self._weights is not None:
+                self.model.set_weights(self._weights)
+
+
+class ModelCheckpoint(_Watching):
+    """Writes the variables after each epoch, or after each that is the best so far."""
+
+    def __init__(
+        self, filepath: str, monitor: str = "val_loss", verbose: int = 0,
+        save_best_only: bool = False, save_weights_only: bool = False, mode: str = "auto", **_: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(monitor, mode)
+        self.filepath, self.save_best_only = filepath, save_best_only
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Write."""
+        if self.improves(logs) or not self.save_best_only:
+            self.model.save_weights(self.filepath.format(epoch=epoch + 1, **(logs or {})))
+
+
+class ReduceLROnPlateau(_Watching):
+    """Lowers the learning rate when a loss gets no better for `patience` epochs."""
+
+    def __init__(
+        self, monitor: str = "val_loss", factor: float = 0.1, patience: int = 10,
+        verbose: int = 0, mode: str = "auto", min_delta: float = 1e-4, cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__(monitor, mode, min_delta)
+        self.factor, self.patience, self.min_lr = factor, patience, min_lr
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Lower the rate, if it has been long enough."""
+        from graphflow.keras import backend
+
+        if not self.improves(logs) and self.wait >= self.patience:
+            rate = self.model.optimizer.lr
+            lower = max(float(backend.get_value(rate)) * self.factor, self.min_lr)
+            backend.set_value(rate, lower)
+            self.wait = 0

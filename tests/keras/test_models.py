@@ -1,0 +1,90 @@
+"""Keras's models: trained on the digits, read back, called on other tensors."""
+
+import numpy as np
+import pytest
+
+import graphflow as tf
+from graphflow import datasets
+
+layers = tf.keras.layers
+
+
+@pytest.fixture(scope="module")
+def digits():
+    (images, labels), _ = datasets.load_digits()
+    return images[:256], labels[:256]
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph():
+    with tf.Graph().as_default():
+        tf.set_random_seed(1)
+        yield
+
+
+def test_sequential(digits, tmp_path):
+    images, labels = digits
+    model = tf.keras.models.Sequential()
+    model.add(layers.Dense(32, activation="relu", input_shape=(64,), kernel_regularizer="l2"))
+    model.add(layers.BatchNormalization())
+    model.add(layers.Dropout(0.1))
+    model.add(layers.Dense(10, activation="softmax"))
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    targets = tf.keras.utils.to_categorical(labels, 10)
+    history = model.fit(images, targets, epochs=8, validation_split=0.1, verbose=0)
+    losses = history.history["loss"]
+    assert losses[-1] < losses[0] * 0.6
+    assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    _, accuracy = model.evaluate(images, targets, verbose=0)
+    found = model.predict(images)
+    np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
+    assert accuracy == pytest.approx((found.argmax(1) == labels).mean())
+    names = [w.op.name for w in model.weights]
+    assert names[:2] == ["dense/kernel", "dense/bias"]
+    path = str(tmp_path / "weights")
+    model.save_weights(path)
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    model.load_weights(path)
+    np.testing.assert_array_equal(model.predict(images), found)
+
+
+def test_convolutions_built_by_the_first_data(digits):
+    images, labels = digits
+    model = tf.keras.Sequential(
+        [
+            layers.Conv2D(8, 3, activation="relu", padding="same"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(10),
+            layers.Activation("softmax"),
+        ]
+    )
+    optimizer = tf.keras.optimizers.SGD(lr=0.2, momentum=0.9)
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["acc"])
+    stop = tf.keras.callbacks.EarlyStopping("loss", patience=5)
+    history = model.fit(images.reshape(-1, 8, 8, 1), labels, 64, 10, 0, [stop])
+    assert history.history["acc"][-1] > 0.8
+
+
+def test_functional_model_and_its_call():
+    left, right = layers.Input((3,)), layers.Input((4,))
+    shared = layers.Dense(5, activation="tanh")(right)
+    merged = layers.concatenate([layers.Dense(5)(left), shared])
+    output = layers.Dense(1)(layers.add([merged, merged]))
+    model = tf.keras.Model([left, right], output)
+    model.compile("rmsprop", "mse")
+    xs = [np.ones((6, 3), np.float32), np.ones((6, 4), np.float32)]
+    first = model.train_on_batch(xs, np.zeros((6, 1), np.float32))
+    assert model.train_on_batch(xs, np.zeros((6, 1), np.float32)) < first
+    again = model([tf.constant(xs[0]), tf.constant(xs[1])])
+    session = tf.keras.backend.get_session()
+    np.testing.assert_allclose(session.run(again), model.predict(xs), rtol=1e-6)
+    assert len(model.trainable_weights) == 6
+
+
+def test_embedding_and_padding():
+    rows = tf.keras.utils.pad_sequences([[1, 2, 3], [4]], maxlen=2)
+    np.testing.assert_array_equal(rows, [[2, 3], [0, 4]])
+    model = tf.keras.Sequential([layers.Embedding(5, 3, input_length=2), layers.Flatten()])
+    table = model.get_weights()[0]
+    np.testing.assert_array_equal(model.predict(rows), table[rows].reshape(2, 6))
