@@ -263,9 +263,7 @@ _MESSAGES = {
     "NameAttrList", "NodeDef", "SessionLog", "Summary", "SummaryMetadata", "TensorInfo",
 }  # fmt: skip
 # Parts that most scripts do without, or that take long to load.
-_LATE = {
-    "contrib", "data", "examples", "keras", "layers", "losses", "metrics", "python", "test",
-}  # fmt: skip
+_LATE = {"data", "examples", "keras", "layers", "losses", "metrics", "python", "test"}
 _QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
 _READERS = {
     "FixedLengthRecordReader", "ReaderBase", "TFRecordReader", "TextLineReader", "WholeFileReader",

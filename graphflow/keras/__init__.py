@@ -6,7 +6,17 @@ Models are `Sequential` or made of tensors (``Model(inputs, outputs)``); classes
 
 from types import SimpleNamespace as _Names
 
-from graphflow.keras import backend, callbacks, functions, layers, models, optimizers, utils
+from graphflow.keras import (
+    backend,
+    callbacks,
+    datasets,
+    functions,
+    layers,
+    models,
+    optimizers,
+    preprocessing,
+    utils,
+)
 from graphflow.keras.layers import Input
 from graphflow.keras.models import Model, Sequential
 

@@ -89,7 +89,7 @@ def _adapted(made_of: type[_Layer], name: str, **defaults: Any) -> Any:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         names = [p.name for p in known]
         given = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
-        super(adapted, self).__init__(**{k: _named(v, k) for k, v in given.items()})
+        Layer.__init__(self, **{k: _named(v, k) for k, v in given.items()})
 
     adapted = type(name, (Layer, made_of), {"__init__": __init__, "__doc__": made_of.__doc__})
     adapted.__module__ = __name__
@@ -115,8 +115,8 @@ MaxPooling2D = MaxPool2D = _adapted(base.MaxPooling2D, "MaxPooling2D", pool_size
 AveragePooling1D = _adapted(base.AveragePooling1D, "AveragePooling1D", pool_size=2, strides=None)
 AveragePooling2D = _adapted(base.AveragePooling2D, "AveragePooling2D", pool_size=2, strides=None)
 Flatten = _adapted(base.Flatten, "Flatten")
-_Dropout = _adapted(base.Dropout, "Dropout")
-_Normalization = _adapted(base.BatchNormalization, "BatchNormalization")
+_Dropout: Any = _adapted(base.Dropout, "Dropout")
+_Normalization: Any = _adapted(base.BatchNormalization, "BatchNormalization")
 
 
 class Dropout(_ByPhase, _Dropout):
@@ -329,7 +329,7 @@ class InputLayer(Layer):
         self.given_shape = shape
         self.built = True
         kind = as_dtype(dtype or backend.floatx())
-        self.output = placeholder(kind, TensorShape(shape), name=self.name)
+        self.output: Any = placeholder(kind, TensorShape(shape), name=self.name)
         if input_tensor is not None:
             self.output = input_tensor
         self.output._keras_history = (self, None, (), {})

@@ -83,7 +83,11 @@ def test_functional_model_and_its_call():
 
 
 def test_embedding_and_padding():
-    rows = tf.keras.utils.pad_sequences([[1, 2, 3], [4]], maxlen=2)
+    words = tf.keras.preprocessing.text.Tokenizer(num_words=5)
+    words.fit_on_texts(["a b a", "a, b c! d"])
+    sequences = words.texts_to_sequences(["B c d", "d"])
+    assert sequences == [[2, 3, 4], [4]]
+    rows = tf.keras.preprocessing.sequence.pad_sequences([[1, 2, 3], [4]], maxlen=2)
     np.testing.assert_array_equal(rows, [[2, 3], [0, 4]])
     model = tf.keras.Sequential([layers.Embedding(5, 3, input_length=2), layers.Flatten()])
     table = model.get_weights()[0]

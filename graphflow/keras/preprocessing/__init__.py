@@ -1,0 +1,3 @@
+"""Preparing data for models."""
+
+from graphflow.keras.preprocessing import sequence, text

@@ -1,0 +1,5 @@
+"""Preparing sequences."""
+
+from graphflow.keras.utils import pad_sequences
+
+__all__ = ["pad_sequences"]
