@@ -11,7 +11,7 @@ import numpy as np
 from graphflow.graph import nest
 from graphflow.keras import backend, functions, optimizers
 from graphflow.keras.callbacks import Callback, History
-from graphflow.keras.layers import Input, InputLayer
+from graphflow.keras.core import Input, InputLayer
 from graphflow.ops.elementwise import add_n
 from graphflow.ops.identity import placeholder
 from graphflow.ops.reductions import reduce_mean

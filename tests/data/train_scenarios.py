@@ -127,6 +127,15 @@ result += [L.instance_norm(fed(2, 3, 3, 4)), L.group_norm(fed(2, 3, 3, 4), 2), t
 with tf.control_dependencies(result): result = result + [tf.convert_to_tensor(v) + 0 for v in sorted(tf.global_variables(), key=lambda v: v.name) if 'moving' in v.name]
 first = [tf.global_variables_initializer()]
 """,
+    "keras": """
+r = np.random.RandomState(0); feed = {}; K = tf.keras.layers
+def fed(*sizes): t = tf.placeholder(tf.float32, [None] + list(sizes[1:])); feed[t] = r.randn(*sizes).astype(np.float32); return t
+u = tf.random_uniform_initializer; init = dict(kernel_initializer=u(-1, 1, seed=3), recurrent_initializer=u(-1, 1, seed=4), bias_initializer=u(-1, 1, seed=5))
+result = [k(4, **init)(fed(2, 5, 3)) for k in (K.SimpleRNN, K.LSTM, K.GRU)] + [k(4, return_sequences=True, go_backwards=True, **init)(fed(2, 5, 3)) for k in (K.SimpleRNN, K.LSTM, K.GRU)]
+result += list(K.LSTM(4, return_state=True, unit_forget_bias=False, **init)(fed(2, 5, 3)))
+result += [K.Dense(4, 'tanh', kernel_initializer=u(-1, 1, seed=3))(fed(2, 3)), K.Conv2D(4, 3, activation='relu', kernel_initializer=u(-1, 1, seed=3))(fed(2, 5, 5, 1)), K.Embedding(5, 3, embeddings_initializer=u(-1, 1, seed=3))(tf.constant([[1, 4]]))]
+first = [tf.global_variables_initializer()]
+""",
     "initializers": """
 f = tf.contrib.layers.variance_scaling_initializer
 result = [g([30, 20], tf.float32) for g in (f(seed=1), f(1., 'FAN_OUT', True, 2), tf.contrib.layers.xavier_initializer(seed=3), tf.contrib.layers.xavier_initializer(False, 4))]

@@ -92,3 +92,15 @@ def test_embedding_and_padding():
     model = tf.keras.Sequential([layers.Embedding(5, 3, input_length=2), layers.Flatten()])
     table = model.get_weights()[0]
     np.testing.assert_array_equal(model.predict(rows), table[rows].reshape(2, 6))
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_recurrent_layers_learn(kind):
+    rows = np.random.RandomState(0).randint(0, 5, (64, 6))
+    labels = (rows[:, :1] > 2).astype(np.float32)
+    model = tf.keras.Sequential([layers.Embedding(5, 4, input_length=6)])
+    model.add(getattr(layers, kind)(8))
+    model.add(layers.Dense(1, activation="sigmoid"))
+    model.compile(tf.keras.optimizers.Adam(lr=0.05), "binary_crossentropy", ["accuracy"])
+    history = model.fit(rows, labels, 64, 30, 0)
+    assert history.history["accuracy"][-1] > 0.9
