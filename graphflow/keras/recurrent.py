@@ -9,7 +9,6 @@ from graphflow.keras import functions
 from graphflow.keras.core import Layer
 from graphflow.ops.decompositions import qr
 from graphflow.ops.diagonals import diag_part
-from graphflow.ops.slicing import reverse
 from graphflow.ops.initializers import Initializer
 from graphflow.ops.joining import concat, split
 from graphflow.ops.linear import matmul
@@ -17,6 +16,7 @@ from graphflow.ops.nn import bias_add
 from graphflow.ops.random import random_normal
 from graphflow.ops.rnn import dynamic_rnn
 from graphflow.ops.rnn_cell_base import RNNCell
+from graphflow.ops.slicing import reverse
 from graphflow.ops.transposing import transpose
 from graphflow.ops.unary import sign
 
