@@ -176,3 +176,17 @@ def test_names_and_types_of_the_operations():
     expected += [f"random_uniform_1/{n}" for n in ("shape:Const", "min:Const", "max:Const")]
     expected += ["random_uniform_1:RandomUniformInt"]
     assert made == expected
+
+
+def test_a_draw_from_an_empty_range_ends_no_process():
+    """The check may be read after the draw, so the draw itself must survive."""
+    low = placeholder(dtypes.int32, [])
+    wide = placeholder(dtypes.int64, [])
+    draws = [
+        random_ops.random_uniform([5], low, low, dtypes.int32),
+        random_ops.random_uniform([5], wide, wide, dtypes.int64),
+    ]
+    with session() as run:
+        for draw, bound in zip(draws, (low, wide), strict=True):
+            with pytest.raises(errors.InvalidArgumentError, match="Need minval < maxval"):
+                run.run(draw, {bound: 3})

@@ -98,15 +98,22 @@ def uniform_16bit(builder: ir.IRBuilder, word: ir.Value, mantissa: int) -> ir.Va
 
 
 def uniform_i32(builder: ir.IRBuilder, word: ir.Value, low: ir.Value, extent: ir.Value) -> ir.Value:
-    """Return a word to an i32 in [low, low + extent), extent unsigned and not zero."""
-    return builder.add(low, builder.urem(word, extent))
+    """Return a word to an i32 in [low, low + extent), extent unsigned; low when that is empty."""
+    return builder.add(low, builder.urem(word, _divisor(builder, extent)))
+
+
+def _divisor(builder: ir.IRBuilder, extent: ir.Value) -> ir.Value:
+    """The extent, or 1 for 0: a division by zero would end the process before the check is read."""
+    empty = builder.icmp_unsigned("==", extent, splat(extent.type, 0))
+    return builder.select(empty, splat(extent.type, 1), extent)
 
 
 def uniform_i64(
     builder: ir.IRBuilder, word0: ir.Value, word1: ir.Value, low: ir.Value, extent: ir.Value
 ) -> ir.Value:
     """Two words, the first the lower half, to an i64 in [low, low + extent)."""
-    return builder.add(low, builder.urem(_wide_word(builder, word0, word1), extent))
+    word = _wide_word(builder, word0, word1)
+    return builder.add(low, builder.urem(word, _divisor(builder, extent)))
 
 
 def _sin_cos_of_turn(angle: Lanes) -> tuple[Lanes, Lanes]:
