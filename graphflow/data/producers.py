@@ -115,7 +115,11 @@ def _batch(
     queue_of: Callable[[list[Any], list[TensorShape]], QueueBase], tensors: Any, threads: int,
     batch_size: Any, enqueue_many: bool, shapes: Any, smaller: bool,
 ) -> Any:  # fmt: skip
-    flat = [convert_to_tensor(t) for t in nest.flatten(tensors)]
+    if isinstance(tensors, dict):
+        flat = [convert_to_tensor(t) for t in nest.flatten(tensors)]
+    else:  # a list of tensors among them is one tensor
+        flat = [convert_to_tensor(t) for t in tensors]
+        tensors = flat
     if shapes is None:
         known = [t.shape[1:] if enqueue_many else t.shape for t in flat]
     else:

@@ -129,3 +129,9 @@ def test_errors_reach_the_coordinator():
         threads = tf.train.start_queue_runners(session, coordinator)
         with pytest.raises(tf.errors.UnknownError, match="ZeroDivisionError"):
             coordinator.join(threads)
+
+
+def test_a_batch_of_lists():
+    columns = [tf.constant(1.0), tf.constant(2.0), tf.constant(3.0)]
+    x, y = tf.train.batch([columns[:2], columns[2:]], 4)
+    assert [x.shape.as_list(), y.shape.as_list()] == [[4, 2], [4, 1]]
