@@ -1,0 +1,13 @@
+"""Names of `theano.tensor.elemwise`, which scripts import from there; they are `theano.tensor`'s."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    import graphflow.theano.tensor as tensor
+
+    return getattr(tensor, name)

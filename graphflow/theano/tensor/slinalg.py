@@ -1,0 +1,5 @@
+"""Linear algebra that SciPy offers, under Theano's module name."""
+
+from graphflow.theano.tensor.products import cholesky, solve
+
+__all__ = ["cholesky", "solve"]
