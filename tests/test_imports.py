@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "graphflow"
 ORDER = [
     "version", "errors", "config", "observe", "protos", "graph", "ir", "ops", "gradients", "trace",
     "rewrite", "schedule", "lowering", "codegen", "compiler", "runtime", "checkpoint", "data",
-    "train", "layers", "losses", "metrics", "contrib", "keras", "datasets", "cli",
+    "train", "layers", "losses", "metrics", "contrib", "keras", "datasets",
+    "theano", "cli",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Lets a script's ``import tensorflow`` find graphflow, in this process only.
+"""Lets a script's ``import tensorflow`` find graphflow, in this process only; ``theano`` likewise.
 
 ``tensorflow``, ``tensorflow.compat.v1`` and its submodules are graphflow's own modules. The private
 modules ``tensorflow.python.*``, which scripts of the time import too, are modules that look every
@@ -17,14 +17,14 @@ from typing import Any
 
 from graphflow.python import PrivateModule
 
-_ROOT = "tensorflow"
+_ROOTS = {"tensorflow": "graphflow", "theano": "graphflow.theano"}
 
 
-def _public(path: Sequence[str]) -> Any:
-    """Return graphflow's object at a path below ``tensorflow``; None when there is none."""
+def _public(root: str, path: Sequence[str]) -> Any:
+    """Return graphflow's object at a path below `root`; None when there is none."""
     if list(path[:2]) in (["compat", "v1"], ["_api", "v1"]):
         path = path[2:]
-    found: Any = importlib.import_module("graphflow")
+    found: Any = importlib.import_module(_ROOTS[root])
     for part in path:
         if not hasattr(found, part):
             try:
@@ -36,14 +36,15 @@ def _public(path: Sequence[str]) -> Any:
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds ``tensorflow`` and what is below it."""
+    """Finds ``tensorflow``, ``theano`` and what is below them."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """Return a spec for names of TensorFlow's that graphflow has."""
+        """Return a spec for names of theirs that graphflow has."""
         root, *parts = fullname.split(".")
-        if root != _ROOT:
+        if root not in _ROOTS:
             return None
-        if parts[:1] not in (["python"], ["compat"]) and _public(parts) is None:
+        is_private = root == "tensorflow" and parts[:1] in (["python"], ["compat"])
+        if not is_private and _public(root, parts) is None:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
@@ -53,8 +54,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Put graphflow's module in the place of one that it has."""
-        parts = module.__name__.split(".")[1:]
-        found = None if parts[:1] == ["python"] else _public(parts)
+        root, *parts = module.__name__.split(".")
+        found = None if parts[:1] == ["python"] else _public(root, parts)
         if isinstance(found, ModuleType):
             sys.modules[module.__name__] = found
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from graphflow.graph.dtypes import as_dtype
 from graphflow.ops.casting import cast as cast_tensor
+from graphflow.ops.identity import identity
 from graphflow.runtime import function as runtime_function
 from graphflow.theano.errors import MissingInputError, UnusedInputError
 from graphflow.theano.sharing import SharedVariable, TensorSharedVariable
@@ -203,18 +204,12 @@ def function(
     _check_inputs(given_inputs, targets, dict(substitutes), on_unused_input or "raise")
     with building():
         compiled = runtime_function.function(
-            tensors, [_fetchable(r.tensor, tensors) for r in results],
+            tensors, [identity(r.tensor) for r in results],  # a value before the updates
             updates=[(v.variable, as_type(e, v.dtype)) for v, e in changes.items()],
             givens=substitutes, on_unused_input="ignore", session=session(),
         )  # fmt: skip
     graph = _graph(given_inputs, results, changes)
     return Function(compiled, given_inputs, form, name, graph)
-
-
-def _fetchable(tensor: Any, inputs: list[Any]) -> Any:
-    from graphflow.ops.identity import identity
-
-    return identity(tensor) if tensor in inputs else tensor
 
 
 def _input(item: Any, allow_downcast: bool | None) -> In:

@@ -13,10 +13,10 @@ from graphflow.graph.dtypes import as_dtype
 from graphflow.theano.settings import config
 from graphflow.theano.tensor.var import (
     Elemwise,
+    TensorConstant,
     TensorVariable,
     apply,
     as_tensor_variable,
-    as_type,
     upcast,
     upgraded_to_float,
 )
@@ -73,9 +73,8 @@ def cast(x: Any, dtype: str) -> TensorVariable:
     wanted = config.floatX if dtype == "floatX" else str(np.dtype(dtype))
     if variable.dtype == wanted:
         return variable
-    known = as_type(variable, wanted)
-    if type(variable).__name__ == "TensorConstant":
-        return TensorVariable(known, variable.name)
+    if isinstance(variable, TensorConstant):
+        return TensorConstant(variable.data.astype(wanted), variable.name)
     return apply("Cast", lambda t: gf.cast(t, as_dtype(wanted)), variable, kind=Elemwise)
 
 
