@@ -1,4 +1,4 @@
-"""`theano.function`: inputs with names and defaults, checks of types, updates, defaults of those."""
+"""`theano.function`: inputs with names and defaults, checks of types, and updates."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.graph.dtypes import as_dtype
-from graphflow.ops.casting import cast as cast_tensor
 from graphflow.ops.identity import identity
 from graphflow.runtime import function as runtime_function
 from graphflow.theano.errors import MissingInputError, UnusedInputError

@@ -12,4 +12,13 @@ graph = SimpleNamespace(
     inputs=inputs, io_toposort=lambda given, outputs: io_toposort(outputs)[0],
 )  # fmt: skip
 fg = SimpleNamespace(MissingInputError=MissingInputError)
-__all__ = ["Apply", "Constant", "MissingInputError", "Op", "TensorConstant", "Variable", "fg", "graph"]
+__all__ = [
+    "Apply",
+    "Constant",
+    "MissingInputError",
+    "Op",
+    "TensorConstant",
+    "Variable",
+    "fg",
+    "graph",
+]

@@ -15,7 +15,13 @@ from graphflow.theano.errors import DisconnectedInputError, NullTypeGradError
 from graphflow.theano.settings import config
 from graphflow.theano.tensor.creation import arange, zeros_like
 from graphflow.theano.tensor.elementwise import cast
-from graphflow.theano.tensor.var import TensorVariable, Variable, apply, apply_many, as_tensor_variable
+from graphflow.theano.tensor.var import (
+    TensorVariable,
+    Variable,
+    apply,
+    apply_many,
+    as_tensor_variable,
+)
 
 __all__ = [
     "DisconnectedInputError", "Lop", "NullTypeGradError", "Rop", "consider_constant",
@@ -129,7 +135,9 @@ def Lop(
     stops = _as_list(consider_constant or [])
     ys = [as_tensor_variable(y) for y in _as_list(f)]
     made = []
-    for item, gradient in zip(_as_list(wrt), _gradients(ys, points, _as_list(wrt), stops), strict=True):
+    for item, gradient in zip(
+        _as_list(wrt), _gradients(ys, points, _as_list(wrt), stops), strict=True
+    ):
         if gradient is None:
             _report_disconnected(item, disconnected_inputs)
         made.append(zeros_like(item) if gradient is None else gradient)
@@ -252,7 +260,9 @@ def verify_grad(
         cost = (output * direction).sum()
         value, slopes = function(inputs, cost), function(inputs, grad(cost, inputs))(*points)
         moves = [random.standard_normal(p.shape) for p in points]
-        ends = [value(*[p + s * eps * m for p, m in zip(points, moves, strict=True)]) for s in (1, -1)]
+        ends = [
+            value(*[p + s * eps * m for p, m in zip(points, moves, strict=True)]) for s in (1, -1)
+        ]
         expected = (ends[0] - ends[1]) / (2 * eps)
         got = sum(float((m * s).sum()) for m, s in zip(moves, slopes, strict=True))
         if not np.isclose(expected, got, rtol=rel_tol or 1e-4, atol=abs_tol or 1e-4):

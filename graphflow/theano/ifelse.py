@@ -24,9 +24,7 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
         )
 
     def build(flag: Any, a: Any, b: Any) -> Any:
-        made = gf.cond(
-            gf.cast(flag, gf.bool), lambda: gf.identity(a), lambda: gf.identity(b)
-        )
+        made = gf.cond(gf.cast(flag, gf.bool), lambda: gf.identity(a), lambda: gf.identity(b))
         sizes = zip(a.shape.as_list(), b.shape.as_list(), strict=True)
         made.set_shape([x if x == y else None for x, y in sizes])
         return made

@@ -22,7 +22,10 @@ class Print:
     """
 
     def __init__(
-        self, message: str = "", attrs: Any = ("__str__",), global_fn: Callable[..., Any] | None = None
+        self,
+        message: str = "",
+        attrs: Any = ("__str__",),
+        global_fn: Callable[..., Any] | None = None,
     ) -> None:
         self.message, self.attrs = message, attrs
 

@@ -121,7 +121,9 @@ class RandomStreams:
         def build(p: Any, *given: Any) -> Any:
             classes = gf.shape(p)[-1]
             logits = gf.log(p if p.shape.ndims == 2 else gf.expand_dims(p, 0))
-            count = gf.cast(gf.reduce_prod(sizes.tensor(given)), gf.int32) if size is not None else 1
+            count = (
+                gf.cast(gf.reduce_prod(sizes.tensor(given)), gf.int32) if size is not None else 1
+            )
             if p.shape.ndims == 2:
                 count = 1
             drawn = gf.multinomial(logits, trials * count, seed=seed)
@@ -164,7 +166,9 @@ class RandomStreams:
             def build(chances: Any, *given: Any) -> Any:
                 whole = sizes.tensor(given)
                 drawn = gf.multinomial(
-                    gf.expand_dims(gf.log(chances), 0), gf.cast(gf.reduce_prod(whole), gf.int32), seed
+                    gf.expand_dims(gf.log(chances), 0),
+                    gf.cast(gf.reduce_prod(whole), gf.int32),
+                    seed,
                 )
                 return with_shape(gf.reshape(drawn, whole), sizes)
 

@@ -103,7 +103,10 @@ def _info(info: Any, initial: TensorVariable | None) -> Any:
 def _sequence(given: Any) -> Any:
     if isinstance(given, dict):
         taps = given.get("taps")
-        return {"input": as_tensor_variable(given["input"]).tensor, "taps": [0] if taps is None else taps}
+        return {
+            "input": as_tensor_variable(given["input"]).tensor,
+            "taps": [0] if taps is None else taps,
+        }
     return as_tensor_variable(given).tensor
 
 
@@ -155,7 +158,9 @@ def scan(
             n_steps=_steps(n_steps), truncate_gradient=truncate_gradient,
             go_backwards=go_backwards, return_list=True,
         )  # fmt: skip
-    inputs = [as_tensor_variable(s["input"] if isinstance(s, dict) else s) for s in _as_list(sequences)]
+    inputs = [
+        as_tensor_variable(s["input"] if isinstance(s, dict) else s) for s in _as_list(sequences)
+    ]
     inputs += [v for v in step.initials if v is not None] + others
     node = Apply(Op("scan", _not_again), list(inputs))
     node.outputs = [TensorVariable(t, None, node) for t in outputs]

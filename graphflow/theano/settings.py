@@ -17,7 +17,8 @@ _DEFAULTS: dict[str, Any] = {
     "", "gcc.cxxflags": "", "lib.cnmem": 0.0, "nvcc.fastmath": False, "dnn.enabled": "auto",
     "dnn.conv.algo_fwd": "small", "dnn.conv.algo_bwd_filter": "none", "scan.allow_gc": False,
     "warn.round": False, "warn.subtensor_merge_bug": True, "traceback.limit": 8,
-    "experimental.unpickle_gpu_on_cpu": False, "gpuarray.preallocate": 0.0, "reoptimize_unpickled_function": False,
+    "experimental.unpickle_gpu_on_cpu": False, "gpuarray.preallocate": 0.0,
+    "reoptimize_unpickled_function": False,
 }  # fmt: skip
 
 

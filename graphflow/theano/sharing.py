@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
     broadcastable : a flag per axis; those axes are known to have size 1.
     """
 
-    with_default_update: set[TensorSharedVariable] = set()
+    with_default_update: ClassVar[set[TensorSharedVariable]] = set()
 
     def __init__(
         self, value: Any, name: str | None = None, broadcastable: Any = None,

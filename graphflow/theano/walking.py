@@ -78,5 +78,3 @@ def _alike(new: Any, old: Any) -> Any:
     if value.dtype == old.dtype:
         return value
     return TensorVariable(as_type(value, old.dtype), value.name)
-
-

@@ -1,6 +1,7 @@
 """`theano.tensor`: variables and functions of them."""
 
 from types import ModuleType as _ModuleType
+from typing import Any as _Any
 
 from graphflow.theano.gradient import Lop, Rop, grad, hessian, jacobian
 from graphflow.theano.sharing import (
@@ -202,11 +203,10 @@ float_dtypes = ["float16", "float32", "float64"]
 continuous_dtypes = [*float_dtypes, "complex64", "complex128"]
 
 
-
 class _VarianceModule(_ModuleType):
     """Lets ``T.var`` be both Theano's module of variables and the variance."""
 
-    def __call__(self, *args: object, **kwargs: object) -> TensorVariable:
+    def __call__(self, *args: _Any, **kwargs: _Any) -> TensorVariable:
         """Return the variance along axes."""
         return _variance(*args, **kwargs)
 

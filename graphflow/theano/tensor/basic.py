@@ -1,4 +1,4 @@
-"""Names of `theano.tensor.basic`, which scripts import from there; they are `theano.tensor`'s."""
+"""`theano.tensor.basic`: its names are those of `theano.tensor`."""
 
 from __future__ import annotations
 

@@ -70,5 +70,3 @@ def searchsorted(x: Any, v: Any, side: str = "left", sorter: Any = None) -> Tens
     before = (el.lt if side == "left" else el.le)(as_tensor_variable(x).dimshuffle("x", 0), flat)
     found = before.sum(axis=1)
     return found.reshape(value.shape, ndim=value.ndim) if value.ndim != 1 else found
-
-

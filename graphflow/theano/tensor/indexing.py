@@ -169,7 +169,7 @@ def take(a: Any, indices: Any, axis: Any = None, mode: str = "raise") -> TensorV
 def _changed(part: Any, y: Any, name: str, scatter: Callable[..., Any]) -> TensorVariable:
     """Scatter `y` to the places of the variable that `part` was taken from."""
     node = part.owner
-    if node is not None and node.op.name in ("Reshape", "Flatten", "Cast") or "DimShuffle" in str(
+    if (node is not None and node.op.name in ("Reshape", "Flatten", "Cast")) or "DimShuffle" in str(
         node.op if node else ""
     ):
         raise TypeError(f"{name} expected a part of a variable, got {node.op} of one")
@@ -189,9 +189,7 @@ def _changed(part: Any, y: Any, name: str, scatter: Callable[..., Any]) -> Tenso
         numbers.set_shape(t.shape)
         places = index.take(numbers, given)
         spread = gf.broadcast_to(new, gf.shape(places))
-        flat = scatter(
-            gf.reshape(t, [-1]), gf.reshape(places, [-1, 1]), gf.reshape(spread, [-1])
-        )
+        flat = scatter(gf.reshape(t, [-1]), gf.reshape(places, [-1, 1]), gf.reshape(spread, [-1]))
         made = gf.reshape(flat, gf.shape(t))
         made.set_shape(t.shape)
         return made

@@ -15,7 +15,7 @@ class Dot(Op):
 
 def dot(a: Any, b: Any) -> TensorVariable:
     """Return NumPy's `dot`: over the last axis of `a` and the last but one of `b`."""
-    (first, second), dtype = el.promoted(a, b)
+    (first, second), _ = el.promoted(a, b)
     if first.ndim == 0 or second.ndim == 0:
         return el.mul(first, second)
     return apply("dot", _product, first, second, kind=Dot)

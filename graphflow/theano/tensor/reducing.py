@@ -122,7 +122,9 @@ def var(
     squares = el.sqr(el.sub(value, mean(value, axis, keepdims=True)))
     if ddof == 0:
         return mean(squares, axis, keepdims=keepdims)
-    count = el.cast(el.sub(sum(el.add(el.mul(squares, 0), 1), axis, keepdims=keepdims), ddof), value.dtype)
+    count = el.cast(
+        el.sub(sum(el.add(el.mul(squares, 0), 1), axis, keepdims=keepdims), ddof), value.dtype
+    )
     return el.true_div(sum(squares, axis, keepdims=keepdims), count)
 
 
@@ -180,6 +182,7 @@ def sort(a: Any, axis: Any = -1, kind: str = "quicksort", order: Any = None) -> 
 
 def argsort(a: Any, axis: Any = -1, kind: str = "quicksort", order: Any = None) -> TensorVariable:
     """Return the places that sort `a` along an axis."""
+
     def build(t: Any) -> Any:
         made = gf.argsort(gf.reshape(t, [-1])) if axis is None else gf.argsort(t, axis)
         return gf.cast(made, gf.int64)

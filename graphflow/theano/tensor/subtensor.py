@@ -1,4 +1,4 @@
-"""Names of `theano.tensor.subtensor`, which scripts import from there; they are `theano.tensor`'s."""
+"""`theano.tensor.subtensor`: its names are those of `theano.tensor`."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -96,7 +96,7 @@ class TensorType:
         raise TypeError(
             f"{self} cannot store a value of dtype {array.dtype} without risking loss of "
             f"precision. If you do not mind this loss, you can: 1) explicitly cast your data to "
-            f"{self.dtype}, or 2) set \"allow_input_downcast=True\" when calling \"function\"."
+            f'{self.dtype}, or 2) set "allow_input_downcast=True" when calling "function".'
         )
 
     def __eq__(self, other: object) -> bool:
@@ -159,9 +159,13 @@ class TensorVariable(Variable):
     __array_ufunc__ = None
     tensor: Tensor
 
-    def __init__(
-        self, tensor: Tensor, name: str | None = None, owner: Apply | None = None
-    ) -> None:
+    if TYPE_CHECKING:  # `methods` puts these in place
+
+        def __getattr__(self, name: str) -> Any: ...
+
+        def __getitem__(self, index: Any) -> Any: ...
+
+    def __init__(self, tensor: Tensor, name: str | None = None, owner: Apply | None = None) -> None:
         super().__init__(name, owner)
         self.tensor = tensor
 

@@ -1,8 +1,8 @@
 """`theano.tensor.nnet`: functions of neural networks."""
 
 from graphflow.theano.tensor.nnet import abstract_conv, conv
-from graphflow.theano.tensor.nnet import functions as nnet
 from graphflow.theano.tensor.nnet import functions as bn
+from graphflow.theano.tensor.nnet import functions as nnet
 from graphflow.theano.tensor.nnet import functions as sigm
 from graphflow.theano.tensor.nnet.abstract_conv import conv2d, conv2d_grad_wrt_inputs
 from graphflow.theano.tensor.nnet.abstract_conv import conv2d_grad_wrt_inputs as conv2d_transpose

@@ -179,5 +179,3 @@ def batch_normalization_test(
     """Return the inputs normalised by given statistics."""
     deviation = el.sqrt(el.add(var, epsilon))
     return batch_normalization(inputs, gamma, beta, mean, deviation)
-
-

@@ -49,8 +49,10 @@ def pool_2d(
     return apply("Pool", build, value)
 
 
-def max_pool_2d(input: Any, ds: Any = None, ignore_border: bool | None = None, st: Any = None,
-                padding: Any = (0, 0), mode: str = "max", ws: Any = None, **_: Any) -> TensorVariable:  # fmt: skip
+def max_pool_2d(
+    input: Any, ds: Any = None, ignore_border: bool | None = None, st: Any = None,
+    padding: Any = (0, 0), mode: str = "max", ws: Any = None, **_: Any,
+) -> TensorVariable:  # fmt: skip
     """Return `pool_2d` under its old name."""
     return pool_2d(input, ds if ws is None else ws, ignore_border, st, padding, mode)
 
