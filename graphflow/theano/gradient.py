@@ -64,7 +64,7 @@ def grad(
     ys = ([] if cost is None else [_real(cost)]) + list(known)
     grad_ys = ([] if cost is None else [None]) + [as_tensor_variable(g) for g in known.values()]
     found = _gradients(ys, grad_ys, wanted, [_real(c) for c in _as_list(consider_constant or [])])
-    made = []
+    made: list[Any] = []
     for item, gradient in zip(wanted, found, strict=True):
         if gradient is None:
             _report_disconnected(item, disconnected_inputs)

@@ -1,6 +1,6 @@
 """Records answers of Theano 1.0.5 into ``answers.json``: run by a Python that has it.
 
-    THEANO_FLAGS=floatX=float32 python tests/theano/record_theano.py
+THEANO_FLAGS=floatX=float32 python tests/theano/record_theano.py
 """
 
 import json

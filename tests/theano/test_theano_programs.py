@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -156,7 +155,7 @@ def test_wrong_calls_are_refused() -> None:
         T.grad(x.sum(), y)
     with pytest.raises(TypeError, match="scalar"):
         T.grad(x, x)
-    with warnings.catch_warnings(record=True):
+    with pytest.warns(UserWarning, match="not part of the computational graph"):
         theano.function([x, y], x, on_unused_input="warn")
 
 

@@ -110,8 +110,8 @@ def _take_advanced(t: Any, items: list[Any]) -> Any:
     expanded: list[Any] = []
     for item in items:
         if hasattr(item, "op") and item.dtype.base_dtype.name == "bool":
-            places = gf.where(item)
-            expanded += [places[:, k] for k in range(item.shape.ndims)]
+            found = gf.where(item)
+            expanded += [found[:, k] for k in range(item.shape.ndims)]
         else:
             expanded.append(item)
     is_array = [hasattr(i, "op") or isinstance(i, int) for i in expanded]

@@ -63,20 +63,15 @@ def _copy(self: TensorVariable, name: str | None = None) -> TensorVariable:
     return made
 
 
-def _length(self: TensorVariable) -> int:
-    raise TypeError("object of type 'TensorVariable' has no len(); use .shape[0]")
-
-
 def _install() -> None:
     for name, function in _BINARY.items():
         setattr(TensorVariable, f"__{name}__", _forgiving(function))
         setattr(TensorVariable, f"__r{name}__", _forgiving(_reflected(function)))
     for name, function in _METHODS.items():
         setattr(TensorVariable, name, _bound(function))
-    for name, function in {
-        "reshape": _reshape, "transpose": _transpose, "repeat": _repeat, "copy": _copy,
-    }.items():  # fmt: skip
-        setattr(TensorVariable, name, function)
+    own = {"reshape": _reshape, "transpose": _transpose, "repeat": _repeat, "copy": _copy}
+    for name, method in own.items():
+        setattr(TensorVariable, name, method)
     properties: dict[str, Any] = {
         "shape": shaping.shape, "T": shaping.transpose, "real": as_tensor_variable,
         "size": lambda x: reducing.prod(shaping.shape(x)),

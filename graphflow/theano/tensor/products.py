@@ -52,7 +52,7 @@ def batched_dot(a: Any, b: Any) -> TensorVariable:
     def build(x: Any, y: Any) -> Any:
         left = x if x.shape.ndims >= 3 else gf.expand_dims(x, 1)
         right = y if y.shape.ndims >= 3 else gf.expand_dims(y, 2)
-        made = gf.matmul(left, right)
+        made: Any = gf.matmul(left, right)
         if x.shape.ndims == 2:
             made = gf.squeeze(made, [1])
         return made if y.shape.ndims >= 3 else gf.squeeze(made, [made.shape.ndims - 1])

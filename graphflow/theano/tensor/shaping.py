@@ -45,7 +45,7 @@ class SizeVector:
         """The variables among the sizes."""
         if self.whole is not None:
             return [self.whole]
-        return [p for p in self.parts if isinstance(p, Variable)]
+        return [p for p in self.parts if isinstance(p, TensorVariable)]
 
     def tensor(self, tensors: Sequence[Any]) -> Any:
         """Return the sizes, given the tensors of `inputs`."""

@@ -222,7 +222,10 @@ class TensorVariable(Variable):
         return str(self)
 
     def __bool__(self) -> bool:
-        raise TypeError("Variables do not support boolean operations.")
+        # As in Theano: a variable is true, so that `if bias:` asks whether there is one.
+        if self.owner is not None and self.owner.op.name in ("lt", "le", "gt", "ge"):
+            raise TypeError("Variables do not support boolean operations.")
+        return True
 
     def __iter__(self) -> Any:
         size = self.tensor.shape.as_list()[0] if self.ndim else None
@@ -231,7 +234,7 @@ class TensorVariable(Variable):
                 "TensorType does not support iteration. Maybe you are using builtin sum instead of "
                 "theano.tensor.sum? (Maybe .max?)"
             )
-        return (self[k] for k in range(size))  # type: ignore[index]
+        return (self[k] for k in range(size))
 
 
 class TensorConstant(TensorVariable):
@@ -261,6 +264,7 @@ def autocast(number: Any) -> Any:
     """
     if isinstance(number, (bool, np.bool_)):
         return np.asarray(number)
+    candidates: tuple[str, ...]
     if isinstance(number, float):
         if config.floatX != "float64":
             return np.asarray(number, config.floatX)

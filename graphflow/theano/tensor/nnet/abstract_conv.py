@@ -83,7 +83,7 @@ def conv2d(
         x = _padded(x, _padding(border_mode, w, dilation))
         if filter_flip:
             w = gf.reverse(w, [2, 3])
-        outer = {
+        outer: dict[str, Any] = {
             "strides": [1, 1, *steps], "padding": "VALID", "dilations": [1, 1, *dilation],
             "data_format": "NCHW",
         }  # fmt: skip

@@ -59,7 +59,7 @@ def max_pool_2d(
 
 def _numbers(values: Any) -> list[int]:
     items = values if isinstance(values, (list, tuple)) else [values, values]
-    return [int(getattr(v, "data", v)) for v in items]
+    return [int(v.data if hasattr(v, "data") else v) for v in items]
 
 
 class _Pooling:
