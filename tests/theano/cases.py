@@ -110,7 +110,7 @@ _vectors(
 _vectors("go_backwards", lambda th, T, v, n: th.scan(lambda a: a * 2, v, go_backwards=True)[0])
 for _mode in ("valid", "full", "half", (1, 2)):
     _images(
-        "conv_%s" % (_mode,),
+        f"conv_{_mode}",
         lambda th, T, x, pool, mode=_mode: T.nnet.conv2d(x, FILTERS, border_mode=mode),
     )
 _images(
@@ -124,7 +124,7 @@ _images(
 for _mode in ("max", "sum", "average_inc_pad", "average_exc_pad"):
     for _ignore in (True, False):
         _images(
-            "pool_%s_%s" % (_mode, _ignore),
+            f"pool_{_mode}_{_ignore}",
             lambda th, T, x, pool, mode=_mode, ignore=_ignore: pool(
                 x, (2, 2), ignore_border=ignore, mode=mode
             ),

@@ -20,5 +20,5 @@ for name, make in sorted(cases.CASES.items()):
     found[name] = {"dtype": str(result.dtype), "value": result.tolist()}
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "answers.json")
 with open(path, "w") as file:
-    json.dump(found, file, indent=1, sort_keys=True)
-    file.write("\n")
+    lines = [f" {json.dumps(k)}: {json.dumps(v, sort_keys=True)}" for k, v in sorted(found.items())]
+    file.write("{\n" + ",\n".join(lines) + "\n}\n")
