@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,3 +175,29 @@ def test_walks_find_inputs() -> None:
     assert set(found) == {x, w}
     assert isinstance(w, theano.compile.SharedVariable)
     assert x.type == T.fmatrix
+
+
+SCRIPT = """
+import theano
+import theano.tensor as T
+from theano import function
+from theano.ifelse import ifelse
+from theano.sandbox.rng_mrg import MRG_RandomStreams
+from theano.tensor.nnet import conv, softmax
+from theano.tensor.shared_randomstreams import RandomStreams
+from theano.tensor.signal import downsample
+x = T.dscalar()
+print(function([x], ifelse(T.gt(x, 0), x, -x))(-3.0))
+try:
+    import theano.sandbox.cuda
+except ImportError:
+    print("no cuda")
+"""
+
+
+def test_scripts_import_theano(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    code = "import sys; from graphflow.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "run", str(tmp_path / "script.py")]
+    subprocess.run(command, check=True)
+    assert capfd.readouterr().out.split("\n")[:2] == ["3.0", "no cuda"]
