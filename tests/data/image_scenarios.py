@@ -50,7 +50,7 @@ result = [I.crop_to_bounding_box(x, 1, 2, 3, 4), I.pad_to_bounding_box(y, 1, 2, 
     "random": _IMAGE
     + """
 runs = 3
-result = [I.random_flip_left_right(y, seed=1), I.random_flip_up_down(y, seed=2), I.random_flip_left_right(x, seed=3), I.random_brightness(x, .3, seed=4), I.random_contrast(y, .2, 1.8, seed=5), I.random_crop(y, [3, 3, 3], seed=8)]
+result = [I.random_flip_left_right(y, seed=1), I.random_flip_up_down(y, seed=2), I.random_flip_left_right(x, seed=3), I.random_brightness(x, .3, seed=4), I.random_contrast(y, .2, 1.8, seed=5)]
 """,
     "types": _IMAGE
     + """
