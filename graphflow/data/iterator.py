@@ -26,6 +26,7 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.strings import object_array
 from graphflow.runtime.context import running
 from graphflow.runtime.session import Session
 
@@ -72,12 +73,6 @@ class _State:
         return element
 
 
-def _as_text(key: bytes) -> Array:
-    found = np.empty((), object)
-    found[()] = key
-    return found
-
-
 def _lower_next(b: Any, op: Operation, handle: Any) -> Any:
     specs = nest.flatten(op.attrs["spec"])
 
@@ -113,7 +108,7 @@ def _lower_make(b: Any, op: Operation, *inputs: Any) -> tuple[Any, ...]:
 define_op(
     name="IteratorV2",
     infer=lambda op: [(resource, _SCALAR)],
-    lower=lambda b, op: b.const(_as_text(op.attrs["state"].key), string),
+    lower=lambda b, op: b.const(object_array((), [op.attrs["state"].key]), string),
     no_gradient="a handle",
 )
 define_op(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphflow import errors
-from graphflow.data.walks import stacked
+from graphflow.data.walks import padded_rows, stacked
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
@@ -131,16 +131,11 @@ def _dequeue_many(op: Operation, count: Array) -> Any:
     found = _queue(op).here().take(int(count), op, op.type == "QueueDequeueUpToV2")
     pad = op.attrs.get("pads", False)
     columns = zip(*found, strict=True)
-    return [_padded(column) if pad else stacked(column) for column in columns]
-
-
-def _padded(arrays: Sequence[Array]) -> Array:
-    shape = np.max([a.shape for a in arrays], axis=0, initial=0).astype(int)
-    found = np.zeros((len(arrays), *shape), arrays[0].dtype)
-    for k, array in enumerate(arrays):
-        place: Any = (k, *(slice(n) for n in array.shape))
-        found[place] = array
-    return found
+    return [
+        padded_rows(column, [None] * column[0].ndim, column[0].dtype.type(0)) if pad
+        else stacked(column)
+        for column in columns
+    ]  # fmt: skip
 
 
 def _specs(op: Operation) -> list[tuple[Any, TensorShape]]:

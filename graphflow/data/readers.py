@@ -15,14 +15,13 @@ from graphflow.data.dataset import Dataset
 from graphflow.data.functions import TensorSpec
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.dtypes import int64, string
+from graphflow.ops.strings import object_array
 
 Array = np.ndarray[Any, Any]
 
 
 def _text(data: bytes) -> tuple[Array]:
-    found = np.empty((), object)
-    found[()] = data
-    return (found,)
+    return (object_array((), [data]),)
 
 
 def _of_files(filenames: Any, read: Callable[[str], Iterator[bytes]], extra: Any = ()) -> Dataset:

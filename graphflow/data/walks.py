@@ -18,6 +18,7 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.graph import nest
+from graphflow.ops.strings import object_array
 
 Array = np.ndarray[Any, Any]
 Element = tuple[Array, ...]
@@ -29,10 +30,8 @@ def as_array(value: Any, dtype: Any) -> Array:
     if dtype.kind != "string":
         return np.asarray(value, dtype=dtype.numpy)
     found = np.asarray(value, dtype=object)
-    flat = np.empty(found.size, object)
-    for k, text in enumerate(found.ravel().tolist()):
-        flat[k] = text.encode() if isinstance(text, str) else bytes(text)
-    return flat.reshape(found.shape)
+    texts = (t.encode() if isinstance(t, str) else bytes(t) for t in found.ravel().tolist())
+    return object_array(found.shape, texts)
 
 
 def generated(items: Iterable[Any], spec: Any) -> Elements:
@@ -74,9 +73,7 @@ def file_names(patterns: Array, shuffle: bool, seed: int | None) -> Elements:
     if shuffle:
         np.random.default_rng(seed).shuffle(names)
     for name in names:
-        found = np.empty((), object)
-        found[()] = name.encode()
-        yield (found,)
+        yield (object_array((), [name.encode()]),)
 
 
 def mapped(elements: Elements, function: Callable[[Element], Element], threads: int) -> Elements:
@@ -157,12 +154,18 @@ def padded(
     for taken in groups(elements, size, drop):
         columns = zip(*taken, strict=True)
         yield tuple(
-            _padded(column, shape, filling)
+            padded_rows(column, shape, filling)
             for column, shape, filling in zip(columns, shapes, fillings, strict=True)
         )
 
 
-def _padded(arrays: Sequence[Array], shape: Sequence[int | None], filling: Any) -> Array:
+def padded_rows(arrays: Sequence[Array], shape: Sequence[int | None], filling: Any) -> Array:
+    """Arrays padded to one shape, as rows of one; None in it is the largest that there is.
+
+    Raises
+    ------
+    InvalidArgumentError, DataLossError : an array of another rank, or larger than the shape.
+    """
     for array in arrays:
         if array.ndim != len(shape):
             raise errors.InvalidArgumentError(

@@ -224,6 +224,11 @@ class Program:
         return program_text(self)
 
 
+def is_constant(node: Node) -> bool:
+    """Whether a node is a constant, or one repeated."""
+    return node.op == "const" or (node.op == "broadcast" and node.inputs[0].op == "const")
+
+
 def topological(roots: Iterable[Node]) -> list[Node]:
     """All nodes reachable from `roots`, operands before users.
 

@@ -66,9 +66,14 @@ def _decoded(contents: Array, desired_channels: int, desired_samples: int) -> tu
 
 
 def _encoded(audio: Array, sample_rate: Array) -> Array:
+    return object_array((), [wav_bytes(audio, int(sample_rate))])
+
+
+def wav_bytes(audio: Array, rate: int) -> bytes:
+    """A WAV file of 16 bit from samples [frames, channels] in -1..1; ValueError otherwise."""
     if audio.ndim != 2:
         raise ValueError(f"audio must be 2-dimensional, got shape {list(audio.shape)}")
-    channels, rate = audio.shape[1], int(sample_rate)
+    channels = audio.shape[1]
     if channels <= 0 or rate <= 0:
         raise ValueError(f"expected channels and a rate above 0, got {channels} and {rate}")
     scaled = audio * np.float32(32768)
@@ -76,7 +81,7 @@ def _encoded(audio: Array, sample_rate: Array) -> Array:
     data = samples.astype("<i2").tobytes()
     form = struct.pack("<HHIIHH", 1, channels, rate, 2 * channels * rate, 2 * channels, 16)
     body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(data))
-    return object_array((), [b"RIFF" + struct.pack("<I", len(body) + len(data)) + body + data])
+    return b"RIFF" + struct.pack("<I", len(body) + len(data)) + body + data
 
 
 def _infer_decoded(op: Operation) -> Types:

@@ -28,6 +28,8 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.audio import wav_bytes
+from graphflow.ops.strings import object_array
 from graphflow.protos import message
 
 Array = np.ndarray[Any, Any]
@@ -145,16 +147,6 @@ def image_summary(tag: str, images: Array, max_images: int, bad_color: Any = Non
     return found
 
 
-def wav_bytes(samples: Array, rate: int) -> bytes:
-    """A WAV file of 16 bit from samples [frames, channels] in -1..1."""
-    channels = samples.shape[1]
-    data = (np.clip(samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes()
-    layout = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * 2, channels * 2, 16)
-    chunks = b"fmt " + struct.pack("<I", len(layout)) + layout
-    chunks += b"data" + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
-
-
 def audio_summary(tag: str, audio: Array, rate: Any, max_outputs: int) -> Any:
     """A Summary of the first clips of [batch, frames, channels] or [batch, frames]."""
     audio = audio if audio.ndim == 3 else audio[..., None]
@@ -172,9 +164,7 @@ def audio_summary(tag: str, audio: Array, rate: Any, max_outputs: int) -> Any:
 
 
 def _bytes(proto: Any) -> list[Array]:
-    found = np.empty((), object)
-    found[()] = proto.SerializeToString()
-    return [found]
+    return [object_array((), [proto.SerializeToString()])]
 
 
 def _tag(array: Any) -> str:

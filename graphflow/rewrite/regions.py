@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from graphflow.ir.builder import Builder
 from graphflow.ir.dims import product
-from graphflow.ir.node import Node, Program, topological
+from graphflow.ir.node import Node, Program, is_constant, topological
 from graphflow.ir.prims.control import regions
 from graphflow.rewrite.driver import remake
 
@@ -139,14 +139,10 @@ def _same(b: Builder, node: Node, operands: tuple[Node, ...]) -> tuple[Node, dic
 
 def inline_constants(b: Builder, body: Program, known: Mapping[Node, Node]) -> Program:
     """The region with captures that are constants written out."""
-    constants = {inner: outer for inner, outer in known.items() if _is_constant(outer)}
+    constants = {inner: outer for inner, outer in known.items() if is_constant(outer)}
     if not constants:
         return body
     return body.map(substitute(b, body.roots, constants))
-
-
-def _is_constant(node: Node) -> bool:
-    return node.op == "const" or (node.op == "broadcast" and node.inputs[0].op == "const")
 
 
 def substitute(b: Builder, roots: Iterable[Node], replace: Mapping[Node, Node]) -> Values:
@@ -164,7 +160,7 @@ def _hoist(b: Builder, body: Program, known: Mapping[Node, Node]) -> Values:
     invariant: set[Node] = set()
     wanted: list[Node] = []
     for node in body.nodes():
-        fixed = node in known or _is_constant(node)
+        fixed = node in known or is_constant(node)
         if not fixed and node.inputs and node.prim.kind in (*HOISTED_KINDS, "view"):
             fixed = all(i in invariant for i in node.inputs)
         if fixed:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.graph import Graph
 from graphflow.graph.session_stack import default_session
@@ -17,6 +18,7 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ops.identity import identity
 from graphflow.ops.state import assign
 from graphflow.ops.variable_lists import global_variables
+from graphflow.ops.variables import Variable
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.session import Session
 from graphflow.trace.prune import needed_operations
@@ -88,6 +90,8 @@ def function(
     graph = _graph_of(tensors, outputs, assigned)
     chosen = session or default_session() or _own_session(graph)
     fetched: Any = [] if outputs is None else outputs
+    if assigned:  # a read that is fetched gives the value at the run's end
+        fetched = nest.map_structure(_before_updates, fetched)
     plan = FetchPlan(graph, fetched)
     plan.operations += assigned
     _check_inputs(tensors, plan, dict(substitutes), on_unused_input)
@@ -97,6 +101,11 @@ def function(
     if outputs is None:
         plan.form, plan.items = "list", []
     return Function(bound, name or "function", tensors, chosen)
+
+
+def _before_updates(output: Any) -> Any:
+    """An output as it is before the updates; other things than dense tensors as they are."""
+    return identity(output) if isinstance(output, (Tensor, Variable)) else output
 
 
 def _pairs(items: Any) -> list[tuple[Any, Any]]:

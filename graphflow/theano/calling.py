@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.ops.identity import identity
 from graphflow.runtime import function as runtime_function
 from graphflow.theano.errors import MissingInputError, UnusedInputError
 from graphflow.theano.sharing import SharedVariable, TensorSharedVariable
@@ -202,7 +201,7 @@ def function(
     _check_inputs(given_inputs, targets, dict(substitutes), on_unused_input or "raise")
     with building():
         compiled = runtime_function.function(
-            tensors, [identity(r.tensor) for r in results],  # a value before the updates
+            tensors, [r.tensor for r in results],
             updates=[(v.variable, as_type(e, v.dtype)) for v, e in changes.items()],
             givens=substitutes, on_unused_input="ignore", session=session(),
         )  # fmt: skip

@@ -18,7 +18,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
 from graphflow.ir.builder import Builder
 from graphflow.ir.dims import Dim, UndecidableDim, dims_equal
-from graphflow.ir.node import Node
+from graphflow.ir.node import Node, is_constant
 from graphflow.trace.arrays import ElementList, TensorArrayValue, UnwrittenArray
 
 
@@ -336,11 +336,6 @@ class _IndicesMessage:
     def __call__(self, indices: Any, size: Any) -> str:
         wrong = indices[(indices < 0) | (indices >= size)]
         return f"{self.head}Tried to access index {wrong[0]} but array size is: {size}"
-
-
-def is_constant(node: Node) -> bool:
-    """Whether a node is a constant, or one repeated."""
-    return node.op == "const" or (node.op == "broadcast" and node.inputs[0].op == "const")
 
 
 def _known_index(index: Node) -> int | None:

@@ -18,8 +18,7 @@ from graphflow import errors
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.interpreter import run_program
-from graphflow.ir.node import Node, Program, Update
-from graphflow.trace.array_builder import is_constant
+from graphflow.ir.node import Node, Program, Update, is_constant
 from graphflow.trace.arrays import ARRAY_VALUES, UnwrittenArray
 from graphflow.trace.loop_parts import Parts, Variable, counting_starts, round_limit, take_apart
 from graphflow.trace.prune import needed_operations

@@ -12,8 +12,7 @@ from typing import Any
 
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
-from graphflow.ir.node import Node, Program, Update
-from graphflow.trace.array_builder import is_constant
+from graphflow.ir.node import Node, Program, Update, is_constant
 from graphflow.trace.arrays import ARRAY_VALUES, ElementList
 from graphflow.trace.tracer import Split, Tracer
 

@@ -360,3 +360,13 @@ def test_waiting_for_a_fed_placeholder_waits_for_nothing():
         with tf.control_dependencies([x]):
             y = tf.constant(2.0)
         assert session.run(y, {x: 1.0}) == 2.0
+
+
+def test_a_function_gives_what_its_variables_were_before_the_updates():
+    with tf.Graph().as_default(), tf.Session() as session:
+        s = tf.Variable(1.0)
+        session.run(s.initializer)
+        count = tf.function([], [s, s.value(), s * 2.0], updates=[(s, s + 1.0)])
+        assert [float(v) for v in count()] == [1.0, 1.0, 2.0]
+        assert [float(v) for v in count()] == [2.0, 2.0, 4.0]
+        assert session.run(s) == 3.0
