@@ -1,15 +1,18 @@
 """The thread pool's native half, as LLVM IR: ``parallel_for`` and the loop that its workers run.
 
 One job is in flight at a time. It is a kernel, its arguments and a range cut into chunks; the word
-``unclaimed`` holds how many chunks nobody has taken. A thread claims a chunk by lowering that word
-with compare-and-swap, and reads the job's description only after it has succeeded: while a claimed
-chunk runs the job cannot end, so the description holds still, and a worker that comes late finds
-the word at zero and touches nothing. Who runs a chunk depends on timing, its boundaries never do.
+``unclaimed`` says which chunks nobody has taken: the first one, and how many follow. A thread claims
+a chunk by changing that word with compare-and-swap, and reads the job's description only after it
+has succeeded: while a claimed chunk runs the job cannot end, so the description holds still, and a
+worker that comes late finds none left and touches nothing. Half of the threads take chunks from the
+front and half from the back: from one kernel to the next, and from one run to the next, a
+processor then finds much of its data in its own cache. Who runs a chunk depends on timing, its
+boundaries never do.
 
 The caller works as well, and takes whatever chunks nobody has begun, so sleeping or preempted
-workers cost it nothing; it waits only for chunks in execution. Idle workers spin for a bounded time
-and then sleep on a condition variable: a spinning pool beside a busy neighbour would take the
-processor from the very thread it waits for.
+workers cost it nothing; it waits only for chunks in execution. Idle workers spin for a bounded time,
+soon offering the processor to others between two looks, and then sleep on a condition variable: a
+spinning pool beside a busy neighbour would take the processor from the very thread it waits for.
 
 A pool lives in one block of zeroed memory, each word that threads contend for on its own cache
 line. It is never freed, since workers run until the process ends.
@@ -41,16 +44,20 @@ KERNEL = ir.FunctionType(VOID, [POINTER, INDEX, INDEX])
 
 # Byte offsets in a pool. Two cache lines each for what is contended: adjacent-line prefetchers
 # fetch lines in pairs.
-UNCLAIMED = 0  # chunks that nobody has taken
+UNCLAIMED = 0  # chunks that nobody has taken: the first in the high half, their count in the low one
 PENDING = 128  # chunks that are not finished
 JOB_KERNEL, JOB_ARGUMENTS, JOB_EXTENT, JOB_CHUNKS = 256, 264, 272, 280
 OWNED = 384  # 1 while a caller's job is in flight
 STARTED = 392  # 1 once the workers have been created
 THREADS = 400  # including the caller
 SPIN_NANOSECONDS = 408
+WORKERS = 416  # that have begun to run
 SLEEPERS = 512  # workers that wait on the condition variable
 MUTEX, CONDITION = 640, 768  # pthread objects are at most 64 bytes on the systems we know
 POOL_BYTES = 896
+
+# A worker that has found nothing for so long yields its processor at each further look.
+YIELD_AFTER_NANOSECONDS = 40_000
 
 WORKER_STACK_BYTES = 8 << 20  # kernels may keep tiles on the stack
 
@@ -141,16 +148,20 @@ class _PoolEmitter:
         return function
 
     def _emit_claim_and_run(self, run_chunk: ir.Function) -> ir.Function:
-        """``claim_and_run(pool)``: take chunks and run them until none is left."""
-        function, builder = self._define("claim_and_run", VOID, [POINTER])
-        (pool,) = function.args
+        """``claim_and_run(pool, from_back)``: take chunks and run them until none is left."""
+        function, builder = self._define("claim_and_run", VOID, [POINTER, ir.IntType(1)])
+        pool, from_back = function.args
+        one = constant(1)
+        first = constant(1 << 32)
+        step = builder.select(from_back, constant(-1), constant((1 << 32) - 1))
         with forever(builder, "claim") as leave:
             unclaimed = self._load(builder, pool, UNCLAIMED, "acquire")
-            leave_if(builder, builder.icmp_signed("<=", unclaimed, constant(0)), leave)
+            count = chunks_left(builder, unclaimed)
+            leave_if(builder, builder.icmp_signed("==", count, constant(0)), leave)
             swap = builder.cmpxchg(
                 self._field(builder, pool, UNCLAIMED),
                 unclaimed,
-                builder.sub(unclaimed, constant(1)),
+                builder.add(unclaimed, step),
                 "acq_rel",
                 "monotonic",
             )
@@ -159,10 +170,12 @@ class _PoolEmitter:
                 arguments = builder.inttoptr(self._load(builder, pool, JOB_ARGUMENTS), POINTER)
                 extent = self._load(builder, pool, JOB_EXTENT)
                 chunks = self._load(builder, pool, JOB_CHUNKS)
-                chunk = builder.sub(chunks, unclaimed)
+                front = builder.udiv(unclaimed, first)
+                back = builder.sub(builder.add(front, count), one)
+                chunk = builder.select(from_back, back, front)
                 builder.call(run_chunk, [kernel, arguments, extent, chunks, chunk])
                 pending = self._field(builder, pool, PENDING)
-                builder.atomic_rmw("sub", pending, constant(1), "acq_rel")
+                builder.atomic_rmw("sub", pending, one, "acq_rel")
         builder.ret_void()
         return function
 
@@ -179,8 +192,12 @@ class _PoolEmitter:
             this_thread = builder.call(self._external("pthread_self", INDEX, []), [])
             set_name = self._external("pthread_setname_np", INT, [INDEX, POINTER])
             builder.call(set_name, [this_thread, name])
+        number = builder.atomic_rmw(
+            "add", self._field(builder, pool, WORKERS), constant(1), "monotonic"
+        )
+        from_back = builder.icmp_signed("==", builder.and_(number, constant(1)), constant(0))
         with forever(builder, "work"):
-            builder.call(claim, [pool])
+            builder.call(claim, [pool, from_back])
             found = builder.call(spin, [pool])
             with builder.if_then(builder.not_(found)):
                 builder.call(sleep, [pool])
@@ -192,16 +209,19 @@ class _PoolEmitter:
         function, builder = self._define("spin", ir.IntType(1), [POINTER])
         (pool,) = function.args
         found = function.append_basic_block("found")
-        limit = builder.add(self._nanoseconds(builder), self._load(builder, pool, SPIN_NANOSECONDS))
+        yield_thread = self._external("sched_yield", INT, [])
+        start = self._nanoseconds(builder)
+        limit = builder.add(start, self._load(builder, pool, SPIN_NANOSECONDS))
+        polite = builder.add(start, constant(YIELD_AFTER_NANOSECONDS))
         with forever(builder, "spin") as leave:
             with counted_loop(builder, 0, 16):
-                some = builder.icmp_signed(
-                    ">", self._load(builder, pool, UNCLAIMED, "monotonic"), constant(0)
-                )
-                leave_if(builder, some, found)
+                left = chunks_left(builder, self._load(builder, pool, UNCLAIMED, "monotonic"))
+                leave_if(builder, builder.icmp_signed(">", left, constant(0)), found)
                 self._pause(builder)
-            late = builder.icmp_signed(">", self._nanoseconds(builder), limit)
-            leave_if(builder, late, leave)
+            now = self._nanoseconds(builder)
+            leave_if(builder, builder.icmp_signed(">", now, limit), leave)
+            with builder.if_then(builder.icmp_signed(">", now, polite)):
+                builder.call(yield_thread, [])
         builder.ret(ir.Constant(ir.IntType(1), 0))
         builder.position_at_end(found)
         builder.ret(ir.Constant(ir.IntType(1), 1))
@@ -220,8 +240,8 @@ class _PoolEmitter:
         builder.atomic_rmw("add", sleepers, constant(1), "seq_cst")
         wait = self._external("pthread_cond_wait", INT, [POINTER, POINTER])
         with forever(builder, "wait") as leave:
-            unclaimed = self._load(builder, pool, UNCLAIMED, "seq_cst")
-            leave_if(builder, builder.icmp_signed(">", unclaimed, constant(0)), leave)
+            left = chunks_left(builder, self._load(builder, pool, UNCLAIMED, "seq_cst"))
+            leave_if(builder, builder.icmp_signed(">", left, constant(0)), leave)
             builder.call(wait, [condition, mutex])
         builder.atomic_rmw("sub", sleepers, constant(1), "seq_cst")
         builder.call(self._external("pthread_mutex_unlock", INT, [POINTER]), [mutex])
@@ -283,7 +303,7 @@ class _PoolEmitter:
         self._store(builder, pool, PENDING, chunks)
         self._store(builder, pool, UNCLAIMED, chunks, "seq_cst")
         self._emit_wake(builder, pool, chunks)
-        builder.call(claim, [pool])
+        builder.call(claim, [pool, ir.Constant(ir.IntType(1), 0)])
         self._emit_wait(builder, pool)
         self._store(builder, pool, OWNED, constant(0), "release")
         builder.ret_void()
@@ -320,7 +340,7 @@ class _PoolEmitter:
         """``pool_reset(pool)``: the state of a pool whose workers do not exist, as after a fork."""
         function, builder = self._define("graphflow_pool_reset", VOID, [POINTER], public=True)
         (pool,) = function.args
-        for offset in (UNCLAIMED, PENDING, OWNED, STARTED, SLEEPERS):
+        for offset in (UNCLAIMED, PENDING, OWNED, STARTED, WORKERS, SLEEPERS):
             self._store(builder, pool, offset, constant(0))
         null = ir.Constant(POINTER, None)
         for name, offset in (("pthread_mutex_init", MUTEX), ("pthread_cond_init", CONDITION)):
@@ -346,3 +366,8 @@ class _PoolEmitter:
         builder.ret(pool)
         builder.position_at_end(failed)
         builder.ret(ir.Constant(POINTER, None))
+
+
+def chunks_left(builder: ir.IRBuilder, unclaimed: Any) -> Any:
+    """How many chunks the word ``unclaimed`` says are left."""
+    return builder.and_(unclaimed, constant((1 << 32) - 1))

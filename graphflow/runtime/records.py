@@ -25,7 +25,11 @@ Array = np.ndarray[Any, Any]
 Record = list[int]
 
 PARALLEL_CYCLES = 60_000  # a kernel below this (some 20 us) is not worth waking a thread for
+# Chunks are what a thread claims at a time: few, so that small kernels are not all claiming, but no
+# longer than some 15 us each, for the first thread that is done waits for half a chunk on average.
 CHUNKS_PER_THREAD = 4
+MOST_CHUNKS_PER_THREAD = 32
+CHUNK_CYCLES = 50_000
 LOOP_CYCLES = 100_000  # what a loop is taken to cost, whose rounds are not known
 
 
@@ -191,7 +195,8 @@ class Encoder:
             self.cycles += cycles
             threads = self.pool.threads
             if threads > 1 and cycles >= PARALLEL_CYCLES and extent > 1:
-                chunks = min(extent, threads * CHUNKS_PER_THREAD)
+                wanted = max(int(cycles) // CHUNK_CYCLES, threads * CHUNKS_PER_THREAD)
+                chunks = min(extent, wanted, threads * MOST_CHUNKS_PER_THREAD)
                 self.add(task.name, [
                     runner.PARALLEL, address, count, slots, extent, chunks,
                     self.pool.parallel_for_address, self.pool.context_address,
