@@ -56,6 +56,13 @@ class CompilerError(Exception):
     """A fault of graphflow itself; the user's program is not to blame."""
 
 
+class SpeculationError(CompilerError):
+    """A run was compiled for a case that its data is not; the session catches it and goes on."""
+
+    def __init__(self, node_def: Any, op: Any, message: str) -> None:
+        super().__init__(f"{op}: {message}")
+
+
 class InaccessibleTensorError(ValueError):
     """A tensor is used where its value cannot be reached."""
 

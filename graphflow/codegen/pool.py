@@ -1,18 +1,19 @@
 """The thread pool's native half, as LLVM IR: ``parallel_for`` and the loop that its workers run.
 
-One job is in flight at a time. It is a kernel, its arguments and a range cut into chunks; the word
-``unclaimed`` says which chunks nobody has taken: the first one, and how many follow. A thread claims
-a chunk by changing that word with compare-and-swap, and reads the job's description only after it
-has succeeded: while a claimed chunk runs the job cannot end, so the description holds still, and a
-worker that comes late finds none left and touches nothing. Half of the threads take chunks from the
-front and half from the back: from one kernel to the next, and from one run to the next, a
-processor then finds much of its data in its own cache. Who runs a chunk depends on timing, its
-boundaries never do.
+One job is in flight at a time. It is a kernel, its arguments and a range cut into chunks; the
+word ``unclaimed`` says which chunks nobody has taken: the first one, and how many follow. A thread
+claims a chunk by changing that word with compare-and-swap, and reads the job's description only
+after it has succeeded: while a claimed chunk runs the job cannot end, so the description holds
+still, and a worker that comes late finds none left and touches nothing. Half of the threads take
+chunks from the front and half from the back: from one kernel to the next, and from one run to the
+next, a processor then finds much of its data in its own cache. Who runs a chunk depends on timing,
+its boundaries never do.
 
 The caller works as well, and takes whatever chunks nobody has begun, so sleeping or preempted
-workers cost it nothing; it waits only for chunks in execution. Idle workers spin for a bounded time,
-soon offering the processor to others between two looks, and then sleep on a condition variable: a
-spinning pool beside a busy neighbour would take the processor from the very thread it waits for.
+workers cost it nothing; it waits only for chunks in execution. Idle workers spin for a bounded
+time, soon offering the processor to others between two looks, and then sleep on a condition
+variable: a spinning pool beside a busy neighbour would take the processor from the very thread it
+waits for.
 
 A pool lives in one block of zeroed memory, each word that threads contend for on its own cache
 line. It is never freed, since workers run until the process ends.
@@ -44,7 +45,7 @@ KERNEL = ir.FunctionType(VOID, [POINTER, INDEX, INDEX])
 
 # Byte offsets in a pool. Two cache lines each for what is contended: adjacent-line prefetchers
 # fetch lines in pairs.
-UNCLAIMED = 0  # chunks that nobody has taken: the first in the high half, their count in the low one
+UNCLAIMED = 0  # chunks that nobody has taken: the first one (high half), how many (low half)
 PENDING = 128  # chunks that are not finished
 JOB_KERNEL, JOB_ARGUMENTS, JOB_EXTENT, JOB_CHUNKS = 256, 264, 272, 280
 OWNED = 384  # 1 while a caller's job is in flight

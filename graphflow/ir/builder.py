@@ -57,7 +57,13 @@ class Builder:
     """Builds nodes. Pointwise methods broadcast their operands as NumPy does.
 
     A Python number among the operands takes the element type of the other operand.
+
+    Attributes
+    ----------
+    speculates : whether `speculate` may be called.
     """
+
+    speculates = False
 
     def make(self, name: str, /, *inputs: Node, **attrs: Any) -> Node:
         """The node of primitive `name`, folded when all its operands are small constants."""

@@ -31,7 +31,7 @@ from graphflow.ops.shape_rules import (
     shape_of_value,
     with_rank,
 )
-from graphflow.ops.strided_slice import partial_ints, strided_slice
+from graphflow.ops.strided_slice import partial_ints, placed, strided_slice
 
 __all__ = [
     "concat", "mirror_pad", "pad", "reverse", "reverse_sequence", "reverse_v2",
@@ -147,18 +147,8 @@ def _lower_slice_gradient(b: Any, op: Operation, whole: Any, begin: Any, gradien
     result = b.pad(gradient, low, high)
     for axis, start in enumerate(starts):
         if hasattr(start, "op"):
-            result = _placed(b, result, axis, start, shape[axis])
+            result = placed(b, result, axis, (start, 1), shape[axis])
     return result
-
-
-def _placed(b: Any, x: Any, axis: int, start: Any, extent: Dim) -> Any:
-    """`x` along an axis of `extent` from `start`, a scalar node, on; zero around it."""
-    length = x.shape[axis]
-    places = b.sub(b.iota((extent,), 0, start.dtype), start)
-    inside = b.and_(b.ge(places, 0), b.lt(places, b.runtime(b.dim(length, start.dtype))))
-    moved = b.gather(x, places, axis=axis)  # indices outside are clipped, and masked below
-    mask = b.broadcast(inside, moved.shape, (axis,))
-    return b.select(mask, moved, b.full(moved.shape, 0, x.dtype))
 
 
 define_op(name="Slice", infer=_infer_slice, lower=_lower_slice, gradient=_slice_gradient)

@@ -4,12 +4,14 @@ A slice is given as sparse vectors begin, end and strides with masks, one bit pe
 bounds are left out, where an ellipsis or a new axis stands, which entries are single indices.
 `resolve` makes of them one (start, size, stride) per axis of the operand; shape rule, lowering and
 gradient all use it. An entry that is known only in a run, ``x[i]``, does not cost a compilation for
-each value of i: the axis is then gathered from.
+each value of i: the axis is then gathered from. So it is with ``x[i * n : (i + 1) * n]``, whose
+size is n as long as it lies within x; a run in which it does not is done again without that
+assumption.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +44,14 @@ class AxisSlice:
     size : number of elements, None when it is not known.
     stride : distance between them.
     shrink : whether the axis, of one element then, is dropped.
+    span : with a start that only the run knows, how far from it the end is.
     """
 
     start: Any
     size: Any
     stride: int
     shrink: bool
+    span: Any = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def resolve(
     end: Sequence[Any] | None,
     strides: Sequence[int],
     masks: dict[str, int],
+    distance: Callable[[Any, Any], Any] | None = None,
 ) -> Slicing:
     """Fit a slice to an operand of these sizes.
 
@@ -87,13 +92,15 @@ def resolve(
     sizes : of the operand; None where unknown.
     begin, end : integers, or anything else where only the run knows the bound; None when nothing
         is known of any.
+    distance : how far two bounds are apart of which only the run knows the values, or None. Where
+        it tells, the slice is taken to lie within its axis.
 
     Raises
     ------
     ValueError : in TensorFlow's words.
     """
     entries, order = _dense_entries(len(sizes), begin, end, strides, masks)
-    axes = [_fit(entry, sizes[k], k) for k, entry in enumerate(entries)]
+    axes = [_fit(entry, sizes[k], k, distance) for k, entry in enumerate(entries)]
     return Slicing(axes, order)
 
 
@@ -150,7 +157,9 @@ def _is_dim(value: Any) -> bool:
     return isinstance(value, int) or hasattr(value, "symbols")
 
 
-def _fit(entry: _Entry, size: Any, axis: int) -> AxisSlice:
+def _fit(
+    entry: _Entry, size: Any, axis: int, distance: Callable[[Any, Any], Any] | None
+) -> AxisSlice:
     """Clamp the bounds of an entry to an axis, as Python's slices do."""
     stride = entry.stride
     if stride == 0:
@@ -167,6 +176,10 @@ def _fit(entry: _Entry, size: Any, axis: int) -> AxisSlice:
     if entry.begin is None and entry.end is None and stride == 1:
         return AxisSlice(0, size, 1, False)
     if size is None or not entry.known:
+        if distance is not None and stride > 0 and entry.begin is not None:
+            span = None if entry.end is None else distance(entry.begin, entry.end)
+            if span is not None and span > 0:
+                return AxisSlice(entry.begin, _ceil_divided(span, stride), stride, False, span)
         return AxisSlice(None, None, stride, False)
     low, high = (0, size) if stride > 0 else (-1, size - 1)
     start = _clamped(entry.begin, size, low, high, low if stride > 0 else high)
@@ -236,10 +249,52 @@ def _slicing(
     """
     steps = [int(s) for s in b.static_ints(strides)]
     starts, stops = partial_ints(b, begin), partial_ints(b, end)
-    slicing = resolve(shape, starts, stops, steps, _masks(op))
+    slicing = resolve(shape, starts, stops, steps, _masks(op), _distance if b.speculates else None)
     if any(a.size is None for a in slicing.axes):
         slicing = resolve(shape, b.static_ints(begin), b.static_ints(end), steps, _masks(op))
     return slicing
+
+
+def _distance(begin: Any, end: Any) -> Any:
+    """``end - begin`` if it is the same in every run, else None."""
+    left, right = _affine(begin), _affine(end)
+    terms = {node: right.get(node, 0) - left.get(node, 0) for node in {**left, **right}}
+    constant = terms.pop(None, 0)
+    return None if any(factor != 0 for factor in terms.values()) else constant
+
+
+def _affine(value: Any) -> dict[Any, Any]:
+    """A bound as a sum of scalar nodes times constants; the constant term is that of None."""
+    if _is_dim(value):
+        return {None: value}
+    if value.op == "const":
+        known = value["value"].array.reshape(()).item()
+        return {None: known}
+    if value.op in ("cast", "reshape", "broadcast") and value.inputs[0].rank == 0:
+        return _affine(value.inputs[0]) if value.inputs[0].dtype.is_integer else {value: 1}
+    if value.op in ("add", "sub"):
+        sign = 1 if value.op == "add" else -1
+        total, others = dict(_affine(value.inputs[0])), _affine(value.inputs[1])
+        for node, factor in others.items():
+            total[node] = total.get(node, 0) + sign * factor
+        return total
+    if value.op == "mul":
+        left, right = (_affine(i) for i in value.inputs)
+        if set(left) <= {None}:
+            left, right = right, left
+        if set(right) <= {None}:
+            return {node: factor * right.get(None, 0) for node, factor in left.items()}
+    return {value: 1}
+
+
+def _places(b: Any, a: AxisSlice, size: Dim, axis: int) -> Any:
+    """The indices of a slice whose start only the run knows, along an axis of `size`."""
+    if a.shrink:
+        return b.reshape(_checked_index(b, a.start, size, axis), (1,))
+    dtype = a.start.dtype
+    last = b.runtime(b.dim(size - a.span, dtype))
+    b.speculate(b.and_(b.ge(a.start, 0), b.le(a.start, last)))
+    return b.add(b.mul(b.iota((a.size,), 0, dtype), a.stride), a.start)
 
 
 def _checked_index(b: Any, index: Any, size: Dim, axis: int) -> Any:
@@ -266,11 +321,10 @@ def _lower_strided_slice(b: Any, op: Operation, x: Any, begin: Any, end: Any, st
         x,
         [0 if k in dynamic else a.start for k, a in enumerate(slicing.axes)],
         [x.shape[k] if k in dynamic else a.size for k, a in enumerate(slicing.axes)],
-        [a.stride for a in slicing.axes],
+        [1 if k in dynamic else a.stride for k, a in enumerate(slicing.axes)],
     )
     for axis, a in dynamic.items():
-        index = _checked_index(b, a.start, x.shape[axis], axis)
-        taken = b.gather(taken, b.reshape(index, (1,)), axis=axis)
+        taken = b.gather(taken, _places(b, a, x.shape[axis], axis), axis=axis)
     return b.reshape(taken, slicing.result_shape())
 
 
@@ -296,16 +350,25 @@ def _spread(b: Any, slicing: Slicing, shape: Sequence[Dim], value: Any, fill: An
     value = b.pad(value, low, high, fill, gaps)
     for axis, a in enumerate(slicing.axes):
         if not _is_dim(a.start):
-            value = _at_index(b, value, axis, a.start, shape[axis], fill)
+            start = a.start
+            if a.shrink:
+                start = _checked_index(b, start, shape[axis], axis)
+            value = placed(b, value, axis, (start, a.stride), shape[axis], fill)
     return value
 
 
-def _at_index(b: Any, value: Any, axis: int, index: Any, size: Dim, fill: Any) -> Any:
-    """An axis of size 1 becomes one of `size`, with the value at a place known in the run."""
-    index = _checked_index(b, index, size, axis)
-    shape = (*value.shape[:axis], size, *value.shape[axis + 1 :])
-    here = b.eq(b.iota(shape, axis, index.dtype), index)
-    return b.select(here, b.broadcast_to(value, shape), b.full(shape, fill, value.dtype))
+def placed(b: Any, x: Any, axis: int, places: tuple[Any, int], extent: Dim, fill: Any = 0) -> Any:
+    """`x` along an axis of `extent`, `fill` elsewhere; `places`: a start, a node, and a stride."""
+    start, stride = places
+    offset = b.sub(b.iota((extent,), 0, start.dtype), start)
+    end = b.runtime(b.dim((x.shape[axis] - 1) * stride + 1, start.dtype))
+    inside = b.and_(b.ge(offset, 0), b.lt(offset, end))
+    if stride > 1:
+        inside = b.and_(inside, b.eq(b.floormod(offset, stride), 0))
+        offset = b.floordiv(offset, stride)
+    moved = b.gather(x, offset, axis=axis)  # indices outside are clipped, and masked below
+    mask = b.broadcast(inside, moved.shape, (axis,))
+    return b.select(mask, moved, b.full(moved.shape, fill, x.dtype))
 
 
 def _lower_gradient(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from graphflow import errors
 from graphflow.graph.tensor import Tensor
 from graphflow.runtime.engine import Engine, Request
 from graphflow.runtime.feeds import convert_feed
@@ -35,7 +36,10 @@ class BoundRun:
     def __call__(self, *values: Any) -> Any:
         """Run; the values in the order of the fed tensors."""
         if self.layout == self.engine.store.layout:
-            return self.fast(*values)
+            try:
+                return self.fast(*values)
+            except errors.SpeculationError:
+                pass
         return self.run(*values)
 
     def run(self, *values: Any) -> Any:

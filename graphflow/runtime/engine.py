@@ -63,6 +63,7 @@ class Request:
     done : operations that ran in an earlier part of the run.
     givens : tensors to be read in place of others: (original, replacement).
     arrays : tensors that stand for arrays of tensors without elements, and what these are.
+    is_exact : whether nothing that the data decides may be taken for granted.
     """
 
     tensors: tuple[Tensor, ...]
@@ -71,6 +72,7 @@ class Request:
     done: frozenset[Operation] = frozenset()
     givens: tuple[tuple[Tensor, Tensor], ...] = ()
     arrays: tuple[tuple[Tensor, Any], ...] = ()
+    is_exact: bool = False
 
 
 @dataclass(eq=False)
@@ -211,10 +213,13 @@ class Engine:
                     plan.split = split
                 continue
             arguments = [values[k] for k in prepared.arguments]
-            with self.deadline_of(prepared.instance):
-                if metadata is not None:
-                    return prepared.traced(metadata, arguments)
-                return prepared.run(*arguments)
+            try:
+                with self.deadline_of(prepared.instance):
+                    if metadata is not None:
+                        return prepared.traced(metadata, arguments)
+                    return prepared.run(*arguments)
+            except errors.SpeculationError:
+                request = replace(request, is_exact=True)
         raise errors.InternalError(None, None, "a run was cut without end")
 
     # ---- preparing
@@ -276,6 +281,7 @@ class Engine:
             self.store.type_of,
             dict(request.givens),
             dict(request.arrays),
+            not request.is_exact,
         )
 
     def compile(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:

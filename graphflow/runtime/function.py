@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from graphflow import errors
 from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.graph import Graph
@@ -48,7 +49,10 @@ class Function:
         """
         bound = self._bound
         if bound.layout == bound.engine.store.layout:
-            return bound.fast(*values)
+            try:
+                return bound.fast(*values)
+            except errors.SpeculationError:
+                pass
         return bound.run(*values)
 
     def __repr__(self) -> str:

@@ -106,6 +106,8 @@ class BaseSession:
             except TypeError as error:
                 if "unhashable" not in str(error):
                     raise
+            except errors.SpeculationError:
+                pass  # the slow way knows what to do
         wanted = options is not None and options.trace_level > RunOptions.NO_TRACE
         timeout = 0 if options is None else options.timeout_in_ms
         with self._engine.limited(timeout or self._timeout):

@@ -48,6 +48,7 @@ class Region(Tracer):
         self.assumed, self.hidden, self.sources = outer.assumed, outer.hidden, outer.sources
         self.written: set[str] = set()
         self.arrays, self.in_loop = outer.arrays, outer.in_loop
+        self.speculates, self.speculations = outer.speculates, outer.speculations
         self.ranges = dict(outer.ranges)
 
     def is_given(self, tensor: Tensor) -> bool:

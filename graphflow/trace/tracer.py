@@ -78,12 +78,14 @@ class Traced:
     feeds : the fed tensors that the Program reads, in the order of its feed inputs.
     assumed : whether each variable asked about had a value.
     hidden : first values of the state that random operations keep in the session.
+    speculates : whether the run ends with a `SpeculationError` for some data.
     """
 
     program: Program
     feeds: list[Tensor]
     assumed: dict[str, bool] = field(default_factory=dict)
     hidden: dict[str, Any] = field(default_factory=dict)
+    speculates: bool = False
 
 
 class Tracer(ArrayBuilder):
@@ -110,6 +112,7 @@ class Tracer(ArrayBuilder):
         self.calls = 0
         self.ranges: dict[Node, tuple[Dim, Dim]] = {}
         self.arrays: Mapping[Tensor, Any] = {}
+        self.speculations: list[Node] = []  # the conditions
 
     # ---- what operations ask for
 
@@ -218,6 +221,11 @@ class Tracer(ArrayBuilder):
             error=error, describe=describe, op=self.operation, number=self.next_number(),
         )  # fmt: skip
         self.effects.append(node)
+
+    def speculate(self, condition: Node) -> None:
+        """Go on for the case that a condition holds; a run in which it does not is done again."""
+        self.speculations.append(condition)
+        self.check(condition, "SpeculationError", "compiled for another case")
 
     def next_number(self) -> int:
         """A number that no other check or call of the run has."""
@@ -404,6 +412,7 @@ def trace(
     variable_type: Callable[[str], Any],
     givens: Mapping[Tensor, Tensor],
     arrays: Mapping[Tensor, Any] = _NO_ARRAYS,
+    speculates: bool = False,
 ) -> Traced:
     """Trace the operations that the fetches and targets need.
 
@@ -416,6 +425,8 @@ def trace(
     variable_type : element type and shape of a variable that has a value, else None.
     givens : tensors to be read in place of others.
     arrays : values of tensors that stand for arrays of tensors without elements.
+    speculates : whether a case that a run's data decides may be taken for granted. It is not where
+        Python is called for its effects, since these would be there twice.
 
     Raises
     ------
@@ -427,8 +438,10 @@ def trace(
     wanted = [*targets, *(t.op for t in read if t not in given)]
     needed = needed_operations(wanted, given, done, givens)
     tracer = Tracer(feeds, variable_type, givens)
-    tracer.arrays = arrays
+    tracer.arrays, tracer.speculates = arrays, speculates
     tracer.run(needed)
+    if tracer.speculations and any(e.op == "effect_call" for e in tracer.effects):
+        return trace(fetches, targets, feeds, done, variable_type, givens, arrays)
     outputs = [tracer.runtime(_fetched(tracer, t)) for t in fetches]
     updates = [
         Update(name, node) for name, node in tracer.state.items()
@@ -436,7 +449,8 @@ def trace(
     ]  # fmt: skip
     inputs = (*tracer.feed_inputs.values(), *tracer.variable_inputs.values())
     program = Program(inputs, tuple(outputs), tuple(updates), tuple(tracer.effects), tracer.sources)
-    return Traced(program, list(tracer.feed_inputs), tracer.assumed, tracer.hidden)
+    speculated = bool(tracer.speculations)
+    return Traced(program, list(tracer.feed_inputs), tracer.assumed, tracer.hidden, speculated)
 
 
 def _is_reference_only(op: Operation) -> bool:
