@@ -8,35 +8,22 @@ place to start reading.
 import builtins
 
 from graphflow import (
-    app,
-    audio,
     bitwise,
-    compat,
-    contrib,
-    debugging,
     errors,
-    flags,
     gfile,
-    image,
     initializers,
-    io,
     linalg,
     logging,
     lookup,
     manip,
     math,
     nn,
-    python_io,
-    quantization,
     random,
-    sets,
-    signal,
     sparse,
-    spectral,
     strings,
-    summary,
     train,
 )
+from graphflow import ops as _ops
 from graphflow.gradients.custom import custom_gradient, recompute_grad
 from graphflow.gradients.reverse import (
     AggregationMethod,
@@ -100,7 +87,7 @@ from graphflow.graph.graph_def import import_graph_def
 from graphflow.graph.graph_def import tensor_array as make_ndarray
 from graphflow.graph.graph_def import tensor_proto as make_tensor_proto
 from graphflow.graph.indexed_slices import IndexedSlices
-from graphflow.graph.opdef import RegisterGradient
+from graphflow.graph.opdef import RegisterGradient, define_more
 from graphflow.graph.opdef import no_gradient as NoGradient
 from graphflow.graph.opdef import no_gradient as NotDifferentiable
 from graphflow.graph.operation import Operation
@@ -263,7 +250,11 @@ _MESSAGES = {
     "NameAttrList", "NodeDef", "SessionLog", "Summary", "SummaryMetadata", "TensorInfo",
 }  # fmt: skip
 # Parts that most scripts do without, or that take long to load.
-_LATE = {"data", "examples", "keras", "layers", "losses", "metrics", "python", "test"}
+_LATE = {
+    "app", "audio", "compat", "contrib", "data", "debugging", "examples", "flags", "image", "io",
+    "keras", "layers", "losses", "metrics", "python", "python_io", "quantization", "sets", "signal",
+    "spectral", "summary", "test",
+}  # fmt: skip
 _QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
 _READERS = {
     "FixedLengthRecordReader", "ReaderBase", "TFRecordReader", "TextLineReader", "WholeFileReader",
@@ -272,6 +263,19 @@ _EXAMPLES = {
     "FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature", "parse_example",
     "parse_single_example",
 }  # fmt: skip
+
+
+def _import_all_ops() -> None:
+    import importlib
+    import pkgutil
+
+    elsewhere = ("lookup", "train.saving_ops", "data.iterator", "data.queues")
+    in_ops = [f"ops.{module.name}" for module in pkgutil.iter_modules(_ops.__path__)]
+    for module in (*in_ops, *elsewhere):
+        importlib.import_module(f"graphflow.{module}")
+
+
+define_more(_import_all_ops)
 
 
 def __getattr__(name: str) -> object:

@@ -53,6 +53,7 @@ class OpDef:
 
 
 _definitions: dict[str, OpDef] = {}
+_late: list[Callable[[], None]] = []
 _user_gradients: dict[str, tuple[Callable[..., Any] | None, str]] = {}
 
 
@@ -73,16 +74,32 @@ def define_op(
     return definition
 
 
+def define_more(load: Callable[[], None]) -> None:
+    """Let `load` be called, once, when an op type is asked for that is not defined so far.
+
+    So op families that few programs use are imported when one does, be it by its name in a GraphDef.
+    """
+    _late.append(load)
+
+
+def _find(name: str) -> OpDef | None:
+    while name not in _definitions and _late:
+        _late.pop()()
+    return _definitions.get(name)
+
+
 def get_opdef(name: str) -> OpDef:
     """Return the definition of an op type; ValueError when there is none."""
-    try:
-        return _definitions[name]
-    except KeyError:
-        raise ValueError(f"Op type not registered '{name}' in graphflow") from None
+    definition = _find(name)
+    if definition is None:
+        raise ValueError(f"Op type not registered '{name}' in graphflow")
+    return definition
 
 
 def all_opdefs() -> list[OpDef]:
     """Return every definition, in order of registration."""
+    while _late:
+        _late.pop()()
     return list(_definitions.values())
 
 
@@ -93,7 +110,7 @@ def register_gradient(op_type: str, function: Callable[..., Any] | None) -> None
     ------
     KeyError : the name has a gradient already.
     """
-    known = _definitions.get(op_type)
+    known = _find(op_type)
     previous = _user_gradients.get(op_type)
     if previous is None and known is not None and (known.gradient or known.no_gradient):
         previous = known.gradient, "graphflow"
