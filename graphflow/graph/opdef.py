@@ -77,7 +77,7 @@ def define_op(
 def define_more(load: Callable[[], None]) -> None:
     """Let `load` be called, once, when an op type is asked for that is not defined so far.
 
-    So op families that few programs use are imported when one does, be it by its name in a GraphDef.
+    So op families that few programs use are imported when one does, perhaps by name in a GraphDef.
     """
     _late.append(load)
 
