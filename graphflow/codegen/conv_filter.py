@@ -221,7 +221,7 @@ class _FilterEmitter(GemmEmitter):
                 sums = self._tile_at(builder, split, panel.index, number.index, self.tiles)
                 self._call_micro(builder, rows, [
                     a, b, sums, count, rows, constant(1), constant(self.packed_row),
-                    constant(b_stride), keep,
+                    constant(b_stride), constant(tile.columns), keep,
                 ])  # fmt: skip
 
     def _runs_of(

@@ -50,6 +50,7 @@ from graphflow.codegen.gemm_plan import GemmPlan, is_one_block, plan_gemm
 from graphflow.codegen.gemm_spec import (
     A_SLOT,
     B_SLOT,
+    EPILOGUE_SLOT,
     KERNEL_TYPE,
     WORKSPACE_SLOT,
     Epilogue,
@@ -91,6 +92,8 @@ def emit_gemm(
         return emit_dot_product(
             module, name, spec, target, threads, epilogue or store_epilogue(spec)
         )
+    if epilogue is None:
+        spec = replace(spec, stored_in=EPILOGUE_SLOT)
     plan = plan_gemm(spec, target, threads)
     emitter = GemmEmitter(module, name, spec, plan, epilogue or store_epilogue(spec))
     return emitter.emit_phases()
@@ -117,6 +120,10 @@ class GemmEmitter:
         self.packed_b_elements = -(-elements // 16) * 16 if known else elements
         self.b_is_packed = plan.pack_b and not plan.pack_b_in_units
         self.is_one_block = is_one_block(spec, plan.k_block)
+        # Tiles that are whole and final go from the registers to where they belong.
+        self.stores_tiles = (
+            spec.stored_in is not None and self.is_one_block and isinstance(spec.m, int)
+        ) and (isinstance(spec.n, int) and spec.n % columns == 0)
 
     def emit_phases(self) -> GemmCode:
         """Emit all phases."""
@@ -226,6 +233,9 @@ class GemmEmitter:
             column_units = ceil_div(builder, self.panels, plan.unit_panels)
         self.a = load_slot(builder, args, A_SLOT)
         self.b = load_slot(builder, args, WORKSPACE_SLOT if self.b_is_packed else B_SLOT)
+        if self.stores_tiles:
+            assert spec.stored_in is not None
+            self.c = load_slot(builder, args, spec.stored_in)
         self._reserve_stack(builder)
         if self.micro:
             with counted_loop(builder, begin, end, name="unit") as unit:
@@ -252,7 +262,8 @@ class GemmEmitter:
         """Stack memory for the unit's partial sums (or one tile) and for its block of A."""
         spec, plan = self.spec, self.plan
         tiles = 1 if self.is_one_block else plan.unit_tiles * plan.unit_panels
-        self.sums = self._stack(builder, tiles * plan.tile.elements)
+        if not self.stores_tiles:
+            self.sums = self._stack(builder, tiles * plan.tile.elements)
         self.a_tile_elements = plan.tile.rows * (plan.k_block + PAD_ELEMENTS)
         if not self.is_one_block:
             # With all of k in one block after all, every tile uses the same memory.
@@ -342,7 +353,7 @@ class GemmEmitter:
                 b_here, b_stride = self._offset(builder, b, builder.add(start, column)), self.n
             with counted_loop(builder, *tiles, name="tile") as tile:
                 local_tile = builder.sub(tile.index, tiles[0])
-                sums = self.sums
+                sums = None if self.stores_tiles else self.sums
                 if not self.is_one_block:
                     local_panel = builder.sub(panel.index, panels[0])
                     index = builder.mul(local_panel, constant(plan.unit_tiles))
@@ -366,7 +377,10 @@ class GemmEmitter:
         steps: tuple[Any, Any],
         sums: Any,
     ) -> None:
-        """One tile over one block of k, and its epilogue after the last block."""
+        """One tile over one block of k, and its epilogue after the last block.
+
+        The tile is `sums`, or C itself when that is None.
+        """
         plan = self.plan
         batch, tile, column = place
         a, local_tile = a_operand
@@ -382,8 +396,15 @@ class GemmEmitter:
             offset = builder.add(builder.mul(row, a_strides[0]), builder.mul(k_start, a_strides[1]))
             a_here = self._offset(builder, a, offset)
         keep = builder.icmp_signed(">", k_start, constant(0))
-        arguments = [a_here, b_here, sums, k_count, rows, *a_strides, b_stride, keep]
+        out, out_stride = sums, constant(plan.tile.columns)
+        if sums is None:
+            place_in_c = builder.add(builder.mul(builder.add(
+                builder.mul(batch, self.m), row), self.n), column)  # fmt: skip
+            out, out_stride = self._offset(builder, self.c, place_in_c), self.n
+        arguments = [a_here, b_here, out, k_count, rows, *a_strides, b_stride, out_stride, keep]
         self._call_micro(builder, rows, arguments)
+        if sums is None:
+            return
         if self.is_one_block:
             self._emit_epilogue(builder, (batch, row, column), (consumed, rows), sums)
             return

@@ -5,9 +5,9 @@ B, broadcasts `rows` elements of a column of A, and does ``rows * vectors`` mult
 product, as in Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS
 34(3), 2008. Operands are addressed by strides, so that they may lie packed or as the user has them.
 
-The finished tile goes to memory (a few hundred bytes that stay in L1), where the epilogue reads it
-in a loop. That costs one store and one load per vector and keeps the epilogue's code, which may
-be long, from being repeated for each accumulator.
+The finished tile goes to C where that is all, else to memory (a few hundred bytes that stay in L1),
+where the epilogue reads it in a loop. That costs one store and one load per vector and keeps the
+epilogue's code, which may be long, from being repeated for each accumulator.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def choose_tile(target: Target, lanes: int, m: int | None, n: int) -> TileShape:
 
 
 MICRO_TYPE = ir.FunctionType(
-    ir.VoidType(), [POINTER, POINTER, POINTER, INDEX, INDEX, INDEX, INDEX, INDEX, ir.IntType(1)]
+    ir.VoidType(), [POINTER, POINTER, POINTER, *[INDEX] * 6, ir.IntType(1)]
 )
 
 
@@ -164,11 +164,11 @@ def splat(builder: ir.IRBuilder, scalar: Any, lanes: int) -> Any:
 def emit_micro_kernel(
     module: ir.Module, tile: TileShape, element: Any, clamped: bool, unroll: int
 ) -> ir.Function:
-    """Emit ``micro(a, b, tile, k, rows, a_row_stride, a_k_stride, b_k_stride, keep)``.
+    """Emit ``micro(a, b, tile, k, rows, a_row_stride, a_k_stride, b_k_stride, row_stride, keep)``.
 
     ``tile (+)= a[0:rows, 0:k] @ b[0:k, 0:columns]``, strides in elements. `keep` adds to what the
-    tile holds. With `clamped` only `rows` rows of A exist, and the last stands in for the others;
-    else all of the tile's rows exist. Rows of the tile have ``tile.columns`` elements. `unroll` is
+    tile holds, whose rows are `row_stride` apart. With `clamped` only `rows` rows of A exist, and
+    the last stands in for the others; else all of the tile's rows exist. `unroll` is
     the steps of k per iteration. Products of one module share the kernel of a tile: LLVM takes
     some 20 ms for each.
     """
@@ -179,7 +179,7 @@ def emit_micro_kernel(
     function = ir.Function(module, MICRO_TYPE, name)
     function.linkage = "internal"
     function.attributes.add("noinline")
-    a, b, out, k, rows, a_row_stride, a_k_stride, b_k_stride, keep = function.args
+    a, b, out, k, rows, a_row_stride, a_k_stride, b_k_stride, out_stride, keep = function.args
     for pointer in (a, b, out):
         pointer.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
@@ -187,7 +187,7 @@ def emit_micro_kernel(
     places = [(row, lane) for row in range(tile.rows) for lane in range(tile.vectors)]
 
     def out_place(row: int, lane: int) -> Any:
-        offset = constant(row * tile.columns + lane * tile.lanes)
+        offset = builder.add(builder.mul(constant(row), out_stride), constant(lane * tile.lanes))
         return builder.gep(out, [offset], inbounds=True, source_etype=element)
 
     row_offsets = []
@@ -197,7 +197,7 @@ def emit_micro_kernel(
             index = minimum(builder, index, builder.sub(rows, constant(1)))
         row_offsets.append(builder.mul(index, a_row_stride))
 
-    align = tile.lanes * (4 if isinstance(element, ir.FloatType) else 8)
+    align = 4 if isinstance(element, ir.FloatType) else 8
     entry = builder.block
     load_block = builder.append_basic_block("load")
     start = builder.append_basic_block("start")
@@ -220,7 +220,7 @@ def emit_micro_kernel(
                     b_here, [constant(lane * tile.lanes)], inbounds=True, source_etype=element
                 ),
                 typ=vector,
-                align=align // tile.lanes,
+                align=align,
             )
             for lane in range(tile.vectors)
         ]

@@ -33,6 +33,7 @@ class GemmSpec:
     trans_a, trans_b : A is given as ``[k, m]``, B as ``[n, k]``. All are contiguous.
     slots : for each symbol in the extents its name and the args slot with its value, an i64 and
         not a pointer. A symbolic k is at least 1.
+    stored_in : the args slot of C, where the epilogue does nothing but store the sums there.
     """
 
     dtype: str
@@ -45,6 +46,7 @@ class GemmSpec:
     trans_a: bool = False
     trans_b: bool = False
     slots: tuple[tuple[str, int], ...] = ()
+    stored_in: int | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in ("f32", "f64"):

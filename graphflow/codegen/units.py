@@ -22,8 +22,8 @@ from graphflow.codegen.kernel import emit_epilogue, emit_kernel, parallel_extent
 from graphflow.codegen.random import emit_random, unit_count, unit_cycles
 from graphflow.codegen.target import host_target
 from graphflow.ir.dims import Dim, product
-from graphflow.ir.index import Axis
-from graphflow.ir.loops import Kernel
+from graphflow.ir.index import Axis, IndexExpr
+from graphflow.ir.loops import Kernel, Store
 from graphflow.ir.node import Node
 from graphflow.ir.structure import kernel_key
 from graphflow.schedule.group import product_operand
@@ -98,8 +98,8 @@ def _random_unit(task: Task) -> CodeUnit:
     return CodeUnit(kernel_key(kernel, f"random {kind}"), emit)
 
 
-def product_spec(node: Node, kernel: Kernel) -> GemmSpec:
-    """The matrix product that a node asks for; `kernel` is its epilogue."""
+def product_spec(node: Node, kernel: Kernel, axes: list[Axis]) -> GemmSpec:
+    """The matrix product that a node asks for; `kernel` is its epilogue over `axes`."""
     a, b = node.inputs
     m, n = node.shape[-2:]
     k = a.shape[-2] if node["trans_a"] else a.shape[-1]
@@ -108,7 +108,26 @@ def product_spec(node: Node, kernel: Kernel) -> GemmSpec:
     dtype = "f64" if node.dtype.size == 8 else "f32"
     slots = _symbol_slots(kernel)
     trans_a, trans_b = node["trans_a"], node["trans_b"]
-    return GemmSpec(dtype, m, n, k, batch, a_stride, b_stride, trans_a, trans_b, slots)
+    stored = _stored_in(node, kernel, axes)
+    return GemmSpec(dtype, m, n, k, batch, a_stride, b_stride, trans_a, trans_b, slots, stored)
+
+
+def _stored_in(node: Node, kernel: Kernel, axes: list[Axis]) -> int | None:
+    """The args slot of the product itself, if all that its epilogue does is to store it."""
+    if len(kernel.body) != 1 or not isinstance(kernel.body[0], Store):
+        return None
+    store = kernel.body[0]
+    if store.value.name != "local" or store.buffer.type != node.type:
+        return None
+    stride: Dim = 1
+    strides: dict[Any, Dim] = {}
+    for axis in reversed(axes):
+        if axis.extent != 1:
+            strides[axis] = stride
+        stride = stride * axis.extent
+    if store.offset != IndexExpr(strides):
+        return None
+    return EPILOGUE_SLOT + kernel.buffers.index(store.buffer)
 
 
 def _symbol_slots(kernel: Kernel) -> tuple[tuple[str, int], ...]:
@@ -116,12 +135,14 @@ def _symbol_slots(kernel: Kernel) -> tuple[tuple[str, int], ...]:
     return tuple((symbol, first + k) for k, symbol in enumerate(kernel.symbols))
 
 
-def conv_spec(node: Node, windows: WindowSpec, kernel: Kernel) -> GemmSpec:
+def conv_spec(node: Node, windows: WindowSpec, kernel: Kernel, axes: list[Axis]) -> GemmSpec:
     """The product that a convolution, or its gradient by the filter, is."""
     dtype = "f64" if node.dtype.size == 8 else "f32"
     rows, columns, filters = windows.rows, windows.columns, node.shape[-1]
     if node.op == "conv":
-        return GemmSpec(dtype, rows, filters, columns, slots=_symbol_slots(kernel))
+        stored = _stored_in(node, kernel, axes)
+        slots = _symbol_slots(kernel)
+        return GemmSpec(dtype, rows, filters, columns, slots=slots, stored_in=stored)
     return GemmSpec(dtype, columns, filters, rows, trans_a=True, slots=_symbol_slots(kernel))
 
 
@@ -146,8 +167,11 @@ def _product_unit(task: Task, threads: int) -> CodeUnit:
     assert node is not None
     assert kernel is not None
     windows = None if node.op == "matmul" else window_spec(node)
-    spec = product_spec(node, kernel) if windows is None else conv_spec(node, windows, kernel)
     axes = task.axes
+    if windows is None:
+        spec = product_spec(node, kernel, axes)
+    else:
+        spec = conv_spec(node, windows, kernel, axes)
 
     def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], Dim]:
         def epilogue(
