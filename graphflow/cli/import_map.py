@@ -43,7 +43,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         root, *parts = fullname.split(".")
         if root not in _ROOTS:
             return None
-        is_private = root == "tensorflow" and parts[:1] in (["python"], ["compat"])
+        is_private = root == "tensorflow" and parts[:1] in (["python"], ["core"], ["compat"])
         if not is_private and _public(root, parts) is None:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
@@ -55,7 +55,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Put graphflow's module in the place of one that it has."""
         root, *parts = module.__name__.split(".")
-        found = None if parts[:1] == ["python"] else _public(root, parts)
+        found = None if parts[:1] in (["python"], ["core"]) else _public(root, parts)
         if isinstance(found, ModuleType):
             sys.modules[module.__name__] = found
 

@@ -272,7 +272,8 @@ class GemmEmitter:
             self.sums_stride = builder.select(several, elements, constant(0))
         if plan.pack_b_in_units:
             assert isinstance(spec.k, int)
-            self.b_panel = self._stack(builder, spec.k * plan.tile.columns)
+            held = plan.unit_panels if plan.block_tiles else 1
+            self.b_panel = self._stack(builder, held * spec.k * plan.tile.columns)
         if plan.pack_a:
             self.a_block = self._stack(builder, plan.unit_tiles * self.a_tile_elements)
 
@@ -288,6 +289,15 @@ class GemmEmitter:
         if spec.b_batch_stride != 0:
             b_stride = self.packed_stride if self.b_is_packed else self.b_stride
         b = self._offset(builder, self.b, builder.mul(batch, b_stride))
+        if plan.block_tiles:
+            self._emit_pack_b(builder, b, self.b_panel, panels, panels[0])
+            with counted_loop(builder, *tiles, plan.block_tiles, name="rows") as rows:
+                end = minimum(
+                    builder, builder.add(rows.index, constant(plan.block_tiles)), tiles[1]
+                )
+                steps = constant(0), self.k
+                self._emit_block(builder, batch, (a, b), (rows.index, end), panels, steps)
+            return
         if self.is_one_block:
             self._emit_block(builder, batch, (a, b), tiles, panels, (constant(0), self.k))
             return
@@ -340,7 +350,11 @@ class GemmEmitter:
         columns = plan.tile.columns
         with counted_loop(builder, *panels, name="panel") as panel:
             column = builder.mul(panel.index, constant(columns))
-            if plan.pack_b_in_units:
+            if plan.block_tiles:
+                start = builder.mul(builder.sub(panel.index, panels[0]), self.k)
+                b_here = self._offset(builder, self.b_panel, builder.mul(start, constant(columns)))
+                b_stride = columns
+            elif plan.pack_b_in_units:
                 next_panel = builder.add(panel.index, constant(1))
                 self._emit_pack_b(builder, b, self.b_panel, (panel.index, next_panel), panel.index)
                 b_here, b_stride = self.b_panel, columns

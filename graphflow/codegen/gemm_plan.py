@@ -25,6 +25,10 @@ A_BLOCK_BYTES_IN_PLACE = 416 << 10
 PARTIAL_BYTES = 768 << 10
 # With k known in the run only, as a rule one block suffices and this memory is not touched.
 PARTIAL_BYTES_IF_SYMBOLIC = 1536 << 10
+# Panels of B that a unit packs for itself, in L2 beside a block of A, where A is passed over once
+# for each such group, from L3.
+GROUP_BYTES = 128 << 10
+GROUP_A_BYTES = 4 << 20
 # B is read in place up to this size: it stays in L1 from one row of tiles to the next.
 DIRECT_B_BYTES = 16 << 10
 # Below this many bytes between rows of A its rows do not fight for the sets of the caches.
@@ -55,12 +59,15 @@ class GemmPlan:
     unit_panels: int
     panels: int
     unroll: int
-    # B is packed panel by panel within the units, not in a phase before.
+    # B is packed within the units, not in a phase before: each panel by itself, or all panels of a
+    # unit, whose rows then come in blocks of `block_tiles` tiles, small enough for L2.
     pack_b_in_units: bool = False
+    block_tiles: int = 0
 
     def __str__(self) -> str:
         packs = "+".join(name for name, on in (("A", self.pack_a), ("B", self.pack_b)) if on)
         where = " in units" if self.pack_b_in_units else ""
+        where += f" by {self.block_tiles}" if self.block_tiles else ""
         return (
             f"tile {self.tile.rows}x{self.tile.columns}, k by {self.k_block}, "
             f"packs {packs or 'nothing'}{where}, "
@@ -111,6 +118,16 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int, gathered_run: int = 
         and (spec.batch == 1 or spec.b_batch_stride != 0)
         and (threads == 1 or panels * batch >= 2 * threads)
     )
+    group = min(GROUP_BYTES // (k_block * tile.columns * spec.item_size), panels // (2 * threads))
+    in_groups = (
+        (pack_b and not in_units and not pack_a and is_one_block(spec, k_block))
+        and (isinstance(spec.m, int) and isinstance(spec.n, int) and spec.batch == 1)
+        and (group >= 2 and m * a_row_bytes <= GROUP_A_BYTES and not spec.trans_a)
+    )
+    if in_groups:
+        return replace(
+            plan, pack_b_in_units=True, block_tiles=unit_tiles, unit_tiles=tiles, unit_panels=group
+        )
     plan = _divide_units(replace(plan, pack_b_in_units=in_units), spec, tiles, threads)
     if in_units and not isinstance(spec.m, int):  # a few more rows should not be packed for again
         plan = replace(plan, unit_tiles=min(ROWS_TO_SPARE * max(tiles, 1), most_tiles))

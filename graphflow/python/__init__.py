@@ -1,7 +1,9 @@
-"""Stands for TensorFlow's private package ``tensorflow.python``, which scripts of the time import.
+"""Stands for TensorFlow's private packages ``tensorflow.python`` and ``tensorflow.core``.
 
-Any module below it exists, and finds its names among graphflow's public ones:
-``from tensorflow.python.framework import ops`` gives a module with `convert_to_tensor`.
+Scripts of the time import from them too. Any module below them exists, and finds its names among
+graphflow's public ones: ``from tensorflow.python.framework import ops`` gives a module with
+`convert_to_tensor`. Where a module's names are elsewhere than one would look first, `_PLACES` says
+where; the packages themselves (`_PACKAGES`) have modules only.
 """
 
 from __future__ import annotations
@@ -13,10 +15,37 @@ import sys
 from types import ModuleType
 from typing import Any
 
+_PACKAGES = {
+    "client", "core", "data", "debug", "distribute", "eager", "estimator", "feature_column",
+    "framework", "layers", "lib", "ops", "platform", "profiler", "protobuf", "summary", "training",
+    "util", "tools",
+}  # fmt: skip
+# Parts of graphflow that are searched for the names of a module, before all others.
+_PLACES = {
+    "googletest": ("test",),
+    "rnn": ("nn", "contrib.rnn"),
+    "rnn_cell": ("nn.rnn_cell", "contrib.rnn"),
+    "rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),
+    "seq2seq": ("contrib.legacy_seq2seq",),
+    "session": ("",),
+    "tf_logging": ("logging",),
+    "init_ops": ("initializers", ""),
+    "backend": ("keras.backend",),
+    "pywrap_tensorflow": ("train",),
+}
 _SEARCHED = (
-    "nn", "math", "train", "errors", "initializers", "layers", "losses", "summary", "test", "image",
-    "linalg", "gfile", "compat",
+    "", "nn", "math", "train", "errors", "initializers", "layers", "losses", "summary", "test",
+    "image", "linalg", "gfile", "compat", "strings", "sparse", "lookup", "logging", "graph_util",
+    "saved_model", "contrib.framework", "contrib.layers",
 )  # fmt: skip
+
+
+def _part(path: str) -> Any:
+    """The part of graphflow at a dotted path; None where there is none."""
+    found: Any = importlib.import_module("graphflow")
+    for name in path.split(".") if path else ():
+        found = getattr(found, name, None)
+    return found
 
 
 class PrivateModule(ModuleType):
@@ -25,10 +54,15 @@ class PrivateModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        root = importlib.import_module("graphflow")
-        own = self.__name__.rpartition(".")[2]
-        for place in (root, *(getattr(root, part, None) for part in (own, *_SEARCHED))):
-            found = getattr(place, name, None)
+        below = self.__name__.partition(".")[2].split(".")[1:]  # of `python` or `core`
+        if len(below) == 1 and below[0] in _PACKAGES:
+            return importlib.import_module(f"{self.__name__}.{name}")
+        own = below[-1] if below else ""
+        whole = ".".join(
+            below
+        )  # `keras.layers`, and `saved_model.loader`, are as in the public API
+        for place in (whole, *_PLACES.get(own, ()), own, *_SEARCHED):
+            found = getattr(_part(place), name, None)
             # A module of ours that has the name of one of TensorFlow's private ones (`ops`) is
             # another module; the import system then asks for that one by its whole path.
             if found is not None and not isinstance(found, ModuleType):

@@ -116,3 +116,33 @@ def test_the_cache_is_measured_and_cleared(tmp_path, monkeypatch, capsys):
         assert main.main(["cache", action]) == 0
         assert capsys.readouterr().out.startswith(text)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+PRIVATE_IMPORTS = """
+from tensorflow.core.framework import graph_pb2
+from tensorflow.core.protobuf import config_pb2
+from tensorflow.python import keras
+from tensorflow.python.framework import dtypes, errors_impl, ops, tensor_shape
+from tensorflow.python.keras.layers import Dense
+from tensorflow.python.ops import array_ops, rnn_cell, variable_scope as vs, variables
+from tensorflow.python.ops.rnn import dynamic_rnn
+from tensorflow.python.platform import gfile, tf_logging as logging
+from tensorflow.python.training import saver
+import tensorflow as tf
+
+assert vs.get_variable is tf.get_variable and variables.Variable is tf.Variable
+assert rnn_cell.BasicLSTMCell is tf.nn.rnn_cell.BasicLSTMCell and dynamic_rnn is tf.nn.dynamic_rnn
+assert Dense is tf.keras.layers.Dense and keras is not None
+assert logging.info is tf.logging.info and gfile.Exists is tf.gfile.Exists
+assert graph_pb2.GraphDef is tf.GraphDef and config_pb2.ConfigProto is tf.ConfigProto
+assert errors_impl.OutOfRangeError is tf.errors.OutOfRangeError and saver.Saver is tf.train.Saver
+assert tf.python.ops.array_ops.identity is array_ops.identity is tf.identity
+assert ops.convert_to_tensor is tf.convert_to_tensor and dtypes.int32 is tf.int32
+print("all there")
+"""
+
+
+def test_private_packages_are_found(command):
+    done = command("run", "SCRIPT", script_text=PRIVATE_IMPORTS)
+    assert done.returncode == 0, done.stderr
+    assert "all there" in done.stdout
