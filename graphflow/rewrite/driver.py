@@ -26,6 +26,7 @@ class Rewriter:
         self.sources = sources
         self.final: dict[Node, Node] = {}
         self.fired: Counter[str] = Counter()
+        self.matching: dict[tuple[str, ...], list[Rule]] = {}
         self.rules: dict[str, list[Rule]] = {}
         for item in rules:
             for root in item.roots:
@@ -74,7 +75,7 @@ class Rewriter:
 
     def improve(self, node: Node) -> Node | None:
         """What the first rule that fires gives; None when none does."""
-        for item in self.rules.get(node.op, ()):
+        for item in self.candidates(node):
             better = item.function(self.builder, node)
             if better is None or better is node:
                 continue
@@ -85,6 +86,16 @@ class Rewriter:
                 raise CompilerError(f"rule {item.name} fires without end at {node!r}")
             return better
         return None
+
+    def candidates(self, node: Node) -> list[Rule]:
+        """The rules that may change such a node, by its primitive and those of its operands."""
+        operands = [i.prim.name for i in node.inputs]
+        key = (node.prim.name, *operands)
+        found = self.matching.get(key)
+        if found is None:
+            found = [r for r in self.rules.get(node.op, ()) if r.may_fire(operands)]
+            self.matching[key] = found
+        return found
 
 
 def remake(b: Builder, node: Node, operands: tuple[Node, ...]) -> Node:

@@ -10,7 +10,7 @@ docstring states the algebra and the numeric condition; its `accuracy` is one of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,30 +18,42 @@ from graphflow.ir.builder import Builder
 from graphflow.ir.node import Node
 
 Rewrite = Callable[[Builder, Node], "Node | None"]
+NUMBERS = ("const", "broadcast")  # the primitives that make a constant number
 PHASES = ("canonicalise", "stabilise", "specialise")
 
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """A registered rewrite."""
+    """A registered rewrite; `over` names the primitives of which one must make an operand."""
 
     name: str
     roots: tuple[str, ...]
     phase: str
     accuracy: str
+    over: frozenset[str]
     function: Rewrite
+
+    def may_fire(self, operands: Iterable[str]) -> bool:
+        """Whether a node over operands made by these primitives can be changed by the rule."""
+        return not self.over or any(name in self.over for name in operands)
 
 
 RULES: list[Rule] = []
 
 
-def rule(*roots: str, phase: str = "canonicalise", accuracy: str = "exact") -> Any:
-    """Register a function as a rule for nodes of the primitives `roots`."""
+def rule(
+    *roots: str, phase: str = "canonicalise", accuracy: str = "exact", over: Sequence[str] = ()
+) -> Any:
+    """Register a function as a rule for nodes of the primitives `roots`.
+
+    Where it needs an operand made by one of a few primitives, `over` names them: the driver then
+    asks it about no other node.
+    """
     if phase not in PHASES or accuracy not in ("exact", "not worse"):
         raise ValueError(f"a rule of phase {phase!r} and accuracy {accuracy!r}")
 
     def register(function: Rewrite) -> Rewrite:
-        RULES.append(Rule(function.__name__, roots, phase, accuracy, function))
+        RULES.append(Rule(function.__name__, roots, phase, accuracy, frozenset(over), function))
         return function
 
     return register

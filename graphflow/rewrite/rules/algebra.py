@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from graphflow.ir.builder import Builder
 from graphflow.ir.node import Node
-from graphflow.rewrite.rule import is_scalar, rule, scalar_value
+from graphflow.rewrite.rule import NUMBERS, is_scalar, rule, scalar_value
 
 
-@rule("mul")
+@rule("mul", over=NUMBERS)
 def multiply_by_one(b: Builder, node: Node) -> Node | None:
     """``x * 1 -> x`` and ``1 * x -> x``. Exact: the product with one is the number itself."""
     x, y = node.inputs
@@ -16,14 +16,14 @@ def multiply_by_one(b: Builder, node: Node) -> Node | None:
     return y if is_scalar(x, 1) else None
 
 
-@rule("div")
+@rule("div", over=NUMBERS)
 def divide_by_one(b: Builder, node: Node) -> Node | None:
     """``x / 1 -> x``. Exact."""
     x, y = node.inputs
     return x if is_scalar(y, 1) else None
 
 
-@rule("div")
+@rule("div", over=NUMBERS)
 def divide_by_power_of_two(b: Builder, node: Node) -> Node | None:
     """``x / c -> x * (1/c)`` for a power of two c. Exact: both scale the exponent alone."""
     x, y = node.inputs
@@ -39,14 +39,14 @@ def divide_by_power_of_two(b: Builder, node: Node) -> Node | None:
     return b.pointwise("mul", x, b.broadcast_to(b.const(1 / number, node.dtype), node.shape))
 
 
-@rule("sub")
+@rule("sub", over=NUMBERS)
 def subtract_zero(b: Builder, node: Node) -> Node | None:
     """``x - 0 -> x``. Exact, for -0.0 too: ``-0.0 - 0.0`` is -0.0."""
     x, y = node.inputs
     return x if is_scalar(y, 0) else None
 
 
-@rule("add")
+@rule("add", over=NUMBERS)
 def add_zero(b: Builder, node: Node) -> Node | None:
     """``x + 0 -> x``. Exact for integers; for floats only the zero -0.0 is neutral."""
     x, y = node.inputs
@@ -56,14 +56,14 @@ def add_zero(b: Builder, node: Node) -> Node | None:
     return y if is_scalar(x, zero) else None
 
 
-@rule("neg")
+@rule("neg", over=("neg",))
 def double_negation(b: Builder, node: Node) -> Node | None:
     """``-(-x) -> x``. Exact; integers wrap twice."""
     (x,) = node.inputs
     return x.inputs[0] if x.op == "neg" else None
 
 
-@rule("add", "sub")
+@rule("add", "sub", over=("neg",))
 def add_of_negation(b: Builder, node: Node) -> Node | None:
     """``x + (-y) -> x - y`` and ``x - (-y) -> x + y``. Exact."""
     x, y = node.inputs
@@ -108,7 +108,7 @@ def small_powers(b: Builder, node: Node) -> Node | None:
     return power
 
 
-@rule("abs")
+@rule("abs", over=("abs", "neg"))
 def absolute_of_absolute(b: Builder, node: Node) -> Node | None:
     """``abs(abs(x)) -> abs(x)`` and ``abs(-x) -> abs(x)``. Exact."""
     (x,) = node.inputs
@@ -124,14 +124,14 @@ def idempotent(b: Builder, node: Node) -> Node | None:
     return x if x is y else None
 
 
-@rule("not")
+@rule("not", over=("not",))
 def double_not(b: Builder, node: Node) -> Node | None:
     """``not(not(x)) -> x``."""
     (x,) = node.inputs
     return x.inputs[0] if x.op == "not" else None
 
 
-@rule("and", "or")
+@rule("and", "or", over=NUMBERS)
 def constant_logic(b: Builder, node: Node) -> Node | None:
     """``and(x, true) -> x``, ``or(x, false) -> x``, and the constants that absorb."""
     if not node.dtype.is_bool:
@@ -143,7 +143,7 @@ def constant_logic(b: Builder, node: Node) -> Node | None:
     return None
 
 
-@rule("cast")
+@rule("cast", over=("cast",))
 def cast_of_cast(b: Builder, node: Node) -> Node | None:
     """``cast(cast(x))`` is one cast when the type in between holds every value of x.
 
@@ -162,7 +162,7 @@ def cast_of_cast(b: Builder, node: Node) -> Node | None:
     return None
 
 
-@rule("slice", phase="canonicalise")
+@rule("slice", over=("slice",))
 def slice_of_slice(b: Builder, node: Node) -> Node | None:
     """A slice of a slice is one slice."""
     (inner,) = node.inputs

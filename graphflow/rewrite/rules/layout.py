@@ -8,7 +8,7 @@ from graphflow.ir.node import Node
 from graphflow.rewrite.rule import rule
 
 
-@rule("matmul")
+@rule("matmul", over=("transpose",))
 def transpose_into_product(b: Builder, node: Node) -> Node | None:
     """``matmul(transpose(a), b) -> matmul(a, b, trans_a)`` where the last two axes are swapped."""
     flags = [node["trans_a"], node["trans_b"]]
@@ -23,7 +23,7 @@ def transpose_into_product(b: Builder, node: Node) -> Node | None:
     return b.matmul(operands[0], operands[1], flags[0], flags[1])
 
 
-@rule("broadcast")
+@rule("broadcast", over=("reshape",))
 def broadcast_of_unit_reshape(b: Builder, node: Node) -> Node | None:
     """``broadcast(reshape(x)) -> broadcast(x)`` where the reshape only adds or drops unit axes."""
     (inner,) = node.inputs
@@ -85,7 +85,7 @@ def pointwise_names() -> tuple[str, ...]:
     return tuple(name for name, prim in PRIMS.items() if prim.kind == "pointwise")
 
 
-@rule(*pointwise_names())
+@rule(*pointwise_names(), over=("broadcast",))
 def broadcast_after_pointwise(b: Builder, node: Node) -> Node | None:
     """``f(broadcast(x), broadcast(y)) -> broadcast(f(x, y))``: computed once, then repeated."""
     views = _sinks(node, "broadcast")
@@ -95,7 +95,7 @@ def broadcast_after_pointwise(b: Builder, node: Node) -> Node | None:
     return b.broadcast(inner, node.shape, views[0]["axes"])
 
 
-@rule(*pointwise_names())
+@rule(*pointwise_names(), over=("reshape",))
 def reshape_after_pointwise(b: Builder, node: Node) -> Node | None:
     """``f(reshape(x), c) -> reshape(f(x, c))``: reshapes gather at the users, where they fold."""
     views = _sinks(node, "reshape")

@@ -7,8 +7,12 @@ from graphflow.ir.dims import product
 from graphflow.ir.node import Node
 from graphflow.rewrite.rule import rule, scalar_value
 
+REDUCTIONS = (
+    "reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or",
+)  # fmt: skip
 
-@rule("reduce_sum", "reduce_max", "reduce_min", "reduce_and", "reduce_or", accuracy="not worse")
+
+@rule("reduce_sum", "reduce_max", "reduce_min", "reduce_and", "reduce_or", accuracy="not worse", over=("broadcast",))
 def reduction_of_broadcast(b: Builder, node: Node) -> Node | None:
     """A reduction over axes along which its operand repeats needs no loop.
 
@@ -33,7 +37,7 @@ def reduction_of_broadcast(b: Builder, node: Node) -> Node | None:
     return b.pointwise("mul", reduced, b.full(reduced.shape, count, node.dtype))
 
 
-@rule("reduce_sum", phase="specialise", accuracy="not worse")
+@rule("reduce_sum", phase="specialise", accuracy="not worse", over=("neg", "mul"))
 def factor_leaves_sum(b: Builder, node: Node) -> Node | None:
     """``sum(c * x) -> c * sum(x)`` and ``sum(-x) -> -sum(x)`` for a number c.
 
@@ -57,7 +61,7 @@ def factor_leaves_sum(b: Builder, node: Node) -> Node | None:
     return None
 
 
-@rule("reduce_sum", "reduce_max", "reduce_min", "reduce_prod", accuracy="not worse")
+@rule(*REDUCTIONS, accuracy="not worse", over=REDUCTIONS)
 def nested_reductions(b: Builder, node: Node) -> Node | None:
     """``reduce(reduce(x, a), b) -> reduce(x, a and b)`` of the same kind: one loop nest."""
     (inner,) = node.inputs

@@ -6,6 +6,7 @@ one; the new form may be finite where the old one gave inf or nan. (The set is T
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphflow.ir.builder import Builder
@@ -13,9 +14,9 @@ from graphflow.ir.node import Node
 from graphflow.rewrite.rule import is_scalar, rule
 
 
-def stabilising(*roots: str) -> Any:
+def stabilising(*roots: str, over: Sequence[str] = ()) -> Any:
     """Register a rule of this phase."""
-    return rule(*roots, phase="stabilise", accuracy="not worse")
+    return rule(*roots, phase="stabilise", accuracy="not worse", over=over)
 
 
 def _other(node: Node, value: float) -> Node | None:
@@ -26,7 +27,7 @@ def _other(node: Node, value: float) -> Node | None:
     return y if is_scalar(x, value) else None
 
 
-@stabilising("log")
+@stabilising("log", over=("add",))
 def log_of_one_plus(b: Builder, node: Node) -> Node | None:
     """``log(1 + x) -> log1p(x)``. Near zero, rounding ``1 + x`` loses x."""
     (inner,) = node.inputs
@@ -34,7 +35,7 @@ def log_of_one_plus(b: Builder, node: Node) -> Node | None:
     return None if x is None else b.pointwise("log1p", x)
 
 
-@stabilising("log")
+@stabilising("log", over=("sub",))
 def log_of_one_minus(b: Builder, node: Node) -> Node | None:
     """``log(1 - x) -> log1p(-x)``. Near zero, rounding ``1 - x`` loses x."""
     (inner,) = node.inputs
@@ -43,7 +44,7 @@ def log_of_one_minus(b: Builder, node: Node) -> Node | None:
     return None
 
 
-@stabilising("sub", "add")
+@stabilising("sub", "add", over=("exp",))
 def exp_minus_one(b: Builder, node: Node) -> Node | None:
     """``exp(x) - 1 -> expm1(x)``. Near zero the difference cancels."""
     if node.op == "sub":
@@ -55,14 +56,14 @@ def exp_minus_one(b: Builder, node: Node) -> Node | None:
     return b.pointwise("expm1", x.inputs[0])
 
 
-@stabilising("log1p")
+@stabilising("log1p", over=("exp",))
 def log1p_of_exp(b: Builder, node: Node) -> Node | None:
     """``log1p(exp(x)) -> softplus(x)``. exp overflows for large x; softplus is then x."""
     (inner,) = node.inputs
     return b.pointwise("softplus", inner.inputs[0]) if inner.op == "exp" else None
 
 
-@stabilising("log")
+@stabilising("log", over=("sigmoid",))
 def log_of_sigmoid(b: Builder, node: Node) -> Node | None:
     """``log(sigmoid(x)) -> -softplus(-x)``. sigmoid underflows for very negative x."""
     (inner,) = node.inputs
@@ -71,7 +72,7 @@ def log_of_sigmoid(b: Builder, node: Node) -> Node | None:
     return b.pointwise("neg", b.pointwise("softplus", b.pointwise("neg", inner.inputs[0])))
 
 
-@stabilising("log1p")
+@stabilising("log1p", over=("neg",))
 def log1p_of_minus_sigmoid(b: Builder, node: Node) -> Node | None:
     """``log1p(-sigmoid(x)) -> -softplus(x)``: log(1 - sigmoid(x)), where sigmoid rounds to one."""
     (inner,) = node.inputs
@@ -80,7 +81,7 @@ def log1p_of_minus_sigmoid(b: Builder, node: Node) -> Node | None:
     return b.pointwise("neg", b.pointwise("softplus", inner.inputs[0].inputs[0]))
 
 
-@stabilising("sub")
+@stabilising("sub", over=("sigmoid",))
 def one_minus_sigmoid(b: Builder, node: Node) -> Node | None:
     """``1 - sigmoid(x) -> sigmoid(-x)``. For large x the difference cancels to zero."""
     x, y = node.inputs
@@ -89,7 +90,7 @@ def one_minus_sigmoid(b: Builder, node: Node) -> Node | None:
     return None
 
 
-@stabilising("div")
+@stabilising("div", over=("add",))
 def reciprocal_of_one_plus_exp(b: Builder, node: Node) -> Node | None:
     """``1 / (1 + exp(x)) -> sigmoid(-x)``; ``exp(x) / (1 + exp(x)) -> sigmoid(x)``.
 
@@ -113,7 +114,7 @@ def _sum_of_exp(node: Node) -> tuple[Node, Node] | None:
     return node.inputs[0], node
 
 
-@stabilising("log")
+@stabilising("log", over=("div",))
 def log_of_softmax(b: Builder, node: Node) -> Node | None:
     """``log(exp(x) / sum(exp(x))) -> x - log(sum(exp(x)))``. The quotient underflows."""
     (inner,) = node.inputs
@@ -142,7 +143,7 @@ def _shifted(b: Builder, x: Node, axes: tuple[int, ...]) -> tuple[Node, Node]:
     return b.pointwise("sub", x, finite), finite
 
 
-@stabilising("log")
+@stabilising("log", over=("reduce_sum", "broadcast", "reshape"))
 def log_sum_exp(b: Builder, node: Node) -> Node | None:
     """``log(sum(exp(x))) -> m + log(sum(exp(x - m)))`` with m the maximum.
 
@@ -175,7 +176,7 @@ def _like(b: Builder, kept: Node, reduction: Node, view: Node) -> Node:
     return flat
 
 
-@stabilising("div")
+@stabilising("div", over=("exp",))
 def softmax_without_shift(b: Builder, node: Node) -> Node | None:
     """``exp(x) / sum(exp(x)) -> exp(x - m) / sum(exp(x - m))``: no inf/inf for large x."""
     above, below = node.inputs
@@ -188,7 +189,7 @@ def softmax_without_shift(b: Builder, node: Node) -> Node | None:
     return b.pointwise("div", exponentials, _like(b, summed, found[1], below))
 
 
-@stabilising("mul")
+@stabilising("mul", over=("log",))
 def x_log_x(b: Builder, node: Node) -> Node | None:
     """``x * log(x) -> 0 where x == 0``: the limit, in place of ``0 * -inf = nan``."""
     for x, y in (node.inputs, node.inputs[::-1]):
@@ -198,14 +199,14 @@ def x_log_x(b: Builder, node: Node) -> Node | None:
     return None
 
 
-@stabilising("log")
+@stabilising("log", over=("exp",))
 def log_of_exp(b: Builder, node: Node) -> Node | None:
     """``log(exp(x)) -> x``. exp overflows and underflows on the way."""
     (inner,) = node.inputs
     return inner.inputs[0] if inner.op == "exp" else None
 
 
-@stabilising("sqrt")
+@stabilising("sqrt", over=("mul",))
 def root_of_square(b: Builder, node: Node) -> Node | None:
     """``sqrt(x * x) -> abs(x)``. The square overflows on the way."""
     (inner,) = node.inputs
