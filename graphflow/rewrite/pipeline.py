@@ -14,7 +14,20 @@ from graphflow.rewrite.driver import apply_rules
 from graphflow.rewrite.narrowing import narrow_products
 from graphflow.rewrite.regions import has_regions, rewrite_regions
 from graphflow.rewrite.rule import PHASES, RULES
-from graphflow.rewrite.rules import algebra, layout, reductions, stability  # noqa: F401  # they register their rules
+from graphflow.rewrite.rules import (  # noqa: F401  # they register their rules
+    algebra,
+    indexing,
+    inverses,
+    layout,
+    logarithms,
+    logic,
+    logistic,
+    products,
+    quotients,
+    reductions,
+    signs,
+    stability,
+)
 
 
 def rewrite_program(program: Program, level: int) -> Program:

@@ -5,14 +5,22 @@ from __future__ import annotations
 from graphflow.ir.builder import Builder
 from graphflow.ir.dims import product
 from graphflow.ir.node import Node
-from graphflow.rewrite.rule import rule, scalar_value
+from graphflow.rewrite.rule import is_scalar, rule, scalar_value
 
 REDUCTIONS = (
     "reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or",
 )  # fmt: skip
 
 
-@rule("reduce_sum", "reduce_max", "reduce_min", "reduce_and", "reduce_or", accuracy="not worse", over=("broadcast",))
+@rule(
+    "reduce_sum",
+    "reduce_max",
+    "reduce_min",
+    "reduce_and",
+    "reduce_or",
+    accuracy="not worse",
+    over=("broadcast",),
+)
 def reduction_of_broadcast(b: Builder, node: Node) -> Node | None:
     """A reduction over axes along which its operand repeats needs no loop.
 
@@ -71,3 +79,58 @@ def nested_reductions(b: Builder, node: Node) -> Node | None:
     kept = [k for k in range(x.rank) if k not in inner["axes"]]
     axes = sorted([*inner["axes"], *(kept[k] for k in node["axes"])])
     return b.reduce(node.op.removeprefix("reduce_"), x, axes)
+
+
+@rule("reduce_prod", accuracy="not worse", over=("broadcast",))
+def product_of_broadcast(b: Builder, node: Node) -> Node | None:
+    """``prod(broadcast(x)) -> x**count``: one rounding in place of many; integers wrap alike."""
+    (x,) = node.inputs
+    source, target = x.inputs[0], x["axes"]
+    if node.dtype.is_complex or any(k in target for k in node["axes"]):
+        return None
+    count = product(x.shape[k] for k in node["axes"])
+    if not isinstance(count, int) or not 0 < count < 2**8:
+        return None
+    kept = [k for k in range(x.rank) if k not in node["axes"]]
+    repeated = b.broadcast(source, node.shape, [kept.index(k) for k in target])
+    return b.pointwise("pow", repeated, count)
+
+
+@rule(*REDUCTIONS, accuracy="not worse", over=("reshape", "transpose"))
+def reduction_of_everything(b: Builder, node: Node) -> Node | None:
+    """A reduction over all axes of a reshape or transpose is one of what lies below."""
+    (view,) = node.inputs
+    if view.op not in ("reshape", "transpose") or len(node["axes"]) != view.rank:
+        return None
+    x = view.inputs[0]
+    return b.reduce(node.op.removeprefix("reduce_"), x, range(x.rank)) if x.rank else None
+
+
+@rule(*REDUCTIONS, over=("reshape",))
+def reduction_of_unit_reshape(b: Builder, node: Node) -> Node | None:
+    """A reduction of an array with unit axes added or dropped is a reshape of the array's own.
+
+    So a sum of a sum that kept its axes is seen as one.
+    """
+    (view,) = node.inputs
+    x = view.inputs[0]
+    outer = [k for k, d in enumerate(view.shape) if d != 1]
+    inner = [k for k, d in enumerate(x.shape) if d != 1]
+    if [view.shape[k] for k in outer] != [x.shape[k] for k in inner]:
+        return None
+    axes = [ours for ours, theirs in zip(inner, outer, strict=True) if theirs in node["axes"]]
+    if not axes:
+        return None
+    return b.reshape(b.reduce(node.op.removeprefix("reduce_"), x, axes), node.shape)
+
+
+@rule("reduce_sum", over=("pad",))
+def sum_of_pad(b: Builder, node: Node) -> Node | None:
+    """``sum(pad(x)) -> sum(x)`` where zeros are padded, along summed axes only. Exact."""
+    padded = node.inputs[0]
+    x, value = padded.inputs
+    attrs = [padded[k] for k in ("low", "high", "interior")]
+    changed = {k for k in range(x.rank) if any(a[k] != 0 for a in attrs)}
+    if not is_scalar(value, 0) or not changed <= set(node["axes"]):
+        return None
+    return b.reduce("sum", x, node["axes"])

@@ -19,7 +19,7 @@ def stabilising(*roots: str, over: Sequence[str] = ()) -> Any:
     return rule(*roots, phase="stabilise", accuracy="not worse", over=over)
 
 
-def _other(node: Node, value: float) -> Node | None:
+def other_operand(node: Node, value: float) -> Node | None:
     """The other operand of a commutative node one of whose operands is `value` everywhere."""
     x, y = node.inputs
     if is_scalar(y, value):
@@ -29,10 +29,21 @@ def _other(node: Node, value: float) -> Node | None:
 
 @stabilising("log", over=("add",))
 def log_of_one_plus(b: Builder, node: Node) -> Node | None:
-    """``log(1 + x) -> log1p(x)``. Near zero, rounding ``1 + x`` loses x."""
+    """``log(1 + x) -> log1p(x)``, and ``log(1 + x + y) -> log1p(x + y)``.
+
+    Near zero, rounding ``1 + x`` loses x.
+    """
     (inner,) = node.inputs
-    x = _other(inner, 1) if inner.op == "add" else None
-    return None if x is None else b.pointwise("log1p", x)
+    if inner.op != "add":
+        return None
+    x = other_operand(inner, 1)
+    if x is not None:
+        return b.pointwise("log1p", x)
+    for partial, y in (inner.inputs, inner.inputs[::-1]):
+        x = other_operand(partial, 1) if partial.op == "add" and y.op != "exp" else None
+        if x is not None:
+            return b.pointwise("log1p", b.pointwise("add", x, y))
+    return None
 
 
 @stabilising("log", over=("sub",))
@@ -50,7 +61,7 @@ def exp_minus_one(b: Builder, node: Node) -> Node | None:
     if node.op == "sub":
         x = node.inputs[0] if is_scalar(node.inputs[1], 1) else None
     else:
-        x = _other(node, -1)
+        x = other_operand(node, -1)
     if x is None or x.op != "exp":
         return None
     return b.pointwise("expm1", x.inputs[0])
@@ -97,7 +108,7 @@ def reciprocal_of_one_plus_exp(b: Builder, node: Node) -> Node | None:
     The second form gives inf/inf where exp overflows.
     """
     above, below = node.inputs
-    x = _other(below, 1) if below.op == "add" else None
+    x = other_operand(below, 1) if below.op == "add" else None
     if x is None or x.op != "exp":
         return None
     if is_scalar(above, 1):
@@ -105,7 +116,7 @@ def reciprocal_of_one_plus_exp(b: Builder, node: Node) -> Node | None:
     return b.pointwise("sigmoid", x.inputs[0]) if above is x else None
 
 
-def _sum_of_exp(node: Node) -> tuple[Node, Node] | None:
+def sum_of_exp(node: Node) -> tuple[Node, Node] | None:
     """(exp(x), reduction) when the node is a sum of exp(x), perhaps reshaped and broadcast."""
     while node.op in ("broadcast", "reshape"):
         node = node.inputs[0]
@@ -120,13 +131,13 @@ def log_of_softmax(b: Builder, node: Node) -> Node | None:
     (inner,) = node.inputs
     if inner.op != "div" or inner.inputs[0].op != "exp":
         return None
-    found = _sum_of_exp(inner.inputs[1])
+    found = sum_of_exp(inner.inputs[1])
     if found is None or found[0] is not inner.inputs[0]:
         return None
     return b.pointwise("sub", inner.inputs[0].inputs[0], b.pointwise("log", inner.inputs[1]))
 
 
-def _is_shifted(x: Node) -> bool:
+def is_shifted(x: Node) -> bool:
     """Whether ``x`` is ``y - max(y)`` already, so that its exponentials cannot overflow."""
     if x.op != "sub":
         return False
@@ -136,7 +147,7 @@ def _is_shifted(x: Node) -> bool:
     return shift.op == "reduce_max"
 
 
-def _shifted(b: Builder, x: Node, axes: tuple[int, ...]) -> tuple[Node, Node]:
+def shifted_exponent(b: Builder, x: Node, axes: tuple[int, ...]) -> tuple[Node, Node]:
     """``x - m`` and m, the maximum over the axes where it is finite and zero elsewhere."""
     top = b.reduce("max", x, axes, keepdims=True)
     finite = b.select(b.pointwise("is_finite", top), top, 0.0)
@@ -151,17 +162,17 @@ def log_sum_exp(b: Builder, node: Node) -> Node | None:
     J. Numer. Anal. 41(4), 2021). A slice of -inf gives -inf, one with inf gives inf.
     """
     total = node.inputs[0]
-    found = _sum_of_exp(total)
-    if found is None or _is_shifted(found[0].inputs[0]):
+    found = sum_of_exp(total)
+    if found is None or is_shifted(found[0].inputs[0]):
         return None
     x, axes = found[0].inputs[0], found[1]["axes"]
-    shifted, top = _shifted(b, x, axes)
+    shifted, top = shifted_exponent(b, x, axes)
     summed = b.reduce("sum", b.pointwise("exp", shifted), axes, keepdims=True)
     result = b.pointwise("add", top, b.pointwise("log", summed))
-    return _like(b, result, found[1], total)
+    return like_view(b, result, found[1], total)
 
 
-def _like(b: Builder, kept: Node, reduction: Node, view: Node) -> Node:
+def like_view(b: Builder, kept: Node, reduction: Node, view: Node) -> Node:
     """A kept-dimension result in the form of `view`, a reshape or broadcast of the reduction."""
     flat = b.reshape(kept, reduction.shape)
     chain = []
@@ -180,13 +191,13 @@ def _like(b: Builder, kept: Node, reduction: Node, view: Node) -> Node:
 def softmax_without_shift(b: Builder, node: Node) -> Node | None:
     """``exp(x) / sum(exp(x)) -> exp(x - m) / sum(exp(x - m))``: no inf/inf for large x."""
     above, below = node.inputs
-    found = _sum_of_exp(below)
-    if above.op != "exp" or found is None or found[0] is not above or _is_shifted(above.inputs[0]):
+    found = sum_of_exp(below)
+    if above.op != "exp" or found is None or found[0] is not above or is_shifted(above.inputs[0]):
         return None
-    shifted, _ = _shifted(b, above.inputs[0], found[1]["axes"])
+    shifted, _ = shifted_exponent(b, above.inputs[0], found[1]["axes"])
     exponentials = b.pointwise("exp", shifted)
     summed = b.reduce("sum", exponentials, found[1]["axes"])
-    return b.pointwise("div", exponentials, _like(b, summed, found[1], below))
+    return b.pointwise("div", exponentials, like_view(b, summed, found[1], below))
 
 
 @stabilising("mul", over=("log",))
