@@ -88,8 +88,10 @@ class Builder:
         return self.host_call(function, inputs, [result])[1][0]
 
     def _fold(self, name: str, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> Node | None:
+        if all(i.op != "const" for i in inputs):
+            return None
         known = [_known_array(i) for i in inputs]
-        if any(a is None for a in known) or all(i.op != "const" for i in inputs):
+        if any(a is None for a in known):
             return None
         result = PRIMS[name].infer(attrs, *[i.type for i in inputs])
         if not result.is_static or not isinstance(result.size, int):

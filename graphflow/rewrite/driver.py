@@ -8,7 +8,7 @@ source lines follow a node to what replaces it. Rules that undo each other are f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from graphflow.errors import CompilerError
 from graphflow.ir.builder import Builder
@@ -16,55 +16,75 @@ from graphflow.ir.node import Node, Program, SourceTable
 from graphflow.rewrite.rule import Rule
 
 FIRINGS_PER_NODE = 64
+KEPT_OPERANDS = 5  # of longer lists of operands there are too many to keep what was found
+
+
+class RuleSet:
+    """Rules by the nodes that they may change; what was looked up once is kept."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.by_root: dict[str, list[Rule]] = {}
+        self.by_operands: dict[tuple[str, ...], list[Rule]] = {}
+        for item in rules:
+            for root in item.roots:
+                self.by_root.setdefault(root, []).append(item)
+
+    def candidates(self, node: Node) -> list[Rule]:
+        """The rules for nodes of its primitive over operands made by these primitives."""
+        key = (node.prim.name, *[i.prim.name for i in node.inputs])
+        found = self.by_operands.get(key)
+        if found is None:
+            found = [r for r in self.by_root.get(key[0], ()) if r.may_fire(key[1:])]
+            if len(key) <= KEPT_OPERANDS:
+                self.by_operands[key] = found
+        return found
 
 
 class Rewriter:
     """Applies one set of rules; `fired` counts how often each did something."""
 
-    def __init__(self, rules: Sequence[Rule], sources: SourceTable) -> None:
+    def __init__(self, rules: RuleSet, sources: SourceTable) -> None:
         self.builder = Builder()
         self.sources = sources
         self.final: dict[Node, Node] = {}
         self.fired: Counter[str] = Counter()
-        self.matching: dict[tuple[str, ...], list[Rule]] = {}
-        self.rules: dict[str, list[Rule]] = {}
-        for item in rules:
-            for root in item.roots:
-                self.rules.setdefault(root, []).append(item)
+        self.rules = rules
 
     def rewrite(self, root: Node) -> Node:
         """The final form of a node and of everything under it."""
         stack: list[tuple[Node, Node]] = [(root, root)]  # (original, form to bring to its end)
+        final = self.final
         while stack:
             original, form = stack[-1]
-            if original in self.final:
+            if original in final:
                 stack.pop()
                 continue
-            waiting = [i for i in form.inputs if i not in self.final]
+            waiting = [i for i in form.inputs if i not in final]
             if waiting:
                 stack.extend((i, i) for i in waiting)
                 continue
             remade = self.remake(form)
-            if remade is not form and remade is not original and remade not in self.final:
+            if remade is not form and remade is not original and remade not in final:
                 stack[-1] = (original, remade)
                 continue
             stack.pop()
-            if remade in self.final:
-                self.finish(original, self.final[remade])
+            if remade in final:
+                self.finish(original, final[remade])
                 continue
             better = self.improve(remade)
             if better is None:
                 self.finish(remade, remade)
                 self.finish(original, remade)
-            elif better in self.final:
-                self.finish(original, self.final[better])
+            elif better in final:
+                self.finish(original, final[better])
             else:
                 stack.append((original, better))
-        return self.final[root]
+        return final[root]
 
     def finish(self, original: Node, form: Node) -> None:
         self.final[original] = form
-        self.sources.carry(original, form)
+        if form is not original:
+            self.sources.carry(original, form)
 
     def remake(self, node: Node) -> Node:
         """The node over its operands' final forms."""
@@ -75,7 +95,7 @@ class Rewriter:
 
     def improve(self, node: Node) -> Node | None:
         """What the first rule that fires gives; None when none does."""
-        for item in self.candidates(node):
+        for item in self.rules.candidates(node):
             better = item.function(self.builder, node)
             if better is None or better is node:
                 continue
@@ -87,21 +107,13 @@ class Rewriter:
             return better
         return None
 
-    def candidates(self, node: Node) -> list[Rule]:
-        """The rules that may change such a node, by its primitive and those of its operands."""
-        operands = [i.prim.name for i in node.inputs]
-        key = (node.prim.name, *operands)
-        found = self.matching.get(key)
-        if found is None:
-            found = [r for r in self.rules.get(node.op, ()) if r.may_fire(operands)]
-            self.matching[key] = found
-        return found
-
 
 def remake(b: Builder, node: Node, operands: tuple[Node, ...]) -> Node:
     """The same operation on other operands, normalised as if it were built anew."""
     op, attrs = node.op, node.attrs
     if node.prim.kind == "pointwise":
+        if any(i.prim.name != "broadcast" or i.inputs[0].rank for i in operands):
+            return b.make(op, *operands, **attrs)  # they have one shape already
         return b.pointwise(op, *operands, **attrs)
     if op == "broadcast":
         return b.broadcast(operands[0], attrs["shape"], attrs["axes"])
@@ -116,7 +128,7 @@ def remake(b: Builder, node: Node, operands: tuple[Node, ...]) -> Node:
     return b.make(op, *operands, **attrs)
 
 
-def apply_rules(program: Program, rules: Sequence[Rule]) -> tuple[Program, Counter[str]]:
+def apply_rules(program: Program, rules: RuleSet) -> tuple[Program, Counter[str]]:
     """Rewrite a whole Program; returns it with the count of firings by rule."""
     rewriter = Rewriter(rules, program.sources)
     replaced = {root: rewriter.rewrite(root) for root in dict.fromkeys(program.roots)}

@@ -7,10 +7,12 @@ apart.
 
 from __future__ import annotations
 
+from functools import cache
+
 from graphflow import config
 from graphflow.ir.node import Program
 from graphflow.ir.verifier import verify_program
-from graphflow.rewrite.driver import apply_rules
+from graphflow.rewrite.driver import RuleSet, apply_rules
 from graphflow.rewrite.narrowing import narrow_products
 from graphflow.rewrite.regions import has_regions, rewrite_regions
 from graphflow.rewrite.rule import PHASES, RULES
@@ -41,10 +43,15 @@ def rewrite_program(program: Program, level: int) -> Program:
     return narrow_products(program)
 
 
+@cache
+def _rules_of_phases(number: int) -> RuleSet:
+    """The rules of the first phases; those that came first go on, as others open the way."""
+    return RuleSet(r for r in RULES if r.phase in PHASES[:number])
+
+
 def _apply_phases(program: Program) -> Program:
     for number in range(1, len(PHASES) + 1):
-        rules = [r for r in RULES if r.phase in PHASES[:number]]
-        program, _ = apply_rules(program, rules)
+        program, _ = apply_rules(program, _rules_of_phases(number))
         if config.verify:
             verify_program(program, PHASES[number - 1])
     return program

@@ -158,7 +158,7 @@ def reciprocals_meet(b: Builder, node: Node) -> Node | None:
     x, y = node.inputs
     if node.op == "mul" and not _is_reciprocal(y):
         x, y = y, x
-    if not _is_reciprocal(y):
+    if not _is_reciprocal(y) or x is y:
         return None
     return b.pointwise("mul" if node.op == "div" else "div", x, y.inputs[1])
 
