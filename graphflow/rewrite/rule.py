@@ -63,8 +63,10 @@ def scalar_value(node: Node) -> Any:
     """The value of a constant that is one number, repeated or not; None for anything else."""
     if node.op == "broadcast":
         node = node.inputs[0]
-    if node.op == "const" and node.rank == 0 and node["value"].array.dtype != object:
-        return node["value"].array[()]
+    if node.op == "const":
+        array = node["value"].array
+        if array.size == 1 and array.dtype != object:
+            return array.reshape(())[()]
     return None
 
 

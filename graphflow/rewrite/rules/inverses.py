@@ -138,15 +138,6 @@ def power_of_one(b: Builder, node: Node) -> Node | None:
     return x if not node.dtype.is_complex and is_scalar(x, 1) else None
 
 
-@_specialising("div", over=("exp",))
-def division_by_exp(b: Builder, node: Node) -> Node | None:
-    """``x / exp(y) -> x * exp(-y)``: a product is cheaper, and exp(y) may overflow."""
-    x, y = node.inputs
-    if y.op != "exp" or node.dtype.is_complex:
-        return None
-    return b.mul(x, b.exp(b.neg(y.inputs[0])))
-
-
 @_specialising("div", "mul", over=("div",))
 def reciprocals_meet(b: Builder, node: Node) -> Node | None:
     """``x / (1 / y) -> x * y`` and ``x * (1 / y) -> x / y``: one rounding in place of two.
