@@ -8,9 +8,9 @@ operands themselves is a rewrite rule's business (`graphflow.rewrite`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
@@ -136,6 +136,10 @@ class Builder:
         if not any(isinstance(v, SymDim) for v in array.flat):
             return self.const(array.astype(dtype.numpy), dtype)
         return intern_node(PRIMS["const"], (), {"value": Literal(array), "dtype": dtype})
+
+    if TYPE_CHECKING:  # the methods named after pointwise primitives, which are set below
+
+        def __getattr__(self, name: str) -> Callable[..., Node]: ...
 
     # ---- leaves
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphflow.ir.builder import Builder
 from graphflow.ir.dims import product
 from graphflow.ir.node import Node
-from graphflow.rewrite.rule import rule
+from graphflow.rewrite.rule import rule, scalar_value
 
 
 @rule("matmul", over=("transpose",))
@@ -66,13 +66,19 @@ def _sinks(node: Node, op: str) -> tuple[Node, ...] | None:
 
 
 def _is_repeated_scalar(node: Node) -> bool:
+    if node.op == "const":
+        return node.type.size == 1 and scalar_value(node) is not None
     return node.op == "broadcast" and node.inputs[0].rank == 0
 
 
 def _below(b: Builder, node: Node, shape: tuple[int, ...]) -> Node:
     """The node applied below a view: repeated scalars are repeated to the smaller shape."""
     operands = [
-        b.broadcast(i.inputs[0], shape, ()) if _is_repeated_scalar(i) else i.inputs[0]
+        b.full(shape, scalar_value(i), i.dtype)
+        if i.op == "const"
+        else b.broadcast(i.inputs[0], shape, ())
+        if _is_repeated_scalar(i)
+        else i.inputs[0]
         for i in node.inputs
     ]
     return b.pointwise(node.op, *operands, **node.attrs)

@@ -125,8 +125,10 @@ def comparison_of_casts(b: Builder, node: Node) -> Node | None:
     narrow = x.inputs[0].dtype if x.op == "cast" else y.inputs[0].dtype
     if narrow.is_bool or not holds_exactly(narrow, x.dtype):
         return None
-    sources = [_before_cast(b, operand, narrow) for operand in (x, y)]
-    return None if None in sources else b.pointwise(node.op, *sources)
+    first, second = (_before_cast(b, operand, narrow) for operand in (x, y))
+    if first is None or second is None:
+        return None
+    return b.pointwise(node.op, first, second)
 
 
 def _before_cast(b: Builder, node: Node, dtype: DType) -> Node | None:

@@ -98,7 +98,9 @@ def factor_leaves_matmul(b: Builder, node: Node) -> Node | None:
             value = scalar_value(c)
             if value is not None and 1e-6 < abs(float(value)) < 1e6:
                 operands = [x if n == k else i for n, i in enumerate(node.inputs)]
-                return b.mul(b.matmul(*operands, node["trans_a"], node["trans_b"]), value)
+                return b.mul(
+                    b.matmul(operands[0], operands[1], node["trans_a"], node["trans_b"]), value
+                )
     return None
 
 

@@ -7,9 +7,11 @@ underflowed. For an s that is positive in real numbers both go.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from graphflow.ir.builder import Builder
 from graphflow.ir.node import Node
+from graphflow.rewrite.rule import scalar_value
 from graphflow.rewrite.rules.stability import (
     is_shifted,
     like_view,
@@ -82,23 +84,33 @@ def exp_by_reciprocal_of_sum(b: Builder, node: Node) -> Node | None:
         small = below
         while small.op in ("broadcast", "reshape"):
             small = small.inputs[0]
-        found = find_divided(b, small, lambda s, e=above: _is_sum_over(s, e))  # type: ignore[misc]
+        found = find_divided(b, small, partial(_is_sum_over, exponentials=above))
         if found is None:
             continue
         rest, total = found
-        summed = sum_of_exp(total)
+        bare = _unscaled(total)
+        summed = sum_of_exp(bare)
         assert summed is not None
         shifted, _ = shifted_exponent(b, above.inputs[0], summed[1]["axes"])
         exponentials = b.exp(shifted)
-        new_total = like_view(b, b.reduce("sum", exponentials, summed[1]["axes"]), summed[1], total)
+        new_total = like_view(b, b.reduce("sum", exponentials, summed[1]["axes"]), summed[1], bare)
+        if bare is not total:
+            operands = [new_total if i is bare else i for i in total.inputs]
+            new_total = b.pointwise(total.op, *operands)
         factor = like_view(b, new_total, small, below)
-        scale = like_view(b, rest, small, below)
-        return b.mul(b.div(exponentials, factor), scale)
+        return b.mul(b.div(exponentials, factor), like_view(b, rest, small, below))
     return None
 
 
+def _unscaled(node: Node) -> Node:
+    """What is multiplied or divided by a number, as a mean is; else the node itself."""
+    if node.op in ("mul", "div") and scalar_value(node.inputs[1]) is not None:
+        return node.inputs[0]
+    return node
+
+
 def _is_sum_over(node: Node, exponentials: Node) -> bool:
-    found = sum_of_exp(node)
+    found = sum_of_exp(_unscaled(node))
     return found is not None and found[0] is exponentials
 
 
