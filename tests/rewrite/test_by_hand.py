@@ -52,6 +52,16 @@ BY_HAND = {
         lambda v: scipy.special.logsumexp(v, axis=1, keepdims=True) - np.log(v.shape[1]),
         softmax_of,
     ),
+    "cross entropy of a softmax": (
+        lambda x: -tf.reduce_sum(LABELS * tf.log(softmax(x)), 1),
+        lambda v: -(LABELS * scipy.special.log_softmax(v, axis=1)).sum(1),
+        lambda v: LABELS.sum() * softmax_of(v) - LABELS,
+    ),
+    "square of a softmax": (
+        lambda x: softmax(x) ** 2,
+        lambda v: softmax_of(v) ** 2,
+        lambda v: 2 * softmax_of(v) * (softmax_of(v) - (softmax_of(v) ** 2).sum(1)),
+    ),
     "log of TensorFlow's softmax": (
         lambda x: tf.log(tf.nn.softmax(x))[:, 2:],
         lambda v: scipy.special.log_softmax(v, axis=1)[:, 2:],

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from graphflow.ir.builder import Builder
+from graphflow.ir.dims import is_static
 from graphflow.ir.node import Node
 from graphflow.rewrite.rule import scalar_value
 from graphflow.rewrite.rules.stability import (
@@ -100,6 +101,87 @@ def exp_by_reciprocal_of_sum(b: Builder, node: Node) -> Node | None:
         factor = like_view(b, new_total, small, below)
         return b.mul(b.div(exponentials, factor), like_view(b, rest, small, below))
     return None
+
+
+@stabilising("mul", over=("exp",))
+def softmax_gradient(b: Builder, node: Node) -> Node | None:
+    """``(u / s + sum(v / s)) * exp(x) -> (u + sum(v)) * (exp(x) / s)`` with ``s = sum(exp(x))``.
+
+    The gradient of a softmax by hand, each term of which is divided by the sum of exponentials;
+    that the quotient is one of softmax's own kind is for other rules. inf / inf for large x.
+    """
+    for above, below in (node.inputs, node.inputs[::-1]):
+        if above.op != "exp" or is_shifted(above.inputs[0]):
+            continue
+        divisor = _divisor_within(below, above)
+        rest = None if divisor is None else _times(b, below, divisor)
+        if rest is not None:
+            assert divisor is not None
+            return b.mul(rest, b.div(above, divisor))
+    return None
+
+
+def _divisor_within(node: Node, exponentials: Node, depth: int = 2 * _DEPTH) -> Node | None:
+    """A view of the sum of the exponentials by which some term of a sum is divided."""
+    if depth == 0 or node.op not in _OF_SUMS:
+        return None
+    if node.op == "div" and node.shape == exponentials.shape:
+        found = sum_of_exp(node.inputs[1])
+        if found is not None and found[0] is exponentials:
+            return node.inputs[1]
+    for operand in node.inputs[: 1 if node.op == "div" else 2]:
+        divisor = _divisor_within(operand, exponentials, depth - 1)
+        if divisor is not None:
+            return divisor
+    return None
+
+
+_OF_SUMS = frozenset(("add", "sub", "mul", "neg", "div", "broadcast", "reshape", "reduce_sum"))
+
+
+def _times(b: Builder, node: Node, divisor: Node, depth: int = 2 * _DEPTH) -> Node | None:
+    """``node * divisor`` where each term of the node is divided by that, a view of a sum."""
+    if depth == 0:
+        return None
+    if node.op == "div" and node.inputs[1] is divisor:
+        return node.inputs[0]
+    if node.op in ("add", "sub"):
+        terms = [_times(b, i, divisor, depth - 1) for i in node.inputs]
+        if terms[0] is None or terms[1] is None:
+            return None
+        return b.pointwise(node.op, terms[0], terms[1])
+    if node.op in ("mul", "neg", "div"):
+        for k, operand in enumerate(node.inputs[: 1 if node.op == "div" else 2]):
+            found = _times(b, operand, divisor, depth - 1)
+            if found is not None:
+                operands = [found if n == k else i for n, i in enumerate(node.inputs)]
+                return b.pointwise(node.op, *operands)
+        return None
+    if node.op in ("broadcast", "reshape"):
+        return _times_sum(b, node, divisor, depth)
+    return None
+
+
+def _times_sum(b: Builder, node: Node, divisor: Node, depth: int) -> Node | None:
+    """`_times` for a view of a sum over the very axes along which the divisor is constant."""
+    small, total = node, divisor
+    while small.op in ("broadcast", "reshape"):
+        small = small.inputs[0]
+    while total.op in ("broadcast", "reshape"):
+        total = total.inputs[0]
+    summed = small.inputs[0] if small.op == "neg" else small
+    if summed.op != "reduce_sum" or not is_static(node.shape):
+        return None
+    same = summed["axes"] == total["axes"] and summed.shape == total.shape
+    if not (summed.type.size == total.type.size == 1) and not (
+        same and like_view(b, total, small, node) is divisor
+    ):
+        return None
+    terms = _times(b, summed.inputs[0], divisor, depth - 1)
+    if terms is None:
+        return None
+    result = b.reduce("sum", terms, summed["axes"])
+    return like_view(b, b.neg(result) if small is not summed else result, small, node)
 
 
 def _unscaled(node: Node) -> Node:
