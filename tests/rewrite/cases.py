@@ -168,6 +168,13 @@ CASES = {
     # quotients.py
     "probability_cancels": b.mul(b.mul(b.mul(y, b.div(1.0, b.sigmoid(x))), b.sigmoid(x)), z),
     "exp_by_reciprocal_of_sum": b.mul(b.exp(x), b.div(1.0, b.reduce("sum", b.exp(x), [1], True))),
+    "softmax_gradient": b.mul(
+        b.sub(
+            b.div(y, b.reduce("sum", b.exp(x), [1], True)),
+            b.reduce("sum", b.div(b.mul(y, z), b.reduce("sum", b.exp(x), [1], True)), [1], True),
+        ),
+        b.exp(x),
+    ),
     "log_softmax_from_sum": b.sub(x, b.log(b.reduce("sum", b.exp(x), [1], True))),
     "exp_of_log_softmax": b.exp(b.sub(x, b.log(b.reduce("sum", b.exp(x), [1], True)))),
     # logistic.py
