@@ -163,6 +163,8 @@ class KernelEmitter(ExprEmitter):
     # ---- loops
 
     def emit_loop(self, loop: Loop) -> None:
+        if loop.axis.extent == 0:
+            return  # what would be computed before it may read a buffer that has no elements
         start, stop = ir.Constant(I64, 0), self.dim(loop.axis.extent)
         if loop.kind.startswith("parallel"):
             start, stop = self.function.args[1], self.function.args[2]

@@ -125,6 +125,8 @@ class _Run:
 
     def loop(self, loop: Loop) -> None:
         extent = evaluate(loop.axis.extent, self.symbols)
+        if extent == 0:
+            return
         if not (loop.kind == "serial" and carries(loop)):
             if np.prod([*self.sizes(), extent], dtype=float) <= POINTS or loop.kind == "vector":
                 self.grid.append(loop.axis)
@@ -172,8 +174,6 @@ class _Run:
         """Combine the places of the best values with the best so far."""
         shape = (*state.value.shape, -1)
         positions = self.everywhere(position).reshape(shape)
-        if not value.size:
-            return
         value = value.reshape(shape)
         attrs = {"axis": value.ndim - 1, "dtype": int64}
         first = _apply(combiner, attrs, value)[..., None]
@@ -302,7 +302,3 @@ def _apply(name: str, attrs: dict[str, Any], *args: Any) -> Any:
     assert reference is not None
     with np.errstate(all="ignore"):
         return np.asarray(reference(attrs, *args))
-
-
-
-
