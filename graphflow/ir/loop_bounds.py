@@ -1,4 +1,4 @@
-"""Questions about a kernel's accesses: do they stay inside, do two rounds touch one element?
+"""Whether a kernel's accesses stay inside their buffers, and whether two rounds touch one element.
 
 Each is answered by algebra where that decides it. Where it does not, the accesses are evaluated on
 some points of the axes (all of them where they are few, the ends and some between where not) and,

@@ -46,9 +46,7 @@ COMBINE = {
 _PLACES = {"argmax": "reduce_max", "argmin": "reduce_min"}
 
 
-def run_kernel(
-    kernel: Kernel, buffers: Mapping[Buffer, Array], symbols: Mapping[str, int]
-) -> None:
+def run_kernel(kernel: Kernel, buffers: Mapping[Buffer, Array], symbols: Mapping[str, int]) -> None:
     """Run a kernel.
 
     Parameters

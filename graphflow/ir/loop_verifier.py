@@ -47,7 +47,7 @@ from graphflow.ir.loops import (
 )
 from graphflow.ir.prims import PRIMS
 from graphflow.ir.types import TensorType
-from graphflow.ir.walk import expr_index, expressions, loaded_values, roots_of
+from graphflow.ir.walk import expr_index, expressions, loaded_values
 
 KINDS = ("parallel", "serial", "vector", "parallel vector")
 PLACES = ("argmax", "argmin")
@@ -72,7 +72,6 @@ class _Verifier:
         self.bound: list[Axis] = list(axes)
         self.locals: dict[Local, str] = {}
         self.written: dict[Buffer, list[IndexExpr]] = {}
-        self.exprs: set[int] = set()
         self.rows: dict[int, list[Expr]] = {}
         self.line: Statement | None = None
         self.samples = sample_symbols(kernel)
@@ -123,13 +122,14 @@ class _Verifier:
         self.require(alone or not parallel, "a parallel loop that is not the whole kernel")
         self.require(axis not in self.bound, f"axis {axis} is bound by a loop around already")
         self.known_size(axis.extent)
-        if loop.kind != "serial":
-            self.independent(loop)
         if axis.extent == 0:
             return  # nothing in it runs, so nothing in it can be wrong
         self.bound.append(axis)
         self.body(loop.body)
         self.bound.pop()
+        self.line = loop
+        if loop.kind != "serial":
+            self.independent(loop)
 
     def declare(self, statement: Declare) -> None:
         local = statement.local
@@ -314,7 +314,8 @@ class _Verifier:
             for expr in expressions([statement]):
                 if expr.name == "load" and expr.payload[0] in written:
                     if expr.payload[0].role != "scratch":
-                        accesses.append(Access(*expr.payload, axes, False))
+                        buffer, offset = expr.payload
+                        accesses.append(Access(buffer, offset, axes, False))
         wrong = overlap(axis, accesses, self.samples)
         self.require(not wrong, wrong)
 

@@ -107,6 +107,7 @@ def run_native(compiled: CompiledProgram, arrays, symbols: Symbols):
     return outputs, {name: store.get(name) for name in names}
 
 
+@settings(max_examples=30)
 @given(programs(), seeds, threads)
 def test_three_ways(program: Program, seed: int, threads: int) -> None:
     check(program, seed, 1, threads)
@@ -118,6 +119,7 @@ def test_three_ways_without_fusion(program: Program, seed: int) -> None:
     check(program, seed, 0, 1)
 
 
+@settings(max_examples=30)
 @given(programs(SymbolicMaker), seeds, threads)
 def test_three_ways_over_symbolic_sizes(program: Program, seed: int, threads: int) -> None:
     check_symbolic(program, seed, 1, threads)
