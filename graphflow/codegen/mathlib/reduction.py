@@ -100,7 +100,7 @@ def reduce(x: Lanes) -> Reduced:
 
 
 def _is_large(x: Lanes) -> Lanes:
-    """Whether Payne & Hanek's scheme is needed; infinities are left as nan, which they are by now."""
+    """Whether Payne & Hanek's scheme is needed; infinities have become nan without it."""
     magnitude = absolute(x)
     return (magnitude >= _MODERATE[x.format]) & (magnitude < float("inf"))
 
