@@ -35,8 +35,12 @@ UNARY = {
     "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh,
     "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "erf": scipy.special.erf,
     "erfc": scipy.special.erfc, "floor": np.floor, "ceil": np.ceil, "rint": np.rint,
-    "sign": np.sign, "is_nan": np.isnan, "is_inf": np.isinf, "is_finite": np.isfinite,
+    "sign": lambda x: np.sign(np.nan_to_num(x)), "is_nan": np.isnan,
+    "is_inf": np.isinf, "is_finite": np.isfinite,
     "nn.relu": lambda x: np.maximum(x, 0), "nn.softplus": lambda x: np.logaddexp(x, 0),
+    "nn.relu6": lambda x: np.clip(x, 0, 6), "nn.softsign": lambda x: x / (1 + np.abs(x)),
+    "nn.elu": lambda x: np.where(x < 0, np.expm1(x), x), "round": np.rint,
+    "log_sigmoid": scipy.special.log_expit, "lgamma": scipy.special.gammaln,
 }  # fmt: skip
 # Where a function is steep, its value in float64 is known to a few units in the last place only.
 LOOSE = {"tan": 1e-14, "lgamma": 1e-13, "erfc": 1e-13, "acosh": 1e-14, "atanh": 1e-14,
@@ -45,6 +49,8 @@ BINARY = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide,
     "maximum": np.maximum, "minimum": np.minimum, "atan2": np.arctan2, "truncatemod": np.fmod,
     "floordiv": lambda x, y: np.floor(x / y), "pow": np.power,
+    "squared_difference": lambda x, y: (x - y) * (x - y),
+    "div_no_nan": lambda x, y: np.where(y == 0, np.zeros_like(x * y), x / y),
 }  # fmt: skip
 COMPARISONS = {
     "less": np.less, "less_equal": np.less_equal, "greater": np.greater,
@@ -54,6 +60,8 @@ WHOLE = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "maximum": np.maximum,
     "minimum": np.minimum, "bitwise.bitwise_and": np.bitwise_and,
     "bitwise.bitwise_or": np.bitwise_or, "bitwise.bitwise_xor": np.bitwise_xor,
+    "bitwise.left_shift": lambda x, y: np.left_shift(x, bits(y)),
+    "bitwise.right_shift": lambda x, y: np.right_shift(x, bits(y)),
     "floordiv": np.floor_divide, "floormod": np.mod, "truncatemod": np.fmod,
 }  # fmt: skip
 WIDE_ONLY = ("floormod", "truncatemod", "maximum", "minimum")  # as in TensorFlow
@@ -61,6 +69,11 @@ DIVISIONS = ("floordiv", "floormod", "truncatemod")
 LOGIC = {
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
 }  # fmt: skip
+
+
+def bits(y):
+    """Shift counts that are smaller than the type."""
+    return np.abs(y.astype(np.int64) % (8 * y.dtype.itemsize)).astype(y.dtype)
 
 
 def named(name):
@@ -121,6 +134,8 @@ def check_whole(data):
         dtype = "int32"
     x = data.draw(arrays(dtype), "x")
     y = data.draw(arrays(dtype, broadcasts(x.shape)), "y")
+    if name.endswith("shift"):
+        y = bits(y)
     if name in DIVISIONS:
         y = np.where(y == 0, np.ones_like(y), y)
     with np.errstate(all="ignore"):
@@ -247,12 +262,19 @@ def test_along_an_axis(data, name):
 moved = st.sampled_from((*FLOATS, *HALVES, *SIGNED, "uint8", "bool", "complex64"))
 
 
+def band(x, low, high):
+    row, column = np.indices(x.shape[-2:])
+    kept = ((low < 0) | (row - column <= low)) & ((high < 0) | (column - row <= high))
+    return np.where(kept, x, np.zeros_like(x))
+
+
 @st.composite
 def movements(draw, shape):
     """A name, the operation, and its NumPy reference for arrays of a shape."""
     rank = len(shape)
     kinds = ["reshape", "transpose", "slice", "concat", "stack", "tile", "pad", "reverse",
-             "expand_dims", "broadcast", "roll", "gather", "split", "where", "unstack"]  # fmt: skip
+             "expand_dims", "broadcast", "roll", "gather", "split", "where", "unstack", "squeeze",
+             "gather_nd", "mask", "band", "ellipsis"]  # fmt: skip
     kind = draw(st.sampled_from(kinds if rank else ["reshape", "expand_dims", "stack", "where"]))
     axis = draw(st.integers(-rank, rank - 1)) if rank else 0
     if kind == "reshape":
@@ -301,6 +323,23 @@ def movements(draw, shape):
         places = draw(st.lists(st.integers(0, max(shape[axis] - 1, 0)), max_size=5))
         places = np.array(places if shape[axis] else [], np.int32)
         return kind, lambda x: tf.gather(x, places, axis=axis), lambda x: np.take(x, places, axis)
+    if kind == "squeeze":
+        ones = tuple(k for k, d in enumerate(shape) if d == 1)
+        return kind, lambda x: tf.squeeze(x), lambda x: x.squeeze(ones)
+    if kind == "gather_nd" and 0 not in shape:
+        count = draw(st.integers(0, 4))
+        depth = draw(st.integers(1, rank))
+        at = [[draw(st.integers(0, d - 1)) for d in shape[:depth]] for _ in range(count)]
+        at = np.array(at, np.int32).reshape(count, depth)
+        return kind, lambda x: tf.gather_nd(x, at), lambda x: x[tuple(at.T)]
+    if kind == "mask":
+        keep = np.array([draw(st.booleans()) for _ in range(shape[0])], bool)
+        return kind, lambda x: tf.boolean_mask(x, keep), lambda x: x[keep]
+    if kind == "band" and rank >= 2:
+        low, high = draw(st.integers(-1, 4)), draw(st.integers(-1, 4))
+        return kind, lambda x: tf.matrix_band_part(x, low, high), lambda x: band(x, low, high)
+    if kind == "ellipsis":
+        return kind, lambda x: x[..., None, ::-1], lambda x: x[..., None, ::-1]
     if kind == "split":
         cut = draw(st.integers(0, shape[axis]))
         sizes = [cut, shape[axis] - cut]
