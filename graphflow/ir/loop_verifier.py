@@ -21,7 +21,7 @@ the kernel writes every element of its results.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -76,11 +76,12 @@ class _Verifier:
         self.line: Statement | None = None
         self.samples = sample_symbols(kernel)
 
-    def fail(self, what: str) -> None:
+    def fail(self, what: str) -> NoReturn:
         line = "" if self.line is None else f"\n  in: {statement_text(self.line)}"
         raise CompilerError(f"kernel {self.kernel.name}: {what}{line}\n{kernel_text(self.kernel)}")
 
     def require(self, condition: object, what: str) -> None:
+        """Fail, saying `what` is wrong, unless the condition holds."""
         if not condition:
             self.fail(what)
 
@@ -177,7 +178,8 @@ class _Verifier:
         for load in self.rows[id(root)]:
             buffer, offset = load.payload
             earlier = self.written.get(buffer, [])
-            self.require(offset in earlier, f"{load} is read before it is written")
+            if offset not in earlier:
+                self.fail(f"{load} is read before it is written")
 
     def readable(self, local: Local) -> None:
         if self.product is not None:
@@ -215,12 +217,14 @@ class _Verifier:
             axes, locals_ = axes | index.axes(), locals_ | index_locals(index)
         if expr.name == "local":
             locals_ = frozenset((expr.payload,))
-        self.require(expr.axes == axes, f"{expr} depends on axes {_names(axes)}, "
-                                        f"and says {_names(expr.axes)}")  # fmt: skip
-        self.require(expr.locals == locals_, f"{expr} depends on locals {_names(locals_)}, "
-                                             f"and says {_names(expr.locals)}")  # fmt: skip
+        # Texts are made when they are needed only: an expression's names all that is under it.
+        if expr.axes != axes:
+            self.fail(f"{expr} depends on axes {_names(axes)}, and says {_names(expr.axes)}")
+        if expr.locals != locals_:
+            self.fail(f"{expr} depends on locals {_names(locals_)}, and says {_names(expr.locals)}")
         found = self.type_of(expr)
-        self.require(found is expr.dtype, f"{expr} is {found.short}, and says {expr.dtype.short}")
+        if found is not expr.dtype:
+            self.fail(f"{expr} is {found.short}, and says {expr.dtype.short}")
 
     def type_of(self, expr: Expr) -> DType:
         """The type that an expression's parts give it."""
@@ -237,7 +241,8 @@ class _Verifier:
         if expr.name == "position":
             source = expr.args[0]
             right = source.name == "local" and source.payload.combiner in PLACES
-            self.require(right, f"a position of {source}, which has none")
+            if not right:
+                self.fail(f"a position of {source}, which has none")
             return expr.dtype
         if expr.name == "index":
             return expr.dtype
@@ -247,7 +252,6 @@ class _Verifier:
             return PRIMS[expr.name].infer({"dtype": expr.dtype}, *types).dtype
         except (TypeError, ValueError) as error:
             self.fail(str(error))
-            raise
 
     def literal_type(self, expr: Expr) -> DType:
         dtype = expr.dtype
@@ -275,14 +279,16 @@ class _Verifier:
                 self.known_size(atom.size)
                 self.index_form(atom.inner)
             elif isinstance(atom, Loaded):
-                right = atom.value.dtype.is_integer and atom.axes == atom.value.axes
-                self.require(right, f"an index from {atom.value.dtype.short} {atom}")
-                self.require(atom.extent != 0, f"an index {atom} into nothing")
+                if not atom.value.dtype.is_integer or atom.axes != atom.value.axes:
+                    self.fail(f"an index from {atom.value.dtype.short} {atom}")
+                if atom.extent == 0:
+                    self.fail(f"an index {atom} into nothing")
         self.require(not (wrong := negative_inside(index, self.samples)), wrong)
 
     def access(self, buffer: Buffer, offset: IndexExpr) -> None:
         wrong = outside(offset, buffer.type.size, self.samples)
-        self.require(not wrong, f"{buffer.name}[{offset}] of {buffer.type}: {wrong}")
+        if wrong:
+            self.fail(f"{buffer.name}[{offset}] of {buffer.type}: {wrong}")
 
     def known_buffer(self, buffer: Buffer) -> None:
         among = self.kernel.scratch if buffer.role == "scratch" else self.kernel.buffers

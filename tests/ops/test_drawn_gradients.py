@@ -159,13 +159,13 @@ def check_forward(case, seed):
     np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(cases)
 def test_differences(case):
     check_differences(case)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(cases, st.integers(0, 99))
 def test_forward_mode_is_the_transpose_of_reverse(case, seed):
     check_forward(case, seed)

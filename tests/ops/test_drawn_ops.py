@@ -151,31 +151,31 @@ def check_cast(data):
     assert_same(run(lambda t: tf.cast(t, target), x), cast_array(x, target))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.data())
 def test_functions_of_floats(data):
     check_unary(data)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.data())
 def test_functions_of_two_floats(data):
     check_binary(data)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.data())
 def test_functions_of_integers(data):
     check_whole(data)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.data())
 def test_casts(data):
     check_cast(data)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.data(), st.sampled_from(sorted(LOGIC)))
 def test_logic(data, name):
     x = data.draw(arrays("bool"))
@@ -234,13 +234,13 @@ def check_reduction(data):
     assert_same(found, wanted, rtol, rtol * scale, signs=False)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.data())
 def test_reductions(data):
     check_reduction(data)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.data(), st.sampled_from(("argmax", "argmin", "cumsum", "cumprod")))
 def test_along_an_axis(data, name):
     dtype = data.draw(st.sampled_from((*FLOATS, "int32", "uint8")))
@@ -380,7 +380,7 @@ def check_movement(data):
         assert_same(found, here)
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(st.data())
 def test_movements(data):
     check_movement(data)

@@ -107,19 +107,19 @@ def run_native(compiled: CompiledProgram, arrays, symbols: Symbols):
     return outputs, {name: store.get(name) for name in names}
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(programs(), seeds, threads)
 def test_three_ways(program: Program, seed: int, threads: int) -> None:
     check(program, seed, 1, threads)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(programs(most_steps=10), seeds)
 def test_three_ways_without_fusion(program: Program, seed: int) -> None:
     check(program, seed, 0, 1)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(programs(SymbolicMaker), seeds, threads)
 def test_three_ways_over_symbolic_sizes(program: Program, seed: int, threads: int) -> None:
     check_symbolic(program, seed, 1, threads)
@@ -141,7 +141,7 @@ def test_three_ways_over_many_more_symbolic_sizes(
     check_symbolic(program, seed, level, threads)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(programs(), seeds)
 def test_rewriting_keeps_the_value(program: Program, seed: int) -> None:
     arrays = inputs_of(program, seed, {})
