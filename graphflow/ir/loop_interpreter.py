@@ -33,17 +33,12 @@ from graphflow.ir.loops import (
     statements,
 )
 from graphflow.ir.prims import PRIMS
-from graphflow.ir.prims.reductions import neutral_element
+from graphflow.ir.prims.reductions import COMBINE, PLACES, neutral_element
 from graphflow.ir.walk import expr_index, expressions, loaded_values
 
 Array = np.ndarray[Any, Any]
 
 POINTS = 1 << 22  # from this many points at once on, loops run round by round
-COMBINE = {
-    "reduce_sum": "add", "reduce_prod": "mul", "reduce_max": "max", "reduce_min": "min",
-    "reduce_and": "and", "reduce_or": "or",
-}  # fmt: skip
-_PLACES = {"argmax": "reduce_max", "argmin": "reduce_min"}
 
 
 def run_kernel(kernel: Kernel, buffers: Mapping[Buffer, Array], symbols: Mapping[str, int]) -> None:
@@ -152,9 +147,9 @@ class _Run:
             self.locals[local] = _State(self.everywhere(self.value(statement.value)))
             return
         assert local.combiner is not None
-        start = neutral_element(_PLACES.get(local.combiner, local.combiner), local.dtype)
+        start = neutral_element(local.combiner, local.dtype)
         value = self.everywhere(np.asarray(start, local.dtype.numpy))
-        place = self.everywhere(np.zeros((), np.int64)) if local.combiner in _PLACES else None
+        place = self.everywhere(np.zeros((), np.int64)) if local.combiner in PLACES else None
         self.locals[local] = _State(value, place)
 
     def accumulate(self, statement: Accumulate) -> None:

@@ -46,11 +46,11 @@ from graphflow.ir.loops import (
     statements,
 )
 from graphflow.ir.prims import PRIMS
+from graphflow.ir.prims.reductions import PLACES
 from graphflow.ir.types import TensorType
 from graphflow.ir.walk import expr_index, expressions, loaded_values
 
 KINDS = ("parallel", "serial", "vector", "parallel vector")
-PLACES = ("argmax", "argmin")
 _DECLARED, _FED, _COMPLETE = "declared", "fed", "complete"
 
 
