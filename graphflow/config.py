@@ -2,7 +2,8 @@
 
 Attributes
 ----------
-verify : check every Program between passes (GRAPHFLOW_VERIFY=1); always on in the tests.
+verify : check every Program between passes, and every kernel that it is lowered to
+    (GRAPHFLOW_VERIFY=1); always on in the tests.
 """
 
 from __future__ import annotations

@@ -5,10 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from graphflow import config
 
 GOLDEN = Path(__file__).parent / "golden"
+
+# "ci" draws the same cases in every run, so that a failure can be run again; "slow" draws others.
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, database=None, max_examples=50, print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+settings.register_profile("slow", settings.get_profile("ci"), derandomize=False, max_examples=600)
+settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

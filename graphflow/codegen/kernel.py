@@ -49,18 +49,13 @@ from graphflow.ir.loops import (
     Store,
     statements,
 )
-from graphflow.ir.prims.reductions import neutral_element
+from graphflow.ir.prims.reductions import COMBINE, PLACES, neutral_element
 from graphflow.ir.walk import expressions
 
 SHORT_BODY = 12.0  # a reduction body below this weight gets several vectors of partial results
 PARTIALS = 4
 INLINED_AT_MOST = 24  # occurrences of one math function in a kernel
 COLUMN_VECTORS = 4  # vectors side by side in a reduction over rows: whole cache lines of a row
-
-_COMBINE = {
-    "reduce_sum": "add", "reduce_prod": "mul", "reduce_max": "max", "reduce_min": "min",
-    "reduce_and": "and", "reduce_or": "or",
-}  # fmt: skip
 
 
 class Slot(NamedTuple):
@@ -163,6 +158,8 @@ class KernelEmitter(ExprEmitter):
     # ---- loops
 
     def emit_loop(self, loop: Loop) -> None:
+        if loop.axis.extent == 0:
+            return  # what would be computed before it may read a buffer that has no elements
         start, stop = ir.Constant(I64, 0), self.dim(loop.axis.extent)
         if loop.kind.startswith("parallel"):
             start, stop = self.function.args[1], self.function.args[2]
@@ -249,7 +246,7 @@ class KernelEmitter(ExprEmitter):
     def declare(self, local: Local) -> None:
         """Start an accumulator: scalar, or vector when the code around is a vector loop's body."""
         element = compute_type(local.dtype)
-        positions = local.combiner in ("argmax", "argmin")
+        positions = local.combiner in PLACES
         known = self.accumulators.get(local)
         if known is None or known.lanes != self.lanes:
             known = Accumulator(
@@ -265,7 +262,8 @@ class KernelEmitter(ExprEmitter):
             self.accumulators[local] = known
         known.final = False
         self.levels[-1].locals.add(local)
-        start = literal(local.dtype, neutral_element(_neutral_name(local), local.dtype))
+        assert local.combiner is not None
+        start = literal(local.dtype, neutral_element(local.combiner, local.dtype))
         for slot in [known.scalar, *known.partials]:
             self.store_slot(splat_value(self.builder, start, slot.lanes), slot)
         if known.scalar_position is not None:
@@ -313,7 +311,7 @@ class KernelEmitter(ExprEmitter):
 
     def combine(self, local: Local, left: ir.Value, right: ir.Value) -> ir.Value:
         assert local.combiner is not None
-        name = _COMBINE[local.combiner]
+        name = COMBINE[local.combiner]
         return emit_pointwise(self.builder, name, local.dtype, local.dtype, left, right)
 
     def better(self, local: Local, new: ir.Value, old: ir.Value) -> ir.Value:
@@ -417,11 +415,6 @@ def vector_width(loop: Loop, target: Target) -> int:
     while isinstance(extent, int) and lanes > max(extent, 1):
         lanes //= 2
     return lanes
-
-
-def _neutral_name(local: Local) -> str:
-    assert local.combiner is not None
-    return {"argmax": "reduce_max", "argmin": "reduce_min"}.get(local.combiner, local.combiner)
 
 
 def emit_kernel(module: ir.Module, kernel: Kernel, target: Target, name: str) -> ir.Function:

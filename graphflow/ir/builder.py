@@ -355,6 +355,8 @@ class Builder:
         kept = [(p, w) for p, w in zip(parts, places, strict=True) if product(p.shape) != 0]
         if len(kept) == 1 and kept[0][0].shape == tuple(shape):
             return kept[0][0]
+        if not kept:
+            return self.full(shape, 0, parts[0].dtype)
         where = tuple((tuple(start), tuple(stride)) for _, (start, stride) in kept)
         return self.make("interleave", *[p for p, _ in kept], shape=tuple(shape), places=where)
 

@@ -245,20 +245,24 @@ def _body_lines(body: Sequence[Statement], indent: str, names: dict[int, str]) -
             names[id(expr)] = f"t{len(names)}"
             yield f"{indent}{names[id(expr)]} = {text}"
     for statement in body:
+        yield indent + statement_text(statement, names)
         if isinstance(statement, Loop):
-            yield f"{indent}{statement.kind} {statement.axis} in 0..{statement.axis.extent}:"
             yield from _body_lines(statement.body, indent + "  ", names)
-            continue
-        value = "" if statement.value is None else names.get(id(statement.value), "")
-        value = value or ("" if statement.value is None else expr_text(statement.value, names))
-        if isinstance(statement, Store):
-            yield f"{indent}{statement.buffer.name}[{statement.offset}] = {value}"
-        elif isinstance(statement, Declare):
-            local = statement.local
-            yield f"{indent}{local}: {local.dtype.short} = {value or local.combiner}"
-        else:
-            at = f" at {statement.position}" if statement.position is not None else ""
-            yield f"{indent}{statement.local} {statement.local.combiner}= {value}{at}"
+
+
+def statement_text(statement: Statement, names: Mapping[int, str] = _NO_NAMES) -> str:
+    """A statement as one line; of a loop, its first. `names` are those of `expr_text`."""
+    if isinstance(statement, Loop):
+        return f"{statement.kind} {statement.axis} in 0..{statement.axis.extent}:"
+    value = "" if statement.value is None else names.get(id(statement.value), "")
+    value = value or ("" if statement.value is None else expr_text(statement.value, names))
+    if isinstance(statement, Store):
+        return f"{statement.buffer.name}[{statement.offset}] = {value}"
+    if isinstance(statement, Declare):
+        local = statement.local
+        return f"{local}: {local.dtype.short} = {value or local.combiner}"
+    at = f" at {statement.position}" if statement.position is not None else ""
+    return f"{statement.local} {statement.local.combiner}= {value}{at}"
 
 
 def kernel_text(kernel: Kernel) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphflow import config
 from graphflow.graph.dtypes import bool_
 from graphflow.ir.builder import Builder
 from graphflow.ir.dims import Dim, SymDim, product, typical
 from graphflow.ir.index import Axis, IndexExpr, Loaded, Quotient, Remainder, axis_index
+from graphflow.ir.loop_verifier import verify_kernel
 from graphflow.ir.loops import (
     Buffer,
     Expr,
@@ -33,7 +35,19 @@ def lower_tasks(program: Program, groups: Sequence[Group]) -> list[Task]:
     for node in program.nodes():
         if node.op == "result":
             results.setdefault(node.inputs[0], []).append(node)
-    return [_lower(group, number, results) for number, group in enumerate(groups)]
+    tasks = [_lower(group, number, results) for number, group in enumerate(groups)]
+    if config.verify:
+        for task in tasks:
+            verify_task(task)
+    return tasks
+
+
+def verify_task(task: Task) -> None:
+    """Raise CompilerError if the task's kernel is not well formed."""
+    if task.kernel is None or task.kind == "random":  # a draw has no loops: it is emitted whole
+        return
+    product = task.node.dtype if task.kind == "gemm" and task.node is not None else None
+    verify_kernel(task.kernel, task.axes, product)
 
 
 def task_name(group: Group, number: int) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 
 from graphflow.errors import CompilerError
 from graphflow.graph.dtypes import uint8
@@ -190,8 +191,8 @@ def reuse_is_safe(reads: Buffer, writes: Buffer, body: Sequence[Statement]) -> b
     """Whether writing `writes` over the memory of `reads` leaves every read as it was.
 
     True when the kernel reads the one only at the offset at which it writes the other, and never in
-    a loop after the one that writes. (Within a loop's body all values are computed before any is
-    stored.)
+    a statement after the stores among which that is. (Stores side by side compute all their values
+    before any is stored.)
     """
     stores = [s for s in statements(body) if isinstance(s, Store) and s.buffer is writes]
     if len(stores) != 1 or reads.type.dtype.size != writes.type.dtype.size:
@@ -204,10 +205,13 @@ def reuse_is_safe(reads: Buffer, writes: Buffer, body: Sequence[Statement]) -> b
 
 
 def _read_after(reads: Buffer, store: Store, body: Sequence[Statement]) -> bool:
-    """Whether a statement behind the list that holds `store` reads the buffer."""
+    """Whether a statement behind the list that holds `store` reads the buffer.
+
+    The stores right behind it have computed their values by then; those behind a loop have not.
+    """
     for number, statement in enumerate(body):
         if statement is store:
-            return any(_loads(reads, [s]) for s in body[number:] if isinstance(s, Loop))
+            return _loads(reads, list(dropwhile(lambda s: isinstance(s, Store), body[number:])))
         if isinstance(statement, Loop) and store in list(statements(statement.body)):
             if _read_after(reads, store, statement.body):
                 return True

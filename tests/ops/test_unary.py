@@ -122,3 +122,15 @@ def test_one_program_serves_all_batches():
             value = RANDOM.standard_normal((size, 3)).astype(np.float32)
             expected = np.exp(-value) * np.tanh(value)
             np.testing.assert_allclose(session.run(y, {x: value}), expected, rtol=3e-6)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_infinity_beside_a_large_argument_gives_nan(name, dtype):
+    value = np.array([1e30, np.inf, -np.inf, np.nan, 1.0], dtype)
+    x = tf.placeholder(dtype, [5])
+    with tf.Session() as session:
+        found = session.run(getattr(tf, name)(x), {x: value})
+    with np.errstate(invalid="ignore"):
+        wanted = getattr(np, name)(value.astype(np.float64)).astype(dtype)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)

@@ -72,10 +72,8 @@ def reduce_moderate(x: Lanes) -> Reduced:
 def reduce(x: Lanes) -> Reduced:
     """Reduction of any argument; nan for infinities. May split the builder's block."""
     moderate = reduce_moderate(x)
-    magnitude = absolute(x)
-    large = (magnitude >= _MODERATE[x.format]) & (magnitude < float("inf"))
     builder = x.builder
-    any_large = large.value
+    any_large = _is_large(x).value
     if isinstance(x.type, ir.VectorType):
         name = f"llvm.vector.reduce.or.v{x.type.count}i1"
         reducer = builder.module.globals.get(name) or ir.Function(
@@ -99,6 +97,12 @@ def reduce(x: Lanes) -> Reduced:
         phi.add_incoming(new, slow)
         results.append(x.new(phi))
     return Reduced(*results)
+
+
+def _is_large(x: Lanes) -> Lanes:
+    """Whether Payne & Hanek's scheme is needed; infinities have become nan without it."""
+    magnitude = absolute(x)
+    return (magnitude >= _MODERATE[x.format]) & (magnitude < float("inf"))
 
 
 def _large_lanes(module: ir.Module, x: Lanes) -> ir.Function:
@@ -128,7 +132,7 @@ def _large_lanes(module: ir.Module, x: Lanes) -> ir.Function:
             ]
         else:
             recomputed = parts
-    large = absolute(argument) >= _MODERATE[argument.format]
+    large = _is_large(argument)
     packed = ir.Constant(result, ir.Undefined)
     for k, (new, old) in enumerate(zip(recomputed, function.args[1:], strict=True)):
         packed = builder.insert_value(packed, builder.select(large.value, new, old), k)

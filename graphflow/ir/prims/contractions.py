@@ -51,7 +51,7 @@ _SCATTER_UFUNCS = {"add": np.add, "max": np.maximum, "min": np.minimum, "mul": n
 def _scatter(attrs: Attrs, x: Array, at: Array, new: Array) -> Array:
     result = x.copy()
     rows = at.reshape(-1).astype(np.int64)
-    values = new.reshape((-1, *x.shape[1:])) if rows.size else new.reshape((0, *x.shape[1:]))
+    values = new.reshape((rows.size, *x.shape[1:]))
     keep = (rows >= 0) & (rows < x.shape[0])
     rows, values = rows[keep], values[keep]
     if attrs["mode"] == "set":

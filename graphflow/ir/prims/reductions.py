@@ -20,10 +20,18 @@ Array = np.ndarray[Any, Any]
 Attrs = dict[str, Any]
 
 
+# The pointwise primitive that combines two parts of a reduction.
+COMBINE = {
+    "reduce_sum": "add", "reduce_prod": "mul", "reduce_max": "max", "reduce_min": "min",
+    "reduce_and": "and", "reduce_or": "or",
+}  # fmt: skip
+PLACES = ("argmax", "argmin")  # reductions that give a position
+
+
 def neutral_element(name: str, dtype: dtypes.DType) -> Any:
-    """The value that a reduction of no elements gives."""
-    if name in ("reduce_max", "reduce_min"):
-        sign = -1 if name == "reduce_max" else 1
+    """The value that a reduction of no elements gives; of a place, what all values beat."""
+    if name in ("reduce_max", "reduce_min", *PLACES):
+        sign = -1 if name in ("reduce_max", "argmax") else 1
         if dtype.is_floating:
             return dtype.as_numpy_dtype(sign * np.inf)
         return dtype.min if sign < 0 else dtype.max

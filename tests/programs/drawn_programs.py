@@ -1,8 +1,12 @@
-"""Random small Programs: what the compiled code must compute as the interpreter does."""
+"""Small Programs that Hypothesis draws: compiled code must compute what the interpreter does."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from hypothesis import strategies as st
 
 from graphflow.graph import dtypes
 from graphflow.ir.builder import Builder
@@ -12,29 +16,37 @@ from graphflow.ir.types import TensorType
 
 UNARY = ("neg", "abs", "tanh", "exp", "sigmoid", "sin", "sqrt_abs", "square", "sign", "floor")
 BINARY = ("add", "sub", "mul", "max", "min", "safe_div")
-EXTENTS = (1, 2, 3, 5, 8, 9, 16, 17)
+EXTENTS = (3, 1, 2, 5, 8, 9, 16, 17, 0)
+INTEGERS = ("add", "sub", "mul", "floordiv", "truncmod", "max", "xor", "shr")
 
 
 class ProgramMaker:
-    """Grows a Program by random steps from a seed."""
+    """Grows a Program step by step, as `draw` decides."""
 
     least_inputs, least_rank = 1, 0
 
-    def __init__(self, seed: int) -> None:
-        self.random = np.random.default_rng(seed)
+    def __init__(self, draw: Callable[[Any], Any]) -> None:
+        self.draw = draw
         self.b = Builder()
         self.inputs: list[Node] = []
         self.pool: list[Node] = []
 
     def pick(self, options):
-        return options[int(self.random.integers(len(options)))]
+        return self.draw(st.sampled_from(list(options)))
+
+    def integer(self, low, high):
+        """An integer from `low` to just below `high`."""
+        return self.draw(st.integers(low, high - 1))
+
+    def order(self, count):
+        return self.draw(st.permutations(range(count)))
 
     def extent(self):
         return int(self.pick(EXTENTS))
 
     def make(self, steps: int) -> Program:
-        for number in range(int(self.random.integers(self.least_inputs, 4))):
-            rank = int(self.random.integers(self.least_rank, 4))
+        for number in range(self.integer(self.least_inputs, 4)):
+            rank = self.integer(self.least_rank, 4)
             shape = tuple(self.extent() for _ in range(rank))
             source = "variable" if number == 0 else "feed"
             node = self.b.input(f"in{number}", source, TensorType(dtypes.float32, shape))
@@ -44,7 +56,7 @@ class ProgramMaker:
             made = self.step()
             if made is not None and typical(made.type.size) <= 20_000:
                 self.pool.append(made)
-        count = int(self.random.integers(1, 4))
+        count = self.integer(1, 4)
         outputs = tuple(self.pick(self.pool[-6:]) for _ in range(count))
         updates = []
         variable = self.inputs[0]
@@ -78,7 +90,7 @@ class ProgramMaker:
 
     def scalar(self):
         return self.b.pointwise(
-            self.pick(BINARY[:5]), self.pick(self.pool), float(self.random.normal())
+            self.pick(BINARY[:5]), self.pick(self.pool), self.pick((0.25, -1.5, -0.5, 1.0, 2.0))
         )
 
     def compare(self):
@@ -89,26 +101,28 @@ class ProgramMaker:
         x = self.pick(self.pool)
         if x.rank == 0:
             return None
-        count = int(self.random.integers(1, x.rank + 1))
-        axes = self.random.choice(x.rank, count, replace=False).tolist()
+        count = self.integer(1, x.rank + 1)
+        axes = self.order(x.rank)[:count]
         kind = self.pick(("sum", "max", "min", "sum"))
-        return self.b.reduce(kind, x, axes, bool(self.random.integers(2)))
+        return self.b.reduce(kind, x, axes, self.pick((False, True)))
 
     def softmax(self):
         x, b = self.pick(self.pool), self.b
         if x.rank == 0:
             return None
-        axis = [int(self.random.integers(x.rank))]
+        axis = [self.integer(0, x.rank)]
         e = b.exp(b.sub(x, b.reduce("max", x, axis, True)))
         return b.div(e, b.reduce("sum", e, axis, True))
 
     def transpose(self):
         x = self.pick(self.pool)
-        return self.b.transpose(x, self.random.permutation(x.rank).tolist())
+        return self.b.transpose(x, self.order(x.rank))
 
     def reshape(self):
         x = self.pick(self.pool)
         size = x.type.size
+        if size == 0:
+            return self.b.reshape(x, (0, self.integer(0, 4)))
         divisors = [d for d in range(1, size + 1) if size % d == 0][:12]
         first = int(self.pick(divisors))
         return self.b.reshape(x, (first, size // first))
@@ -122,9 +136,12 @@ class ProgramMaker:
         start, size, stride = [], [], []
         for dim in x.shape:
             step = int(self.pick((1, 1, 2, -1)))
-            count = int(self.random.integers(1, max(dim // abs(step), 1) + 1))
+            count = self.integer(min(dim, 1), max(dim // abs(step), min(dim, 1)) + 1)
+            if count == 0:
+                start, size, stride = [*start, 0], [*size, 0], [*stride, 1]
+                continue
             span = (count - 1) * abs(step)
-            low = int(self.random.integers(0, dim - span))
+            low = self.integer(0, dim - span)
             start.append(low if step > 0 else low + span)
             size.append(count)
             stride.append(step)
@@ -132,8 +149,8 @@ class ProgramMaker:
 
     def pad(self):
         x = self.pick(self.pool)
-        low = self.random.integers(0, 3, x.rank).tolist()
-        high = self.random.integers(0, 3, x.rank).tolist()
+        low = [self.integer(0, 3) for _ in range(x.rank)]
+        high = [self.integer(0, 3) for _ in range(x.rank)]
         interior = [int(self.pick((0, 0, 1))) for _ in range(x.rank)]
         return self.b.pad(x, low, high, float(self.pick((0.0, 1.5))), interior)
 
@@ -142,14 +159,14 @@ class ProgramMaker:
         same = [n for n in self.pool if n.shape == x.shape]
         if x.rank == 0:
             return None
-        parts = [self.pick(same) for _ in range(int(self.random.integers(2, 4)))]
-        return self.b.concat(parts, int(self.random.integers(x.rank)))
+        parts = [self.pick(same) for _ in range(self.integer(2, 4))]
+        return self.b.concat(parts, self.integer(0, x.rank))
 
     def matmul(self):
         x = self.pick(self.pool)
         if x.rank < 2:
             return None
-        flags = bool(self.random.integers(2)), bool(self.random.integers(2))
+        flags = self.pick((False, True)), self.pick((False, True))
         y = self.b.transpose(x, (*range(x.rank - 2), x.rank - 1, x.rank - 2))
         other = x if flags[0] != flags[1] else y
         product = self.b.matmul(x, other, *flags)
@@ -163,7 +180,7 @@ class ProgramMaker:
         x = self.b.expand_dims(x, 0) if x.rank == 2 else x
         if x.rank != 3 or not isinstance(x.shape[1], int):
             return None
-        padding = [tuple(int(p) for p in self.random.integers(0, 3, 2))]
+        padding = [(self.integer(0, 3), self.integer(0, 3))]
         return x, ([int(self.pick((1, 1, 2)))], padding, [int(self.pick((1, 1, 2)))])
 
     def conv(self):
@@ -174,7 +191,7 @@ class ProgramMaker:
         shape = (int(self.pick((1, 2, 3))), x.shape[2], int(self.pick((3, 8))))
         if not isinstance(shape[1], int):
             return None
-        kernel = self.b.const(self.random.standard_normal(shape).astype(np.float32))
+        kernel = self.b.const(self.values(shape))
         made = self.b.conv(x, kernel, *layout)
         return self.b.tanh(self.b.mul(made, 0.1)) if 0 not in made.shape else None
 
@@ -202,20 +219,29 @@ class ProgramMaker:
     def damped(self, x):
         return x
 
+    def values(self, shape):
+        return np.random.default_rng(self.integer(0, 99)).standard_normal(shape).astype(np.float32)
+
     def index(self, extent, count):
-        return self.b.const(self.random.integers(0, extent, (count,)).astype(np.int32))
+        return self.b.const(np.array([self.integer(0, extent) for _ in range(count)], np.int32))
 
     def gather(self):
         x = self.pick(self.pool)
         if x.rank == 0:
             return None
-        axis = int(self.random.integers(x.rank))
-        index = self.index(x.shape[axis], 4)
+        axis = self.integer(0, x.rank)
+        if x.shape[axis] == 0:
+            return None
+        vectors = [n for n in self.pool if n.rank == 1]
+        if vectors and self.pick((False, True)):
+            index = self.b.cast(self.b.mul(self.pick(vectors), 3.0), dtypes.int32)
+        else:
+            index = self.index(x.shape[axis], 4)
         return self.b.gather(x, index, axis)
 
     def scatter(self):
         x = self.pick(self.pool)
-        if x.rank == 0:
+        if x.rank == 0 or x.shape[0] == 0:
             return None
         index = self.index(x.shape[0], 3)
         rows = self.b.gather(self.b.mul(x, 0.25), index)
@@ -225,9 +251,30 @@ class ProgramMaker:
         x = self.pick(self.pool)
         if x.rank == 0:
             return None
-        name = self.pick(("argmax", "argmin"))
-        place = self.b.make(name, x, axis=int(self.random.integers(x.rank)), dtype=dtypes.int32)
+        name, axis = self.pick(("argmax", "argmin")), self.integer(0, x.rank)
+        if x.shape[axis] == 0:
+            return None
+        place = self.b.make(name, x, axis=axis, dtype=dtypes.int32)
         return self.b.mul(self.b.cast(place, dtypes.float32), 0.1)
+
+    def scan(self):
+        x = self.pick(self.pool)
+        if x.rank == 0:
+            return None
+        axis = self.integer(0, x.rank)
+        x = self.b.mul(x, 0.5)
+        made = self.b.make("scan", x, mode="add", axis=axis, reverse=self.pick((False, True)))
+        return self.b.tanh(self.damped(made))
+
+    def integers(self):
+        """A step in another type, and back."""
+        x, name = self.pick(self.pool), self.pick(INTEGERS)
+        dtype = self.pick((dtypes.int32, dtypes.int64, dtypes.int8, dtypes.uint8, dtypes.uint32))
+        low = 0.0 if dtype.is_unsigned else -50.0
+        whole = self.b.pointwise("min", self.b.pointwise("max", self.b.mul(x, 4.0), low), 50.0)
+        y = self.b.cast(whole, dtype)
+        made = self.b.pointwise(name, y, self.b.const(dtype.as_numpy_dtype(3)))
+        return self.b.mul(self.b.cast(made, dtypes.float32), 0.125)
 
 
 class SymbolicMaker(ProgramMaker):
@@ -251,7 +298,7 @@ class SymbolicMaker(ProgramMaker):
         x = self.pick(self.pool)
         if x.rank < 2:
             return self.b.reshape(x, (1, x.type.size))
-        cut = int(self.random.integers(1, x.rank))
+        cut = self.integer(1, x.rank)
         return self.b.reshape(x, (product(x.shape[:cut]), product(x.shape[cut:])))
 
     def slice(self):
@@ -276,5 +323,11 @@ class SymbolicMaker(ProgramMaker):
 STEPS = (
     "unary", "unary", "unary", "binary", "binary", "binary", "scalar", "compare", "reduce",
     "reduce", "softmax", "transpose", "reshape", "broadcast", "slice", "pad", "concat", "matmul",
-    "gather", "scatter", "argmax", "conv", "conv_filter", "interleave",
+    "gather", "scatter", "argmax", "conv", "conv_filter", "interleave", "scan", "integers",
 )  # fmt: skip
+
+
+@st.composite
+def programs(draw, maker=ProgramMaker, most_steps=20):
+    """A Program of up to `most_steps` steps."""
+    return maker(draw).make(draw(st.integers(1, most_steps)))
