@@ -251,9 +251,9 @@ _MESSAGES = {
 }  # fmt: skip
 # Parts that most scripts do without, or that take long to load.
 _LATE = {
-    "app", "audio", "compat", "contrib", "data", "debugging", "examples", "flags", "image", "io",
-    "keras", "layers", "losses", "metrics", "python", "python_io", "quantization", "sets", "signal",
-    "spectral", "summary", "test",
+    "app", "audio", "compat", "contrib", "data", "debugging", "examples", "flags", "graph_util",
+    "image", "io", "keras", "layers", "losses", "metrics", "python", "python_io", "quantization",
+    "saved_model", "sets", "signal", "spectral", "summary", "test",
 }  # fmt: skip
 _QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
 _READERS = {

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "graphflow"
 ORDER = [
     "version", "errors", "config", "observe", "protos", "graph", "ir", "ops", "gradients", "trace",
     "rewrite", "schedule", "lowering", "codegen", "compiler", "runtime", "checkpoint", "data",
-    "train", "layers", "losses", "metrics", "contrib", "keras", "datasets",
+    "train", "saved_model", "layers", "losses", "metrics", "contrib", "keras", "datasets",
     "theano", "cli",
 ]  # fmt: skip
 

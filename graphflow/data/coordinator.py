@@ -24,7 +24,8 @@ class Coordinator:
     """
 
     def __init__(self, clean_stop_exception_types: Any = None) -> None:
-        self._clean = tuple(clean_stop_exception_types or (errors.OutOfRangeError,))
+        clean = clean_stop_exception_types
+        self._clean = (errors.OutOfRangeError,) if clean is None else tuple(clean)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._error: Any = None
@@ -102,24 +103,58 @@ class Coordinator:
 
 
 class LooperThread(threading.Thread):
-    """Calls a function again and again until a coordinator stops it."""
+    """Calls a function again and again until a coordinator stops it.
+
+    A subclass may override `start_loop`, `run_loop` and `stop_loop` instead of giving a function.
+
+    Parameters
+    ----------
+    timer_interval_secs : the time from one call's beginning to the next; no pause when None.
+    """
 
     def __init__(
         self, coord: Coordinator, timer_interval_secs: float | None, target: Any = None,
         args: Any = None, kwargs: Any = None,
     ) -> None:  # fmt: skip
+        if not isinstance(coord, Coordinator):
+            raise ValueError(f"'coord' argument must be a Coordinator: {coord}")
+        if target is None and (args or kwargs):
+            raise ValueError("'args' and 'kwargs' argument require that you also pass 'target'")
         super().__init__(daemon=True)
         self._coord, self._pause = coord, timer_interval_secs
-        self._target_function, self._arguments = target, (args or (), kwargs or {})
+        self._function, self._arguments = target, (args or (), kwargs or {})
         coord.register_thread(self)
+
+    @staticmethod
+    def loop(
+        coord: Coordinator, timer_interval_secs: float | None, target: Any, args: Any = None,
+        kwargs: Any = None,
+    ) -> LooperThread:  # fmt: skip
+        """A thread that calls `target`, started."""
+        looper = LooperThread(coord, timer_interval_secs, target, args, kwargs)
+        looper.start()
+        return looper
 
     def run(self) -> None:
         """The thread's work."""
         with self._coord.stop_on_exception():
-            while not self._coord.should_stop():
-                self._target_function(*self._arguments[0], **self._arguments[1])
-                if self._pause and self._coord.wait_for_stop(self._pause):
-                    return
+            self.start_loop()
+            due = time.monotonic()
+            while not self._coord.wait_for_stop(max(0.0, due - time.monotonic())):
+                due += self._pause or 0.0
+                self.run_loop()
+            self.stop_loop()
+
+    def start_loop(self) -> None:
+        """Called when the thread begins."""
+
+    def run_loop(self) -> None:
+        """Called again and again."""
+        if self._function is not None:
+            self._function(*self._arguments[0], **self._arguments[1])
+
+    def stop_loop(self) -> None:
+        """Called when the thread ends."""
 
 
 class QueueRunner:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
 
 from graphflow.protos.schema import ENUMS, SCHEMA
 
 PACKAGE = "tensorflow"
+ANY = "google.protobuf.Any"  # not TensorFlow's own: its text form names the message inside
 _Field = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
     "double": _Field.TYPE_DOUBLE, "float": _Field.TYPE_FLOAT, "int64": _Field.TYPE_INT64,
@@ -21,8 +22,9 @@ _SCALARS = {
 def make_messages() -> dict[str, Any]:
     """All messages of the schema, by name."""
     file = descriptor_pb2.FileDescriptorProto(
-        name="graphflow/tensorflow.proto", package=PACKAGE, syntax="proto3"
-    )
+        name="graphflow/tensorflow.proto", package=PACKAGE, syntax="proto3",
+        dependency=[any_pb2.DESCRIPTOR.name],
+    )  # fmt: skip
     for name, values in ENUMS.items():
         enum = file.enum_type.add(name=name)
         for label, number in values.items():
@@ -33,10 +35,13 @@ def make_messages() -> dict[str, Any]:
         for field in fields:
             _add_field(declared[name], name, field)
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
+    pool.AddSerializedFile(any_pb2.DESCRIPTOR.serialized_pb)
+    pool.AddSerializedFile(file.SerializeToString())
+    names = {name: f"{PACKAGE}.{name}" for name in declared}
+    names["Any"] = ANY
     return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
-        for name in declared
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(full))
+        for name, full in names.items()
     }
 
 
@@ -96,4 +101,4 @@ def _set_type(field: Any, kind: str) -> None:
         field.type = _SCALARS[kind]
     else:
         field.type = _Field.TYPE_ENUM if kind in ENUMS else _Field.TYPE_MESSAGE
-        field.type_name = f".{PACKAGE}.{kind}"
+        field.type_name = f".{ANY}" if kind == "Any" else f".{PACKAGE}.{kind}"

@@ -15,6 +15,7 @@ ENUMS = {
     },
     "CheckpointFormatVersion": {"LEGACY": 0, "V1": 1, "V2": 2},
     "Endianness": {"LITTLE": 0, "BIG": 1},
+    "ErrorCode": {"OK": 0, "CANCELLED": 1, "OUT_OF_RANGE": 11},
     "SessionStatus": {"STATUS_UNSPECIFIED": 0, "START": 1, "STOP": 2, "CHECKPOINT": 3},
 }  # fmt: skip
 REFERENCE_OFFSET = 100  # a reference type's number is that of its value's type plus this
@@ -132,9 +133,6 @@ message SaverDef
   5 bool sharded
   6 float keep_checkpoint_every_n_hours
   7 CheckpointFormatVersion version
-message Any
-  1 string type_url
-  2 bytes value
 message CollectionDef.NodeList
   1 *string value
 message CollectionDef.BytesList
@@ -200,6 +198,22 @@ message VariableDef
   7 bool trainable
   8 int32 synchronization
   9 int32 aggregation
+message ClusterDef
+  1 *JobDef job
+message JobDef
+  1 string name
+  2 <int32,string> tasks
+message ServerDef
+  1 ClusterDef cluster
+  2 string job_name
+  3 int32 task_index
+  5 string protocol
+message QueueRunnerDef
+  1 string queue_name
+  2 *string enqueue_op_name
+  3 string close_op_name
+  4 string cancel_op_name
+  5 *ErrorCode queue_closed_exception_types
 message CheckpointState
   1 string model_checkpoint_path
   2 *string all_model_checkpoint_paths

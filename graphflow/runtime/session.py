@@ -18,6 +18,7 @@ from graphflow.graph.tensor import Tensor
 from graphflow.runtime.feeds import is_composite, resolve_feeds
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.protos import ConfigProto, RunOptions
+from graphflow.runtime.servers import check_target
 
 if TYPE_CHECKING:  # the engine loads LLVM, 0.1 s that a program pays when it makes a session
     from graphflow.runtime.engine import Engine, Request
@@ -31,13 +32,14 @@ class BaseSession:
 
     Parameters
     ----------
-    target : accepted for compatibility; there is one process.
+    target : "" or the target of a `tf.train.Server` of this process.
     graph : the graph to run; the default graph when None.
     config : a `ConfigProto`; threads and the optimiser's level are honoured.
 
     Raises
     ------
     TypeError : `graph` is no Graph, or `config` no ConfigProto.
+    errors.UnavailableError, errors.NotFoundError : `target` is another process, or unknown.
     """
 
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
@@ -47,6 +49,7 @@ class BaseSession:
             raise TypeError(f"target must be a string, but got {type(target)}")
         if config is not None and not isinstance(config, ConfigProto):
             raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
+        check_target(target)
         self._graph = graph if graph is not None else get_default_graph()
         self._config = config
         self._target = target

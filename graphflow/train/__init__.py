@@ -99,7 +99,7 @@ __all__ = [
 ]
 
 _MESSAGES = {
-    "BytesList", "Example", "Feature", "FeatureList", "FeatureLists", "Features", "FloatList",
+    "BytesList", "ClusterDef", "JobDef", "ServerDef", "Example", "Feature", "FeatureList", "FeatureLists", "Features", "FloatList",
     "Int64List", "SaverDef", "SequenceExample",
 }  # fmt: skip
 _THREADS = {
@@ -111,7 +111,38 @@ _PRODUCERS = {
 }  # fmt: skip
 
 
+# Parts that scripts with loops of their own do without, by the module that has them.
+_LATE = {
+    "session_run_hook": (
+        "SessionRunArgs", "SessionRunContext", "SessionRunHook", "SessionRunValues",
+    ),
+    "hook_timers": ("NeverTriggerTimer", "SecondOrStepTimer"),
+    "control_hooks": (
+        "FeedFnHook", "FinalOpsHook", "GlobalStepWaiterHook", "LoggingTensorHook",
+        "NanLossDuringTrainingError", "NanTensorHook", "StopAtStepHook",
+    ),
+    "saving_hooks": (
+        "CheckpointSaverHook", "CheckpointSaverListener", "ProfilerHook", "StepCounterHook",
+        "SummarySaverHook",
+    ),
+    "scaffold": ("Scaffold",),
+    "session_manager": ("SessionManager",),
+    "monitored_session": (
+        "ChiefSessionCreator", "MonitoredSession", "MonitoredTrainingSession", "SessionCreator",
+        "SingularMonitoredSession", "USE_DEFAULT", "WorkerSessionCreator",
+    ),
+    "supervisor": ("Supervisor", "basic_train_loop"),
+    "cluster": ("ClusterSpec", "Server", "replica_device_setter"),
+    "sync_replicas": ("SyncReplicasOptimizer",),
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _LATE.items() for name in names}
+
+
 def __getattr__(name: str) -> object:
+    if name in _MODULE_OF:
+        import importlib
+
+        return getattr(importlib.import_module(f"graphflow.train.{_MODULE_OF[name]}"), name)
     if name in _THREADS:
         from graphflow.data import coordinator  # most programs have none
 

@@ -93,3 +93,26 @@ def assert_global_step(global_step_tensor: Any) -> None:
     shape = global_step_tensor.shape
     if shape.rank != 0 and shape.is_fully_defined():
         raise TypeError(f'Existing "global_step" is not scalar: {shape}')
+
+
+def read_global_step(graph: Graph | None = None) -> Tensor | None:
+    """Return a tensor that reads the global step, made once for each graph; None without a step.
+
+    It reads the initial value for as long as the step has none, so that what is built under a
+    dependency on it can be initialised.
+    """
+    graph = graph or get_default_graph()
+    known = graph.get_collection(_READS)
+    if known:
+        return known[0]  # type: ignore[no-any-return]
+    step = get_global_step(graph)
+    if step is None:
+        return None
+    with graph.as_default(), graph.name_scope(None), graph.name_scope(f"{step.op.name}/"):
+        value = step.initialized_value() if isinstance(step, Variable) else step
+        made = value + 0
+    graph.add_to_collection(_READS, made)
+    return made  # type: ignore[no-any-return]
+
+
+_READS = "global_step_read_op_cache"

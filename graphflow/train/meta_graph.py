@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from graphflow.errors import NotFoundError
+from graphflow.graph.collections import GraphKeys
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.graph.graph_def import graph_to_proto, import_graph_def, op_table
@@ -15,6 +16,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.variables import SaveSliceInfo, Variable
 from graphflow.protos import message
+from graphflow.protos.text import parse_text
 
 VARIABLE_COLLECTIONS = (
     "variables", "trainable_variables", "local_variables", "model_variables",
@@ -95,7 +97,7 @@ def export_meta_graph(
     for name in names:
         _write_collection(proto, str(name), graph.get_collection(name))
     if filename:
-        _write_file(proto, os.fspath(filename), as_text)
+        write_message(proto, os.fspath(filename), as_text)
     return proto
 
 
@@ -115,6 +117,8 @@ def _write_collection(proto: Any, name: str, items: list[Any]) -> None:
         elif isinstance(item, (str, bytes)):
             data = item.encode() if isinstance(item, str) else item
             found.bytes_list.value.append(data)
+        elif isinstance(item, message("Any")):
+            found.any_list.value.append(item)
         elif hasattr(item, "to_proto") and hasattr(item.to_proto(), "SerializeToString"):
             found.bytes_list.value.append(item.to_proto().SerializeToString())
         else:
@@ -123,7 +127,8 @@ def _write_collection(proto: Any, name: str, items: list[Any]) -> None:
         proto.collection_def[name].CopyFrom(found)
 
 
-def _write_file(proto: Any, filename: str, as_text: bool) -> None:
+def write_message(proto: Any, filename: str, as_text: bool) -> None:
+    """Write a message to a file, which is replaced as a whole."""
     from google.protobuf import text_format
 
     data = proto.SerializeToString()
@@ -148,7 +153,7 @@ def write_graph(graph_or_graph_def: Any, logdir: str, name: str, as_text: bool =
         proto = proto.as_graph_def()
     os.makedirs(logdir, exist_ok=True)
     path = os.path.join(logdir, name)
-    _write_file(proto, path, as_text)
+    write_message(proto, path, as_text)
     return path
 
 
@@ -162,7 +167,6 @@ def read_meta_graph(path: str) -> Any:
     ------
     NotFoundError, IOError : there is no such file, or it is something else.
     """
-    from google.protobuf import text_format
     from google.protobuf.message import DecodeError
 
     try:
@@ -177,8 +181,8 @@ def read_meta_graph(path: str) -> Any:
     except DecodeError:
         pass
     try:
-        return text_format.Parse(data.decode(), message("MetaGraphDef")())
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+        return parse_text(data, message("MetaGraphDef")())
+    except ValueError as error:
         raise OSError(f"Cannot parse file {path}: {error}.") from error
 
 
@@ -211,12 +215,7 @@ def import_meta_graph(
     )  # fmt: skip
     read_collections(proto, import_scope or "")
     if proto.HasField("saver_def"):
-        saver_def = message("SaverDef")()
-        saver_def.CopyFrom(proto.saver_def)
-        if import_scope:
-            for field in ("filename_tensor_name", "save_tensor_name", "restore_op_name"):
-                setattr(saver_def, field, f"{import_scope}/{getattr(saver_def, field)}")
-        return Saver(saver_def=saver_def, name=import_scope)
+        return Saver.from_proto(proto.saver_def, import_scope)
     if get_default_graph().get_collection("variables"):
         return Saver()
     return None
@@ -244,7 +243,21 @@ def read_collections(proto: Any, scope: str) -> None:
                 graph.add_to_collection(name, made[variable.variable_name])
         elif kind == "bytes_list":
             for data in collection.bytes_list.value:
-                graph.add_to_collection(name, data)
+                graph.add_to_collection(name, _from_bytes(name, data, scope))
+        elif kind == "any_list":
+            for packed in collection.any_list.value:
+                graph.add_to_collection(name, packed)
         elif kind in ("int64_list", "float_list"):
             for value in getattr(collection, kind).value:
                 graph.add_to_collection(name, value)
+
+
+def _from_bytes(collection: str, data: bytes, scope: str) -> Any:
+    """The item that a collection has as bytes: a Saver as one, other things as they are."""
+    from graphflow.train.saver import Saver
+
+    if collection != GraphKeys.SAVERS:
+        return data
+    saver_def = message("SaverDef")()
+    saver_def.ParseFromString(data)
+    return Saver.from_proto(saver_def, scope)

@@ -198,8 +198,13 @@ class Saver:
 
     @staticmethod
     def from_proto(saver_def: Any, import_scope: str | None = None) -> Saver:
-        """A Saver whose operations the graph has already."""
-        return Saver(saver_def=saver_def, name=import_scope)
+        """A Saver whose operations the graph has already, under the names that a SaverDef gives."""
+        named = message("SaverDef")()
+        named.CopyFrom(saver_def)
+        if import_scope:
+            for field in ("filename_tensor_name", "save_tensor_name", "restore_op_name"):
+                setattr(named, field, f"{import_scope}/{getattr(named, field)}")
+        return Saver(saver_def=named, name=import_scope)
 
     # ---- what was written
 
