@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from graphflow.graph.dtypes import DType, as_dtype
+from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.graph.operation import Operation
+from graphflow.graph.resource_variables import with_references
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.protos import message
@@ -284,8 +286,6 @@ def import_graph_def(
     TypeError : `graph_def` is no GraphDef.
     ValueError : an unknown op type, a missing input, a cycle, a name that is not there.
     """
-    from graphflow.graph.default import get_default_graph
-
     if not hasattr(graph_def, "node") or not hasattr(graph_def, "versions"):
         raise TypeError("graph_def must be a GraphDef proto.")
     if op_dict is not None and not isinstance(op_dict, Mapping):
@@ -298,8 +298,9 @@ class _Importer:
         self, graph: Graph, graph_def: Any, input_map: Mapping[str, Any], name: str | None
     ) -> None:
         self.graph, self.input_map = graph, input_map
-        self.nodes = {node.name: node for node in graph_def.node}
-        if len(self.nodes) != len(graph_def.node):
+        nodes = with_references(graph_def.node)
+        self.nodes = {node.name: node for node in nodes}
+        if len(self.nodes) != len(nodes):
             raise ValueError("GraphDef has several nodes of one name")
         self.prefix = "" if name == "" else graph.unique_name(name or "import") + "/"
         self.made: dict[str, Operation] = {}

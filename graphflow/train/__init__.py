@@ -125,6 +125,7 @@ _LATE = {
         "CheckpointSaverHook", "CheckpointSaverListener", "ProfilerHook", "StepCounterHook",
         "SummarySaverHook",
     ),
+    "events": ("summary_iterator",),
     "scaffold": ("Scaffold",),
     "session_manager": ("SessionManager",),
     "monitored_session": (

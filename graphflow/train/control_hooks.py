@@ -118,7 +118,7 @@ class LoggingTensorHook(SessionRunHook):
             if self._formatter is not None:
                 logging.info(self._formatter(values))
                 return
-            text = ", ".join(f"{tag} = {value}" for tag, value in values.items())
+            text = ", ".join(f"{tag} = {value!s}" for tag, value in values.items())
         if seconds is None:
             logging.info("%s", text)
         else:

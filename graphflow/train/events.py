@@ -6,6 +6,7 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from graphflow.graph.graph import Graph
@@ -179,6 +180,21 @@ class FileWriter:
     def reopen(self) -> None:
         """Begin another file after `close`."""
         self.event_writer.reopen()
+
+
+def summary_iterator(path: str) -> Iterator[Any]:
+    """Yield the Events of an event file.
+
+    Raises
+    ------
+    errors.NotFoundError, errors.DataLossError : there is no such file, or it is damaged.
+    """
+    from graphflow.checkpoint.records import read_records
+
+    for record in read_records(path):
+        event = message("Event")()
+        event.ParseFromString(record)
+        yield event
 
 
 _writers: dict[str, FileWriter] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphflow import errors
+from graphflow import errors, logging
 from graphflow.checkpoint.bundle import checkpoint_exists
 from graphflow.graph.default import device, get_default_graph, name_scope
 from graphflow.graph.tensor import Tensor
@@ -329,6 +329,7 @@ class Saver:
         save_path = os.fspath(save_path)
         if not checkpoint_exists(save_path):
             raise ValueError(f"The passed save_path is not a valid checkpoint: {save_path}")
+        logging.info("Restoring parameters from %s", save_path)
         try:
             sess.run(
                 self.saver_def.restore_op_name, {self.saver_def.filename_tensor_name: save_path}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from graphflow.checkpoint.bundle import BundleReader, write_bundle
+from graphflow.checkpoint.bundle import BundleReader, data_path, index_path, write_bundle
 from graphflow.errors import InvalidArgumentError
 from graphflow.graph.apply import Signature
+from graphflow.graph.dtypes import string
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
-from graphflow.graph.shapes import unknown_shape
+from graphflow.graph.shapes import SCALAR, unknown_shape
 from graphflow.graph.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -49,8 +51,37 @@ def _save(prefix: Array, names: Array, slices: Array, *values: Array) -> list[Ar
         shape, place = parse_slice(part)
         whole = tensors.setdefault(name, np.zeros(shape, value.dtype))
         whole[place] = value
-    write_bundle(_text(prefix), tensors)
+    path = _text(prefix)
+    folder = os.path.dirname(path)
+    if "_temp_" in os.path.basename(folder) and not os.path.exists(folder):
+        os.mkdir(folder)  # parts of a checkpoint, which are merged
+    write_bundle(path, tensors)
     return []
+
+
+def _shard_name(base: Array, shard: Array, count: Array) -> list[Array]:
+    text = f"{_text(base)}-{int(shard):05d}-of-{int(count):05d}"
+    return [np.array(text.encode(), dtype=object)]
+
+
+def _merge(op: Operation) -> Any:
+    def merge(prefixes: Array, destination: Array) -> list[Array]:
+        """Write the tensors of several checkpoints as one, in place of them."""
+        parts, tensors = _names(prefixes), {}
+        for part in parts:
+            reader = BundleReader(part)
+            tensors.update({name: reader.read(name) for name in reader.entries})
+        write_bundle(_text(destination), tensors)
+        if op.attrs.get("delete_old_dirs", True):
+            for part in parts:
+                for path in (index_path(part), data_path(part)):
+                    os.remove(path)
+            for folder in {os.path.dirname(part) for part in parts}:
+                if "_temp_" in os.path.basename(folder) and not os.listdir(folder):
+                    os.rmdir(folder)
+        return []
+
+    return merge
 
 
 def _restore(op: Operation) -> Any:
@@ -78,6 +109,11 @@ def _lower_save(b: Any, op: Operation, *inputs: Any) -> tuple[Any, ...]:
     return ()
 
 
+def _lower_merge(b: Any, op: Operation, *inputs: Any) -> tuple[Any, ...]:
+    b.call_python(_merge(op), inputs, [], stateful=True)
+    return ()
+
+
 def _lower_restore(b: Any, op: Operation, *inputs: Any) -> Any:
     types = [(dtype.base_dtype, None) for dtype in op.attrs["dtypes"]]
     return b.call_python(_restore(op), inputs, types, stateful=True)
@@ -95,6 +131,21 @@ define_op(
     infer=lambda op: [(dtype.base_dtype, unknown_shape()) for dtype in op.attrs["dtypes"]],
     lower=_lower_restore,
     no_gradient="its inputs are names",
+    stateful=True,
+)
+
+# The two that TensorFlow's sharded Savers have beside them.
+define_op(
+    name="ShardedFilename",
+    infer=lambda op: [(string, SCALAR)],
+    lower=lambda b, op, *inputs: b.call_python(_shard_name, inputs, [(string, ())]),
+    no_gradient="string output",
+)
+define_op(
+    name="MergeV2Checkpoints",
+    infer=lambda op: [],
+    lower=_lower_merge,
+    no_gradient="it has no outputs",
     stateful=True,
 )
 

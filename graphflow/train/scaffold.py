@@ -8,7 +8,13 @@ from typing import Any
 from graphflow import logging
 from graphflow.graph.collections import GraphKeys
 from graphflow.graph.constants import constant
-from graphflow.graph.default import add_to_collection, get_collection, get_default_graph
+from graphflow.graph.default import (
+    add_to_collection,
+    device,
+    get_collection,
+    get_default_graph,
+    name_scope,
+)
 from graphflow.graph.dtypes import string
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
@@ -26,12 +32,15 @@ from graphflow.train.saver import Saver
 
 
 def _initializer() -> Operation:
-    # TensorFlow initialises resources here; the empty operation keeps names as they are there.
-    return group(global_variables_initializer(), no_op())
+    # TensorFlow initialises resources here, too; empty operations keep names as they are there.
+    return group(global_variables_initializer(), no_op(name="init"))
 
 
 def _unready(variables: list[Any] | None = None) -> Tensor:
-    return concat([report_uninitialized_variables(variables), constant([], dtype=string)], 0)
+    names = report_uninitialized_variables(variables)
+    with name_scope("report_uninitialized_resources"), device("/cpu:0"):
+        resources = constant([], dtype=string)
+    return concat([names, resources], 0)
 
 
 def get_saver_or_default() -> Saver:
@@ -187,4 +196,4 @@ class Scaffold:
     @staticmethod
     def default_local_init_op() -> Operation:
         """What initialises local variables and tables."""
-        return group(local_variables_initializer(), tables_initializer(), no_op())
+        return group(local_variables_initializer(), tables_initializer(), no_op(name="init"))
