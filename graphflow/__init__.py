@@ -112,6 +112,7 @@ from graphflow.lookup import initialize_all_tables, tables_initializer
 from graphflow.ops import diagonals as _diagonals
 from graphflow.ops import operators as _operators  # installs the operators of tensors
 from graphflow.ops import static as _static  # installs the evaluator of what is known early
+from graphflow.ops import tensorflow_forms as _tensorflow_forms  # lets GraphDefs be TensorFlow's
 from graphflow.ops.casting import *
 from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print

@@ -16,6 +16,7 @@ import numpy as np
 
 from graphflow.graph.dtypes import DType, as_dtype
 from graphflow.graph.default import get_default_graph
+from graphflow.graph.expansion import expanded, outside_name
 from graphflow.graph.graph import Graph
 from graphflow.graph.operation import Operation
 from graphflow.graph.resource_variables import with_references
@@ -23,6 +24,7 @@ from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.protos import message
 
+OWN_ATTR = "_graphflow_"  # before the names of attributes that TensorFlow's op type lacks
 PRODUCER, MIN_CONSUMER = 134, 12  # TensorFlow 1.15's versions of the format
 _NUMBER_FIELDS = {
     "float16": "half_val", "bfloat16": "half_val", "float32": "float_val", "float64": "double_val",
@@ -219,20 +221,40 @@ def graph_to_proto(
     proto = message("GraphDef")()
     proto.versions.producer, proto.versions.min_consumer = PRODUCER, MIN_CONSUMER
     for op in graph.get_operations() if operations is None else operations:
-        _write_node(proto.node.add(), op, add_shapes)
+        parts = expanded(op)
+        if parts is None:
+            _write_node(proto.node.add(), op, add_shapes)
+            continue
+        for part in parts:
+            _write_node(proto.node.add(), part, add_shapes)
+            _put_in_place(proto.node[-1], op)
     return proto
+
+
+def _put_in_place(node: Any, op: Operation) -> None:
+    """Connect one of the nodes that stand for an operation to what the operation reads."""
+    inputs = [outside_name(op, text) for text in node.input]
+    waits = [f"^{c.name}" for c in op._control_inputs]
+    if not inputs and op.inputs:  # in a loop or a branch it must not run at another time
+        waits.append(f"^{op.inputs[0].op.name}")
+    del node.input[:]
+    node.input.extend([*inputs, *(w for w in dict.fromkeys(waits) if w not in inputs)])
+    node.device = op.device
+    node.attr.pop("_class", None)  # what it is placed with lies in the graph of the form
 
 
 def _write_node(node: Any, op: Operation, add_shapes: bool) -> None:
     node.name, node.op, node.device = op.name, op.type, op.device
     node.input.extend(t._as_node_def_input() for t in op.inputs)
     node.input.extend(f"^{c.name}" for c in op._control_inputs)
-    inputs, declared = op_table().get(op.type, ([], {}))
-    known = {**dict(_attrs_of_inputs(op, inputs, declared)), **op.attrs}
+    inputs, declared = op_table().get(op.type, ([], None))
+    declared_kinds = declared or {}
+    known = {**dict(_attrs_of_inputs(op, inputs, declared_kinds)), **op.attrs}
     for name, value in known.items():
-        kind = declared[name][0] if name in declared else _kind_of(value)
+        kind = declared_kinds[name][0] if name in declared_kinds else _kind_of(value)
         if kind and value is not None and not callable(value):
-            _set_attr(node.attr[name], kind, value)
+            foreign = declared is not None and name not in declared and name[0] != "_"
+            _set_attr(node.attr[f"{OWN_ATTR}{name}" if foreign else name], kind, value)
     if add_shapes:
         shapes = [t.shape for t in op.outputs]
         _set_attr(node.attr["_output_shapes"], "list(shape)", shapes)
@@ -387,7 +409,7 @@ class _Importer:
 
     def make(self, node: Any) -> None:
         _, declared = op_table().get(node.op, ([], {}))
-        attrs = {key: _attr_value(value) for key, value in node.attr.items()}
+        attrs = {k.removeprefix(OWN_ATTR): _attr_value(v) for k, v in node.attr.items()}
         for key, (_, default) in declared.items():
             if key not in attrs and default is not None:
                 attrs[key] = _default(default)
