@@ -15,12 +15,13 @@ from typing import Any, Union
 from graphflow.gradients.loops import loop_gradients
 from graphflow.graph.contexts import WhileContext
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import get_default_graph, name_scope
+from graphflow.graph.default import device, get_default_graph, name_scope
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.opdef import get_gradient_function
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ops import creation, elementwise, shape, slicing
+from graphflow.ops.identity import tuple as tuple_op
 from graphflow.ops.transposing import conjugate
 
 Gradient = Any  # Tensor, IndexedSlices or None
@@ -79,7 +80,8 @@ def gradients(
     ys, xs : a tensor or a list of them; xs may be variables.
     grad_ys : the gradient of each y, ones where it is None.
     colocate_gradients_with_ops : place each gradient operation on the device of its operation.
-    gate_gradients : accepted; a run's order is settled when it is compiled.
+    gate_gradients : compute all gradients of an operation before any is used. Runs need it only in
+        TensorFlow, where a variable may be updated while a gradient still reads it.
     stop_gradients : tensors to be treated as constants.
     unconnected_gradients : ``"none"`` or ``"zero"``.
 
@@ -105,7 +107,7 @@ def gradients(
         context = get_default_graph()._get_control_flow_context()
         inside = None if context is None else context.innermost_loop()
         stopped = [_reference(s) for s in stops]
-        sweep = _Sweep(x_tensors, stopped, colocate_gradients_with_ops, inside)
+        sweep = _Sweep(x_tensors, stopped, colocate_gradients_with_ops, gate_gradients, inside)
         sweep.start(y_tensors, grad_ys)
         sweep.run(scope)
         found = [sweep.total(x) for x in x_tensors]
@@ -143,10 +145,10 @@ class _Sweep:
     """
 
     def __init__(
-        self, xs: list[Tensor], stops: Collection[Tensor], colocate: bool,
+        self, xs: list[Tensor], stops: Collection[Tensor], colocate: bool, gate: bool,
         loop: WhileContext | None = None,
     ) -> None:  # fmt: skip
-        self.xs, self.colocate, self.loop = xs, colocate, loop
+        self.xs, self.colocate, self.gate, self.loop = xs, colocate, gate, loop
         self.stops = set(stops)
         self.parts: dict[Tensor, list[Gradient]] = {}
         self.totals: dict[Tensor, Gradient] = {}
@@ -256,7 +258,7 @@ class _Sweep:
         constants = [e for e in enters if e.attrs["is_constant"] and _is_trainable(e.outputs[0])]
 
         def sweep(ys: list[Tensor], grad_ys: list[Any], xs: list[Tensor]) -> list[Gradient]:
-            inner = _Sweep(xs, self.stops, self.colocate, loop)
+            inner = _Sweep(xs, self.stops, self.colocate, self.gate, loop)
             inner.start(ys, grad_ys)
             inner.run(scope)
             return [inner.total(x) for x in xs]
@@ -289,6 +291,9 @@ class _Sweep:
                 f"Num gradients {len(made)} generated for op {op.name} do not match num inputs "
                 f"{len(op.inputs)}"
             )
+        if self.gate and sum(g is not None for g in made) > 1:
+            with device(None), name_scope(f"{scope}{op.name}_grad/"):
+                made = tuple_op(made)
         return [_checked(g, t, op) for g, t in zip(made, op.inputs, strict=True)]
 
     def inside(self) -> set[Operation]:

@@ -7,17 +7,20 @@ place: under its name, in its device, after what it waits for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
+from graphflow.protos import message
 
 Form = Callable[..., Any]
 _forms: dict[str, Form] = {}
 _INPUT = "graphflow_input_"
+# Attributes of nodes: which operation a node is part of, and, of the last, that operation as it was.
+PART, ORIGINAL = "_graphflow_part", "_graphflow_node"
 
 
 def register_form(op_type: str) -> Callable[[Form], Form]:
@@ -60,6 +63,27 @@ def outside_name(op: Operation, text: str) -> str:
         return text
     source: str = op.inputs[int(name.removeprefix(_INPUT))]._as_node_def_input()
     return f"^{source.partition(':')[0]}" if text.startswith("^") else source
+
+
+def with_originals(nodes: Iterable[Any]) -> list[Any]:
+    """The nodes of a GraphDef, with operations as they were before they were expanded.
+
+    Where names or inputs have changed since, the expanded form stays.
+    """
+    nodes = list(nodes)
+    names = {node.name for node in nodes}
+    originals: dict[str, Any] = {}
+    for node in nodes:
+        if ORIGINAL in node.attr:
+            original = message("NodeDef")()
+            original.ParseFromString(node.attr[ORIGINAL].s)
+            sources = {text.removeprefix("^").partition(":")[0] for text in original.input}
+            if original.name == node.name and sources <= names:
+                originals[node.name] = original
+    if not originals:
+        return nodes
+    kept = [n for n in nodes if PART not in n.attr or n.attr[PART].s.decode() not in originals]
+    return kept + list(originals.values())
 
 
 def _stand_in(number: int, tensor: Any) -> Any:

@@ -16,7 +16,13 @@ import numpy as np
 
 from graphflow.graph.dtypes import DType, as_dtype
 from graphflow.graph.default import get_default_graph
-from graphflow.graph.expansion import expanded, outside_name
+from graphflow.graph.expansion import (
+    ORIGINAL,
+    PART,
+    expanded,
+    outside_name,
+    with_originals,
+)
 from graphflow.graph.graph import Graph
 from graphflow.graph.operation import Operation
 from graphflow.graph.resource_variables import with_references
@@ -228,6 +234,9 @@ def graph_to_proto(
         for part in parts:
             _write_node(proto.node.add(), part, add_shapes)
             _put_in_place(proto.node[-1], op)
+        original = message("NodeDef")()
+        _write_node(original, op, False)
+        proto.node[-1].attr[ORIGINAL].s = original.SerializeToString()
     return proto
 
 
@@ -241,6 +250,7 @@ def _put_in_place(node: Any, op: Operation) -> None:
     node.input.extend([*inputs, *(w for w in dict.fromkeys(waits) if w not in inputs)])
     node.device = op.device
     node.attr.pop("_class", None)  # what it is placed with lies in the graph of the form
+    node.attr[PART].s = op.name.encode()
 
 
 def _write_node(node: Any, op: Operation, add_shapes: bool) -> None:
@@ -320,7 +330,7 @@ class _Importer:
         self, graph: Graph, graph_def: Any, input_map: Mapping[str, Any], name: str | None
     ) -> None:
         self.graph, self.input_map = graph, input_map
-        nodes = with_references(graph_def.node)
+        nodes = with_references(with_originals(graph_def.node))
         self.nodes = {node.name: node for node in nodes}
         if len(self.nodes) != len(nodes):
             raise ValueError("GraphDef has several nodes of one name")
@@ -409,11 +419,14 @@ class _Importer:
 
     def make(self, node: Any) -> None:
         _, declared = op_table().get(node.op, ([], {}))
-        attrs = {k.removeprefix(OWN_ATTR): _attr_value(v) for k, v in node.attr.items()}
+        attrs = {
+            k if k in (PART, ORIGINAL) else k.removeprefix(OWN_ATTR): _attr_value(v)
+            for k, v in node.attr.items()
+        }
         for key, (_, default) in declared.items():
             if key not in attrs and default is not None:
                 attrs[key] = _default(default)
-        for key in ("_class", "_output_shapes"):
+        for key in ("_class", "_output_shapes", PART, ORIGINAL):
             attrs.pop(key, None)
         data = [t for t in node.input if not t.startswith("^")]
         if node.op in ("Merge", "RefMerge"):  # a loop's next value comes later

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphflow.graph.apply import Signature
 from graphflow.graph.constants import constant
-from graphflow.graph.default import control_dependencies
+from graphflow.graph.default import control_dependencies, get_default_graph
 from graphflow.graph.dtypes import int32
 from graphflow.graph.expansion import register_form
 from graphflow.graph.operation import Operation
@@ -26,6 +26,7 @@ from graphflow.ops.scatter import scatter_add
 from graphflow.ops.segments import unsorted_segment_sum
 from graphflow.ops.sequences import range as range_of
 from graphflow.ops.shape import reshape, shape, size
+from graphflow.ops.sets import unique
 from graphflow.ops.state import assign, assign_sub
 from graphflow.graph.constants import constant_value
 from graphflow.ops.transposing import transpose
@@ -77,11 +78,33 @@ def _uninitialized_names(op: Operation, *has_value: Tensor) -> Tensor:
     return boolean_mask(names, logical_not(stack(list(has_value))))
 
 
+def _summed(values: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows for the same index added up: TensorFlow's updates want each index once."""
+    different, places = unique(indices)
+    return unsorted_segment_sum(values, places, shape(different)[0]), different
+
+
+def _update_of_rows(op: Operation, *inputs: Tensor) -> Tensor:
+    given = list(inputs)
+    place = next(k for k, t in enumerate(inputs) if t.dtype.base_dtype.is_integer)
+    given[place - 1 : place + 1] = _summed(*given[place - 1 : place + 1])
+    made = get_default_graph().create_op(op.type, given, dict(op.attrs), op.type)
+    return identity(made.outputs[0])
+
+
+for _name in (
+    "Adadelta", "Adagrad", "AdagradDA", "CenteredRMSProp", "Ftrl", "FtrlV2", "Momentum",
+    "ProximalAdagrad", "ProximalGradientDescent", "RMSProp",
+):  # fmt: skip
+    register_form(f"SparseApply{_name}")(_update_of_rows)
+
+
 @register_form("SparseApplyAdam")
 def _sparse_adam(op: Operation, var: Tensor, m: Tensor, v: Tensor, *rest: Tensor) -> Any:
     beta1_power, beta2_power, rate, beta1, beta2, epsilon, gradient, indices = rest
     if op.attrs.get("use_nesterov"):
         return None
+    gradient, indices = _summed(gradient, indices)
     step = rate * sqrt(1 - beta2_power) / (1 - beta1_power)
     means = []
     for moment, decay, part in ((m, beta1, gradient), (v, beta2, gradient * gradient)):
