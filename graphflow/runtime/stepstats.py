@@ -26,6 +26,14 @@ class TracedCall(SegmentedCall):
 
     def run_segment(self, record: Any, names: list[str]) -> int:
         """Run a segment's steps apart from each other; the status of the first that fails."""
+        try:
+            return self.run_steps(record, names)
+        finally:
+            # The instance's other callables run what the table points to.
+            self.call.table[0] = record.ctypes.data
+
+    def run_steps(self, record: Any, names: list[str]) -> int:
+        """Run steps apart from each other, each as a plan of its own."""
         table, number = self.call.table, 0
         while number < int(record[0]):
             first = 1 + number * RECORD_WORDS

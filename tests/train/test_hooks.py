@@ -253,5 +253,5 @@ def test_profile(tmp_path):
         while not session.should_stop():
             session.run(train)
     (first, *_) = sorted(tmp_path.iterdir())
-    assert first.name == "timeline-3.json"
+    assert first.name == "timeline-2.json"
     assert any(event["ph"] == "X" for event in json.loads(first.read_text())["traceEvents"])
