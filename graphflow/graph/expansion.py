@@ -19,7 +19,7 @@ from graphflow.protos import message
 Form = Callable[..., Any]
 _forms: dict[str, Form] = {}
 _INPUT = "graphflow_input_"
-# Attributes of nodes: which operation a node is part of, and, of the last, that operation as it was.
+# Attributes of nodes: which operation a node is part of; of the last, that operation as it was.
 PART, ORIGINAL = "_graphflow_part", "_graphflow_node"
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.graph.dtypes import DType, as_dtype
 from graphflow.graph.default import get_default_graph
+from graphflow.graph.dtypes import DType, as_dtype
 from graphflow.graph.expansion import (
     ORIGINAL,
     PART,

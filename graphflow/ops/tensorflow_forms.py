@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from graphflow.graph.apply import Signature
-from graphflow.graph.constants import constant
+from graphflow.graph.constants import constant, constant_value
 from graphflow.graph.default import control_dependencies, get_default_graph
 from graphflow.graph.dtypes import int32
 from graphflow.graph.expansion import register_form
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.casting import cast
+from graphflow.ops.comparison import logical_not
 from graphflow.ops.conditionals import cond
 from graphflow.ops.creation import fill
-from graphflow.ops.comparison import logical_not
 from graphflow.ops.identity import group, identity
 from graphflow.ops.indexing import boolean_mask
 from graphflow.ops.joining import concat, stack
@@ -25,10 +25,9 @@ from graphflow.ops.reductions import reduce_prod
 from graphflow.ops.scatter import scatter_add
 from graphflow.ops.segments import unsorted_segment_sum
 from graphflow.ops.sequences import range as range_of
-from graphflow.ops.shape import reshape, shape, size
 from graphflow.ops.sets import unique
+from graphflow.ops.shape import reshape, shape, size
 from graphflow.ops.state import assign, assign_sub
-from graphflow.graph.constants import constant_value
 from graphflow.ops.transposing import transpose
 from graphflow.ops.unary import sqrt
 

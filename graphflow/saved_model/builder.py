@@ -181,8 +181,7 @@ def _check_info(info: Any) -> None:
         )
     if not info.dtype:
         raise AssertionError(
-            "All TensorInfo protos used in the SignatureDefs must have the dtype field set: "
-            f"{info}"
+            f"All TensorInfo protos used in the SignatureDefs must have the dtype field set: {info}"
         )
 
 

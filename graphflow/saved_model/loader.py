@@ -162,13 +162,9 @@ class SavedModelLoader:
                 "saver is required."
             )
         else:
-            logging.info(
-                "The specified SavedModel has no variables; no checkpoints were restored."
-            )
+            logging.info("The specified SavedModel has no variables; no checkpoints were restored.")
 
-    def run_init_ops(
-        self, sess: Any, tags: Iterable[str], import_scope: str | None = None
-    ) -> None:
+    def run_init_ops(self, sess: Any, tags: Iterable[str], import_scope: str | None = None) -> None:
         """Run the model's main operation, with the paths of its assets."""
         proto = self.get_meta_graph_def_from_tags(tags)
         with sess.graph.as_default():

@@ -99,8 +99,8 @@ __all__ = [
 ]
 
 _MESSAGES = {
-    "BytesList", "ClusterDef", "JobDef", "ServerDef", "Example", "Feature", "FeatureList", "FeatureLists", "Features", "FloatList",
-    "Int64List", "SaverDef", "SequenceExample",
+    "BytesList", "ClusterDef", "Example", "Feature", "FeatureList", "FeatureLists", "Features",
+    "FloatList", "Int64List", "JobDef", "SaverDef", "SequenceExample", "ServerDef",
 }  # fmt: skip
 _THREADS = {
     "Coordinator", "LooperThread", "QueueRunner", "add_queue_runner", "start_queue_runners",

@@ -247,7 +247,7 @@ def replica_device_setter(
     merge_devices: bool = True, cluster: Any = None, ps_ops: Any = None,
     ps_strategy: Callable[[Any], int] | None = None,
 ) -> Callable[[Any], str] | None:  # fmt: skip
-    """A device function that asks for parameter servers for variables and for a worker for the rest.
+    """A device function: variables go to the parameter servers, the rest to a worker.
 
     Parameters
     ----------

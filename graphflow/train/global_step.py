@@ -104,7 +104,7 @@ def read_global_step(graph: Graph | None = None) -> Tensor | None:
     graph = graph or get_default_graph()
     known = graph.get_collection(_READS)
     if known:
-        return known[0]  # type: ignore[no-any-return]
+        return known[0]
     step = get_global_step(graph)
     if step is None:
         return None
@@ -112,7 +112,7 @@ def read_global_step(graph: Graph | None = None) -> Tensor | None:
         value = step.initialized_value() if isinstance(step, Variable) else step
         made = value + 0
     graph.add_to_collection(_READS, made)
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 _READS = "global_step_read_op_cache"

@@ -299,7 +299,9 @@ def MonitoredTrainingSession(  # a function with a class's name, as in TensorFlo
         made.append(SummarySaverHook(summary_steps, summary_secs, folder, scaffold=scaffold))
     if checkpoint_dir and ((checkpoint_secs or 0) > 0 or (checkpoint_steps or 0) > 0):
         made.append(
-            CheckpointSaverHook(checkpoint_dir, checkpoint_secs, checkpoint_steps, scaffold=scaffold)
+            CheckpointSaverHook(
+                checkpoint_dir, checkpoint_secs, checkpoint_steps, scaffold=scaffold
+            )
         )
     creator = ChiefSessionCreator(scaffold, master, config, checkpoint_dir)
     return MonitoredSession(creator, [*made, *hooks], stop_grace_period_secs)

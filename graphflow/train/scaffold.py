@@ -57,7 +57,7 @@ def get_saver_or_default() -> Saver:
             "use by passing it to the constructor."
         )
     if savers:
-        return savers[0]  # type: ignore[no-any-return]
+        return savers[0]
     saver = Saver(sharded=True, allow_empty=True)
     add_to_collection(GraphKeys.SAVERS, saver)
     return saver

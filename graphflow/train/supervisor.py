@@ -175,7 +175,7 @@ class Supervisor:
         if start_standard_services:
             logging.info("Starting queue runners.")
             self.start_queue_runners(session)
-        return session  # type: ignore[no-any-return]
+        return session
 
     @contextlib.contextmanager
     def managed_session(

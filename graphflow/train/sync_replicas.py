@@ -116,7 +116,7 @@ class SyncReplicasOptimizer(Optimizer):
         if self._averages is None:
             return update
         with control_dependencies([update]):
-            return self._averages.apply(self._averaged)  # type: ignore[no-any-return]
+            return self._averages.apply(self._averaged)
 
     def _accumulated(self, pairs: list[Any], global_step: Any) -> Operation:
         """What adds gradients to sums, and applies their means when there are enough."""
@@ -138,7 +138,7 @@ class SyncReplicasOptimizer(Optimizer):
             with control_dependencies(cleared):
                 return assign(seen, zeros([], int64)) + 0
 
-        return cond(equal(number, self._count), apply, lambda: number + 0).op  # type: ignore[no-any-return]
+        return cond(equal(number, self._count), apply, lambda: number + 0).op
 
     def _check_applied(self, method: str) -> None:
         if not self._applied:

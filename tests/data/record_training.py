@@ -28,7 +28,9 @@ def network(x):
         h = tf.nn.dropout(tf.layers.flatten(h), keep_prob=keep)
         h = tf.layers.dense(h, 4, tf.nn.tanh, name="dense")
         w = tf.get_variable("w", [4, 4])
-        _, h = tf.while_loop(lambda i, _: i < 3, lambda i, v: (i + 1, tf.tanh(tf.matmul(v, w))), [0, h])
+        _, h = tf.while_loop(
+            lambda i, _: i < 3, lambda i, v: (i + 1, tf.tanh(tf.matmul(v, w))), [0, h]
+        )
     return tf.nn.softmax(h, name="y")
 
 

@@ -68,7 +68,8 @@ def test_model_of_tensorflow(scope):
     np.testing.assert_allclose(session.run(y, {x: X}), expected, atol=1e-6)
     assert session.run(f"{prefix}content:0") == b"one\ntwo\n"
     names = {v.name for v in tf.trainable_variables()}
-    assert f"{prefix}net/conv/kernel:0" in names and len(names) == 7
+    assert f"{prefix}net/conv/kernel:0" in names
+    assert len(names) == 7
 
 
 def test_frozen_graph_of_tensorflow():
@@ -119,7 +120,8 @@ def test_text_form_several_graphs_and_main_operation(tmp_path):
     words.unlink()
     with tf.Graph().as_default():
         session, meta = loaded(path, ["train"])
-        assert session.run("local:0") == b"words" and session.run("v:0") == 3
+        assert session.run("local:0") == b"words"
+        assert session.run("v:0") == 3
         assert list(meta.signature_def) == ["s"]
     with tf.Graph().as_default():
         session, _ = loaded(path, ["gpu", "serve"])
@@ -140,10 +142,10 @@ def test_assets_of_one_name(tmp_path):
         builder.add_meta_graph_and_variables(session, ["serve"], assets_collection=assets)
         builder.save()
     assert sorted(p.name for p in (tmp_path / "m" / "assets").iterdir()) == ["f.txt", "f.txt_1"]
+    builder = tf.saved_model.Builder(str(tmp_path / "m2"))
+    wrong = [assets[0] + ""]
     with pytest.raises(TypeError, match="must be of type constant"):
-        with tf.Session() as session:
-            builder = tf.saved_model.Builder(str(tmp_path / "m2"))
-            builder.add_meta_graph_and_variables(session, ["s"], assets_collection=[assets[0] + ""])
+        builder.add_meta_graph_and_variables(tf.Session(), ["s"], assets_collection=wrong)
 
 
 # ---- signatures
@@ -155,7 +157,8 @@ def test_signatures():
     models = tf.saved_model
     assert models.is_valid_signature(models.regression_signature_def(text, number))
     found = models.classification_signature_def(text, text, number)
-    assert models.is_valid_signature(found) and set(found.outputs) == {"classes", "scores"}
+    assert models.is_valid_signature(found)
+    assert set(found.outputs) == {"classes", "scores"}
     found.outputs["classes"].dtype = 1
     assert not models.is_valid_signature(found)
     assert not models.is_valid_signature(None)
@@ -175,10 +178,12 @@ def test_signatures():
 def test_tensor_infos():
     sparse = tf.sparse_placeholder(tf.int64, name="s")
     info = tf.saved_model.utils.build_tensor_info(sparse)
-    assert info.coo_sparse.values_tensor_name == "s/values:0" and info.dtype == 9
+    assert info.coo_sparse.values_tensor_name == "s/values:0"
+    assert info.dtype == 9
     back = tf.saved_model.utils.get_tensor_from_tensor_info(info)
-    assert back.indices is sparse.indices and back.values is sparse.values
-    with pytest.raises(ValueError, match="Invalid TensorInfo.encoding: None"):
+    assert back.indices is sparse.indices
+    assert back.values is sparse.values
+    with pytest.raises(ValueError, match="encoding: None"):
         tf.saved_model.utils.get_tensor_from_tensor_info(protos.TensorInfo())
 
 
@@ -194,11 +199,9 @@ def test_signatures_that_are_refused(tmp_path):
         signature = models.build_signature_def({"a": info}, {"b": good}, "m")
         with pytest.raises(AssertionError, match=message):
             builder.add_meta_graph_and_variables(tf.Session(), ["serve"], {"s": signature})
+    reserved = {"__saved_model_init_op": models.build_signature_def({"a": good}, {"b": good}, "m")}
     with pytest.raises(KeyError, match="is reserved for initialization"):
-        signature = models.build_signature_def({"a": good}, {"b": good}, "m")
-        builder.add_meta_graph_and_variables(
-            tf.Session(), ["serve"], {"__saved_model_init_op": signature}
-        )
+        builder.add_meta_graph_and_variables(tf.Session(), ["serve"], reserved)
 
 
 # ---- hostile files
@@ -219,14 +222,14 @@ def test_tags_that_are_missing(folder):
 @pytest.mark.parametrize("data", [b"\x0a\xff\xff\xff\x7f", b"\x12\x80", b"GIF89a" * 100])
 def test_damaged_file(folder, data):
     (folder / "saved_model.pb").write_bytes(data)
-    with pytest.raises((OSError, RuntimeError), match="Cannot parse file|could not be found"):
+    with pytest.raises((OSError, RuntimeError), match=r"Cannot parse file|could not be found"):
         loaded(folder)
 
 
 def test_truncated_file(folder):
     data = (folder / "saved_model.pb").read_bytes()
     (folder / "saved_model.pb").write_bytes(data[: len(data) // 2])
-    with pytest.raises(OSError, match="Cannot parse file .*saved_model.pb"):
+    with pytest.raises(OSError, match=r"Cannot parse file .*saved_model\.pb"):
         loaded(folder)
 
 
@@ -236,7 +239,7 @@ def test_damaged_text(folder):
         loaded(folder)
     for data in (b"meta_graphs { nonsense: 3 }", b"\xff\xfe", b"meta_graphs {"):
         (folder / "saved_model.pbtxt").write_bytes(data)
-        with pytest.raises(OSError, match="Cannot parse file .*saved_model.pbtxt"):
+        with pytest.raises(OSError, match=r"Cannot parse file .*saved_model\.pbtxt"):
             loaded(folder)
 
 

@@ -74,7 +74,9 @@ def test_timer():
     assert timer.update_last_triggered_step(1) == (None, None)
     assert [timer.should_trigger_for_step(k) for k in (1, 2, 3, 4)] == [False, False, False, True]
     seconds, steps = timer.update_last_triggered_step(4)
-    assert steps == 3 and seconds >= 0 and timer.last_triggered_step() == 4
+    assert steps == 3
+    assert seconds >= 0
+    assert timer.last_triggered_step() == 4
     assert not tf.train.SecondOrStepTimer(every_secs=100).last_triggered_step()
     assert not NeverTriggerTimer().should_trigger_for_step(0)
     with pytest.raises(ValueError, match="Either every_secs or every_steps"):
@@ -113,7 +115,7 @@ def test_hooks_need_a_global_step():
 
 
 def test_nan_loss(logged):
-    x, loss, step, train = trained()
+    x, loss, _, train = trained()
     with pytest.raises(tf.train.NanLossDuringTrainingError, match="NaN loss during training"):
         with tf.train.MonitoredSession(hooks=[tf.train.NanTensorHook(loss)]) as session:
             session.run(train, {x: [np.nan, 0]})
@@ -126,7 +128,7 @@ def test_nan_loss(logged):
 
 
 def test_feeds_of_hooks_and_final_operations():
-    x, loss, step, train = trained()
+    x, loss, step, _ = trained()
     final = tf.train.FinalOpsHook({"l": loss, "s": step})
     feed = tf.train.FeedFnHook(lambda: {x: [0.0, 3.0]})
     with tf.train.SingularMonitoredSession(hooks=[feed, final]) as session:
@@ -134,9 +136,11 @@ def test_feeds_of_hooks_and_final_operations():
         with pytest.raises(RuntimeError, match="Same tensor is fed by a SessionRunHook and user"):
             session.run(loss, {x: [1.0, 1.0]})
         assert session.raw_session().run(loss) == 5
-        assert session.graph is tf.get_default_graph() and session.graph.finalized
+        assert session.graph is tf.get_default_graph()
+        assert session.graph.finalized
     assert final.final_ops_values == {"l": 5, "s": 0}
-    assert not tf.get_default_graph().finalized and session.graph is None
+    assert not tf.get_default_graph().finalized
+    assert session.graph is None
     with pytest.raises(RuntimeError, match="Same tensor is fed by two hooks"):
         with tf.train.MonitoredSession(hooks=[feed, feed]) as session:
             session.run(loss)
@@ -155,7 +159,7 @@ def test_end_of_input_ends_the_loop():
 
 
 def test_step_function():
-    x, loss, step, train = trained()
+    _, _, step, train = trained()
 
     def function(step_context):
         number = step_context.session.run(step)
@@ -174,7 +178,7 @@ def test_step_function():
 
 
 def test_lost_session_is_made_anew(tmp_path):
-    x, loss, step, train = trained()
+    _, _, step, train = trained()
     calls = []
 
     class Lose(tf.train.SessionRunHook):
@@ -196,7 +200,7 @@ def test_lost_session_is_made_anew(tmp_path):
 
 
 def test_scaffold():
-    x, loss, step, train = trained()
+    _, loss, step, _ = trained()
     local = tf.Variable(3, collections=["local_variables"])
     seen = []
     scaffold = tf.train.Scaffold(init_fn=lambda s, session: seen.append(session.run(step)))
@@ -206,14 +210,15 @@ def test_scaffold():
     assert seen == [0]
     assert tf.get_collection("savers") == [scaffold.saver]
     copy = tf.train.Scaffold(copy_from_scaffold=scaffold, summary_op=loss)
-    assert copy.saver is scaffold.saver and copy.summary_op is loss
+    assert copy.saver is scaffold.saver
+    assert copy.summary_op is loss
     tf.add_to_collection("savers", scaffold.saver)
     with pytest.raises(RuntimeError, match="More than one item in collection savers"):
         tf.train.Scaffold().finalize()
 
 
 def test_session_manager(tmp_path):
-    x, loss, step, train = trained()
+    trained()
     saver = tf.train.Saver()
     manager = tf.train.SessionManager(
         ready_op=tf.report_uninitialized_variables(), recovery_wait_secs=0.01
@@ -225,18 +230,20 @@ def test_session_manager(tmp_path):
     session = manager.prepare_session("", init_op=tf.global_variables_initializer())
     saver.save(session, str(tmp_path / "m"), global_step=5)
     session, restored = manager.recover_session("", saver, str(tmp_path))
-    assert restored and list(session.run("w:0")) == [0, 0]
+    assert restored
+    assert list(session.run("w:0")) == [0, 0]
     session, restored = manager.recover_session("", saver, str(tmp_path / "nothing"))
     assert not restored
-    with pytest.raises(tf.errors.DeadlineExceededError, match="not ready after waiting 0.05 secs"):
+    with pytest.raises(tf.errors.DeadlineExceededError, match=r"not ready after waiting 0\.05"):
         manager.wait_for_session("", max_wait_secs=0.05)
 
 
 def test_logging_hook(logged):
     trained()
+    tf.split(tf.zeros([4]), 2, name="two")
+    hook = tf.train.LoggingTensorHook(["two"], every_n_iter=1)
     with pytest.raises(ValueError, match="is ambiguous"):
-        tf.split(tf.zeros([4]), 2, name="two")
-        tf.train.LoggingTensorHook(["two"], every_n_iter=1).begin()
+        hook.begin()
     hook = tf.train.LoggingTensorHook(
         {"l": "loss"}, at_end=True, formatter=lambda values: f"it is {values['l']}"
     )
@@ -246,7 +253,7 @@ def test_logging_hook(logged):
 
 
 def test_profile(tmp_path):
-    x, loss, step, train = trained()
+    *_, train = trained()
     hook = tf.train.ProfilerHook(save_steps=2, output_dir=str(tmp_path))
     stop = tf.train.StopAtStepHook(5)
     with tf.train.MonitoredSession(hooks=[hook, stop]) as session:

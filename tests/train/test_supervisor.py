@@ -61,10 +61,13 @@ def test_supervisor_raises_what_failed():
         calls.append(1)
         raise KeyError("in a thread")
 
-    with pytest.raises(KeyError, match="in a thread"):
+    def looping():
         with supervisor.managed_session():
             supervisor.loop(0.01, failing)
             supervisor.wait_for_stop()
+
+    with pytest.raises(KeyError, match="in a thread"):
+        looping()
     assert calls == [1]
 
 
@@ -101,7 +104,8 @@ def test_cluster_spec():
     spec = tf.train.ClusterSpec({"ps": ["a:1"], "worker": {1: "b:1", 3: b"c:1"}})
     assert spec.as_dict() == {"ps": ["a:1"], "worker": {1: "b:1", 3: "c:1"}}
     assert spec.job_tasks("worker") == [None, "b:1", None, "c:1"]
-    assert spec.task_indices("worker") == [1, 3] and spec.num_tasks("ps") == 1
+    assert spec.task_indices("worker") == [1, 3]
+    assert spec.num_tasks("ps") == 1
     assert tf.train.ClusterSpec(spec.as_cluster_def()) == spec == tf.train.ClusterSpec(spec)
     assert str(tf.train.ClusterSpec({"ps": ["a:1"]})) == "ClusterSpec({'ps': ['a:1']})"
     with pytest.raises(ValueError, match="No such job in cluster: 'x'"):
@@ -119,7 +123,8 @@ def test_server_in_this_process():
     assert server.target.startswith("grpc://localhost:")
     with tf.Session(server.target) as session:
         assert session.run(tf.constant(3)) == 3
-    assert server.server_def.job_name == "local" and server.server_def.task_index == 0
+    assert server.server_def.job_name == "local"
+    assert server.server_def.task_index == 0
     three = tf.constant(3)
     with tf.train.MonitoredTrainingSession(master=server.target) as monitored:
         assert monitored.run(three) == 3
@@ -146,7 +151,8 @@ def test_replica_devices():
         first, second = tf.Variable(1.0, name="v"), tf.Variable(2.0, name="w")
         with tf.device("/gpu:0"):
             total = first + second
-    assert first.device == "/job:ps/task:0" and second.device == "/job:ps/task:1"
+    assert first.device == "/job:ps/task:0"
+    assert second.device == "/job:ps/task:1"
     assert total.device == "/job:worker/device:GPU:0"
     assert tf.train.replica_device_setter(0) is None
     assert tf.train.replica_device_setter(cluster={"worker": ["c:1"]}) is None
