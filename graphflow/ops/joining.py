@@ -114,6 +114,23 @@ def _sizes_along(parts: Sequence[Tensor], axis: Tensor) -> Any:
     return stack(picked)
 
 
+def _lower_offsets(b: Any, op: Operation, axis: Any, *shapes: Any) -> tuple[Any, ...]:
+    """Where each part of a concatenation begins: 0, but along the axis what is before it."""
+    known = [b.static_ints(shape) for shape in shapes]
+    place, begin, found = b.static_int(axis) % len(known[0]), 0, []
+    for extents in known:
+        found.append(b.shape_value([begin if k == place else 0 for k in range(len(extents))]))
+        begin = begin + extents[place]
+    return tuple(found)
+
+
+# In graphs of TensorFlow's: its gradient of a concatenation slices.
+define_op(
+    name="ConcatOffset",
+    infer=lambda op: [(int32, tensor.shape) for tensor in op.inputs[1:]],
+    lower=_lower_offsets,
+    no_gradient="integer output",
+)
 define_op(name="ConcatV2", infer=_infer_concat, lower=_lower_concat, gradient=_concat_gradient)
 
 _CONCAT = Signature("ConcatV2", "values: N * T", "axis: Tidx = int32", Tidx=INDEX)

@@ -15,7 +15,6 @@ ENUMS = {
     },
     "CheckpointFormatVersion": {"LEGACY": 0, "V1": 1, "V2": 2},
     "Endianness": {"LITTLE": 0, "BIG": 1},
-    "ErrorCode": {"OK": 0, "CANCELLED": 1, "OUT_OF_RANGE": 11},
     "SessionStatus": {"STATUS_UNSPECIFIED": 0, "START": 1, "STOP": 2, "CHECKPOINT": 3},
 }  # fmt: skip
 REFERENCE_OFFSET = 100  # a reference type's number is that of its value's type plus this
@@ -208,12 +207,6 @@ message ServerDef
   2 string job_name
   3 int32 task_index
   5 string protocol
-message QueueRunnerDef
-  1 string queue_name
-  2 *string enqueue_op_name
-  3 string close_op_name
-  4 string cancel_op_name
-  5 *ErrorCode queue_closed_exception_types
 message CheckpointState
   1 string model_checkpoint_path
   2 *string all_model_checkpoint_paths

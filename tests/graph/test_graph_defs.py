@@ -140,6 +140,17 @@ def test_resource_variables():
     assert session.run("has:0")
 
 
+def test_offsets_of_a_concatenation():
+    graph_def = protos.GraphDef()
+    for name, value in (("axis", 1), ("a", [2, 3]), ("b", [2, 4])):
+        const = node(graph_def, name, "Const", dtype=3)
+        const.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.array(value, np.int32)))
+    node(graph_def, "o", "ConcatOffset", ["axis", "a", "b"]).attr["N"].i = 2
+    first, second = imported(graph_def, ["o:0", "o:1"], {})
+    assert first.tolist() == [0, 0]
+    assert second.tolist() == [0, 3]
+
+
 # ---- ops that TensorFlow does not have
 
 
