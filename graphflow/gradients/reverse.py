@@ -165,6 +165,9 @@ class _Sweep:
             self.parts.setdefault(y, []).append(self.first_gradient(y, given, number))
         reached = _forward_closure(self.xs, self.stops, self.loop)
         self.between = _backward_closure([y.op for y in ys], reached)
+        # Gates around branches could make a branch wait for what it is part of.
+        if any(op._control_flow_context is not None for op in self.between):
+            self.gate = False
         for op in sorted(self.between, key=lambda op: op._id):
             unit = self.unit_of(op)
             if isinstance(unit, WhileContext):
