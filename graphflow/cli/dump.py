@@ -11,8 +11,9 @@ from graphflow import observe
 from graphflow.cli.script import run_script
 from graphflow.graph.default import get_default_graph
 
-STAGES = ("graph", "program", "rewritten", "groups", "kernels", "plan", "llvm", "asm")
-_FROM_KERNELS = ("llvm", "asm")
+STAGES = ("graph", "program", "rewritten", "groups", "kernels", "plan", "llvm", "asm", "ptx")
+GPUS = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
+_FROM_KERNELS = ("llvm", "asm", "ptx")
 
 
 def graph_text(graph: Any) -> str:
@@ -56,11 +57,25 @@ def _code_text(stage: str, tasks: Sequence[Any]) -> str:
     return llvm_text(units) if stage == "llvm" else machine_text(units)
 
 
+def _ptx_text(tasks: Sequence[Any], gpu: str) -> str:
+    """How each kernel is spread over a GPU, as comments, and its code. Needs no GPU."""
+    from graphflow.codegen.cuda.ptx import ptx_text
+    from graphflow.codegen.cuda.target import GpuTarget
+    from graphflow.codegen.cuda.units import schedule_task
+
+    target = GpuTarget.of_name(gpu)
+    found = [(task, schedule_task(task, target)) for task in tasks]
+    schedules = [schedule for _, schedule in found if schedule is not None]
+    lines = [f"// {schedule}".partition("\n")[0] for schedule in schedules]
+    lines += [f"// {t.name}: {t.kind}, on the host" for t, schedule in found if schedule is None]
+    return "\n".join(lines) + "\n" + (ptx_text(schedules, target) if schedules else "")
+
+
 class Recorder:
     """Keeps the products of one stage, for every compilation."""
 
-    def __init__(self, stage: str) -> None:
-        self.stage = stage
+    def __init__(self, stage: str, gpu: str = "sm_80") -> None:
+        self.stage, self.gpu = stage, gpu
         self.wanted = "kernels" if stage in _FROM_KERNELS else stage
         self.texts: list[str] = []
 
@@ -76,12 +91,16 @@ class Recorder:
             return _groups_text(product)
         if self.stage == "kernels":
             return _kernels_text(product)
+        if self.stage == "ptx":
+            return _ptx_text(product, self.gpu)
         if self.stage in _FROM_KERNELS:
             return _code_text(self.stage, product)
         return str(product)
 
 
-def dump(path: str, arguments: Sequence[str], stage: str, number: int | None) -> int:
+def dump(
+    path: str, arguments: Sequence[str], stage: str, number: int | None, gpu: str = "sm_80"
+) -> int:
     """Run a script and print a stage's products; the script's own output goes to stderr.
 
     What was compiled before the script failed is printed all the same.
@@ -89,8 +108,9 @@ def dump(path: str, arguments: Sequence[str], stage: str, number: int | None) ->
     Parameters
     ----------
     number : print that compilation only, counted from 1; all when None.
+    gpu : the GPU for which PTX is made.
     """
-    recorder = Recorder(stage)
+    recorder = Recorder(stage, gpu)
     with observe.observing(recorder), redirect_stdout(sys.stderr):
         status = run_script(path, arguments)
     if stage == "graph":

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphflow.cli.dump import STAGES, dump
+from graphflow.cli.dump import GPUS, STAGES, dump
 from graphflow.cli.script import run_script
 from graphflow.version import VERSION
 
@@ -69,6 +69,9 @@ def _add_dump(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     show.add_argument("--stage", choices=STAGES, default="kernels", help="what to print")
     show.add_argument("--run", type=int, metavar="N", help="only the N-th compiled run, from 1")
+    show.add_argument(
+        "--gpu", default="sm_80", choices=GPUS, help="the GPU that PTX is for; none is needed"
+    )
     show.add_argument("script", help="a Python script; all other arguments are its own")
 
 
@@ -142,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "run":
         return _run(options.script, options.args, options.verify)
     if options.command == "dump":
-        return dump(options.script, others, options.stage, options.run)
+        return dump(options.script, others, options.stage, options.run, options.gpu)
     if options.command == "devices":
         return _devices()
     if options.command == "ops":

@@ -17,7 +17,7 @@ from llvmlite import ir
 from graphflow.codegen.target import Target
 
 # llvmlite shares one LLVM context among all modules, and LLVM contexts are not thread-safe.
-_llvm_lock = threading.RLock()
+llvm_lock = threading.RLock()
 
 
 @lru_cache(maxsize=8)
@@ -65,7 +65,7 @@ def compile_module(
     ------
     RuntimeError : LLVM's parser or verifier refuses the IR.
     """
-    with _llvm_lock:
+    with llvm_lock:
         return _target_machine(target, opt_level).emit_object(
             _optimized(module, target, opt_level, vectorize)
         )
@@ -75,7 +75,7 @@ def assembly_text(
     module: ir.Module | str, target: Target, opt_level: int = 2, vectorize: bool = False
 ) -> str:
     """Return the assembly of what `compile_module` makes, for dumps and tests."""
-    with _llvm_lock:
+    with llvm_lock:
         return _target_machine(target, opt_level).emit_assembly(
             _optimized(module, target, opt_level, vectorize)
         )
@@ -107,7 +107,7 @@ class LoadedCode:
     """Object code mapped into this process; the addresses hold while this object lives."""
 
     def __init__(self, object_code: bytes, target: Target) -> None:
-        with _llvm_lock:
+        with llvm_lock:
             # An execution engine wants a module to begin with, even when all code comes as objects.
             empty = llvm.parse_assembly("")
             empty.triple = target.triple
@@ -125,7 +125,7 @@ class LoadedCode:
         ------
         KeyError : the object defines no such function.
         """
-        with _llvm_lock:
+        with llvm_lock:
             address = int(self._engine.get_function_address(name))
         if address == 0:
             raise KeyError(f"expected a function {name!r} in the object, got none")

@@ -40,11 +40,18 @@ class Scheduled(Protocol):
 
 
 def run_lowered(
-    scheduled: Scheduled, inputs: Sequence[Any], symbols: Mapping[str, int] | None = None
+    scheduled: Scheduled,
+    inputs: Sequence[Any],
+    symbols: Mapping[str, int] | None = None,
+    kind: type[LoweredRun] | None = None,
 ) -> tuple[list[Array], dict[str, Array]]:
-    """Run a lowered Program; parameters and results are those of `ir.interpreter.run_program`."""
+    """Run a lowered Program; parameters and results are those of `ir.interpreter.run_program`.
+
+    `kind` is the class that runs the steps, for kernels that are run in another way.
+    """
+    kind = kind or LoweredRun
     program = scheduled.program
-    run = _Run(dict(bind_symbols(program, inputs) if symbols is None else symbols))
+    run = kind(dict(bind_symbols(program, inputs) if symbols is None else symbols))
     for node, array in zip(program.inputs, inputs, strict=True):
         run.values[node] = np.array(array, dtype=node.dtype.numpy).reshape(-1)
     for task in scheduled.tasks:
@@ -53,7 +60,7 @@ def run_lowered(
     return outputs, {u.variable: run.fetch(u.value) for u in program.updates}
 
 
-class _Run:
+class LoweredRun:
     """The stored values so far, flat, by their storage node."""
 
     def __init__(self, symbols: dict[str, int]) -> None:
@@ -117,7 +124,7 @@ class _Run:
     def control(self, node: Node, results: Sequence[Node], regions: Sequence[Scheduled]) -> None:
         flag, *values = (self.fetch(i) for i in node.inputs)
         if node.op == "cond":
-            values, _ = run_lowered(regions[0 if flag else 1], values, self.symbols)
+            values, _ = run_lowered(regions[0 if flag else 1], values, self.symbols, type(self))
         else:
             values = self.rounds(node, flag, values, regions[0])
         for result in results:
@@ -126,7 +133,7 @@ class _Run:
     def rounds(self, node: Node, more: Any, values: list[Any], body: Scheduled) -> list[Any]:
         variables = body.program.inputs[: node["carried"]]
         while more:
-            (more,), updates = run_lowered(body, values, self.symbols)
+            (more,), updates = run_lowered(body, values, self.symbols, type(self))
             for k, variable in enumerate(variables):
                 values[k] = updates.get(variable["name"], values[k])
         return values

@@ -11,6 +11,7 @@ from drawn_programs import ProgramMaker, SymbolicMaker, programs
 from hypothesis import currently_in_test_context, given, note, settings
 from hypothesis import strategies as st
 
+from graphflow.codegen.cuda.stepper import run_stepped
 from graphflow.compiler import CompiledProgram, Options, compile_program
 from graphflow.graph import dtypes
 from graphflow.ir.builder import Builder
@@ -62,6 +63,21 @@ def compare(program: Program, compiled: CompiledProgram, seed: int, symbols: Sym
         return
     close("loops", program, run_lowered(compiled, arrays, symbols), wanted)
     close("native", program, run_native(compiled, arrays, symbols), wanted)
+
+
+def compare_stepped(program: Program, seed: int, symbols: Symbols) -> None:
+    """The schedules for a GPU, stepped through on the host, against the interpreter."""
+    try:
+        compiled = compile_program(program, Options(1, 1))
+    except UndecidableDim:
+        return
+    derived = {d for node in program.nodes() for d in node.shape if isinstance(d, SymDim)}
+    if symbols and not all(d.evaluate(symbols) >= 2 for d in derived):
+        return
+    arrays = inputs_of(program, seed, symbols)
+    wanted = run_program(program, arrays, symbols)
+    if is_stable(program, arrays, symbols, wanted):
+        close("stepped", program, run_stepped(compiled, arrays, symbols), wanted)
 
 
 def is_stable(program: Program, arrays, symbols: Symbols, wanted) -> bool:
@@ -123,6 +139,27 @@ def test_three_ways_without_fusion(program: Program, seed: int) -> None:
 @given(programs(SymbolicMaker), seeds, threads)
 def test_three_ways_over_symbolic_sizes(program: Program, seed: int, threads: int) -> None:
     check_symbolic(program, seed, 1, threads)
+
+
+@settings(max_examples=6)
+@given(programs(most_steps=12), seeds)
+def test_stepping_through_a_gpus_schedules(program: Program, seed: int) -> None:
+    compare_stepped(program, seed, {})
+
+
+@settings(max_examples=4)
+@given(programs(SymbolicMaker, 10), seeds, st.sampled_from(SIZES))
+def test_stepping_with_sizes_known_in_the_run(
+    program: Program, seed: int, sizes: tuple[int, int]
+) -> None:
+    compare_stepped(program, seed, dict(zip(("n~12", "m~5"), sizes, strict=True)))
+
+
+@pytest.mark.slow
+@SLOW
+@given(programs(ProgramMaker, 35), seeds)
+def test_stepping_through_many_more_schedules(program: Program, seed: int) -> None:
+    compare_stepped(program, seed, {})
 
 
 @pytest.mark.slow

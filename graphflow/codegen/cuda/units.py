@@ -1,0 +1,47 @@
+"""What a task becomes on a GPU: its schedule, and the code for a machine."""
+
+from __future__ import annotations
+
+from typing import Union
+
+from llvmlite import ir
+
+from graphflow.codegen.cuda.draws import DrawSchedule, emit_gpu_draw, schedule_draw
+from graphflow.codegen.cuda.emitter import emit_gpu_kernel
+from graphflow.codegen.cuda.machines import Machine
+from graphflow.codegen.cuda.products import ProductSchedule, emit_gpu_product, schedule_product
+from graphflow.codegen.cuda.schedule import GpuSchedule, schedule_kernel
+from graphflow.codegen.cuda.target import GpuTarget
+from graphflow.codegen.units import product_spec
+from graphflow.schedule.plan import Task
+
+Schedule = Union[GpuSchedule, ProductSchedule, DrawSchedule]  # noqa: UP007  # evaluated at import
+
+
+def schedule_task(task: Task, target: GpuTarget) -> Schedule | None:
+    """A task's place on the GPU; None when it is no kernel, or one that has no code there yet.
+
+    Convolutions have none: they are products that gather, on a processor.
+    """
+    kernel, node = task.kernel, task.node
+    if kernel is None:
+        return None
+    if task.kind in ("loops", "scatter"):
+        return schedule_kernel(kernel, target)
+    assert node is not None
+    if task.kind == "random":
+        return schedule_draw(kernel, node["kind"], target)
+    if task.kind == "gemm" and node.op == "matmul":
+        return schedule_product(product_spec(node, kernel, task.axes), kernel, task.axes, target)
+    return None
+
+
+def emit_scheduled(
+    machine: Machine, schedule: Schedule, target: GpuTarget, name: str
+) -> ir.Function:
+    """Emit what was scheduled into the machine's module as a function called `name`."""
+    if isinstance(schedule, GpuSchedule):
+        return emit_gpu_kernel(machine, schedule, target, name)
+    if isinstance(schedule, ProductSchedule):
+        return emit_gpu_product(machine, schedule, name)
+    return emit_gpu_draw(machine, schedule, name)
