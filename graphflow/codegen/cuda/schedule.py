@@ -109,7 +109,8 @@ def _rows(
     while block < BLOCK and block * 2 <= longest:
         block *= 2
     left = target.shared_bytes - 2 * 8 * BLOCK  # what combining accumulators takes
-    shared, elsewhere = [], []
+    shared: list[Buffer] = []
+    elsewhere: list[Buffer] = []
     for buffer in kernel.scratch:
         size = _nbytes(buffer)
         fits = size <= left
