@@ -234,6 +234,12 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
         """Return all operations, in the order of their making."""
         return list(self._operations)
 
+    def to_networkx(self) -> Any:
+        """The graph for networkx: see `graph.networks.graph_network`."""
+        from graphflow.graph.networks import graph_network  # few programs ask
+
+        return graph_network(self._operations)
+
     def get_operation_by_name(self, name: str) -> Operation:
         """Return the operation of that name; errors as in `as_graph_element`."""
         if not isinstance(name, str):

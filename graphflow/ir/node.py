@@ -218,6 +218,12 @@ class Program:
             self.name,
         )
 
+    def to_networkx(self) -> Any:
+        """The Program for networkx: see `ir.networks.program_network`."""
+        from graphflow.ir.networks import program_network  # the network reads Programs: below us
+
+        return program_network(self)
+
     def __str__(self) -> str:
         from graphflow.ir.printer import program_text  # the printer reads Programs: below us
 
