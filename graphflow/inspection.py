@@ -25,10 +25,11 @@ STAGES = ("program", "rewritten", "groups", "kernels", "code", "plan")
 
 @dataclass(eq=False)
 class Compilation:
-    """The products of one compilation, and the seconds that each stage took."""
+    """The products of one compilation, the seconds that each stage took, and the notes made."""
 
     products: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    notes: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 class Collector:
@@ -37,6 +38,11 @@ class Collector:
     def __init__(self) -> None:
         self.compilations: list[Compilation] = []
         self._by_run: dict[Any, Compilation] = {}
+
+    def listen(self, event: str, *details: Any) -> None:
+        """Keep a note with the compilation that is under way."""
+        if self.compilations:
+            self.compilations[-1].notes.append((event, *details))
 
     def __call__(self, run: Any, stage: str, product: Any, seconds: float) -> None:
         """Keep one stage's product."""
@@ -71,7 +77,7 @@ def compile_fetches(
     except UndecidableDim:
         traced = _traced(elements, shapes or {}, symbolic=False)
     collector = Collector()
-    with observe.observing(collector):
+    with observe.observing(collector), observe.listening(collector.listen):
         try:
             compiled = compile_program(traced.program, options or Options())
         except UndecidableDim:
@@ -86,7 +92,7 @@ def _traced(
     tensors = [e for e in elements if isinstance(e, Tensor)]
     operations = [e for e in elements if not isinstance(e, Tensor)]
     needed = needed_operations([*operations, *(t.op for t in tensors)], ())
-    feeds = {}
+    feeds: dict[Tensor, Feed] = {}
     for op in sorted(needed, key=lambda op: op._id):
         if op.type == "Placeholder":
             shape = shapes.get(op.name) or _open_shape(op, len(feeds), symbolic)

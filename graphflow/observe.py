@@ -1,7 +1,8 @@
 """Observers of the pipeline: whoever wants to verify, time or print the stages' products.
 
 A stage hands its product to `watch(name, product)`; observers are called in the order of their
-registration. No pass prints by itself.
+registration. No pass prints by itself. What happens inside a stage, a pass or the firing of a rule,
+is a note, for those who ask why something became what it is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,27 @@ from typing import Any
 Observer = Callable[[Any, str, Any, float], None]
 """``observer(run, stage, product, seconds)``: `run` identifies the compilation."""
 
+Listener = Callable[..., None]
+"""``listener(event, *details)``, as in ``listener("rule", name, old node, new node)``."""
+
 _observers: list[Observer] = []
+listeners: list[Listener] = []  # whoever makes many notes looks first whether anybody listens
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Call `listener` for every note that is made inside."""
+    listeners.append(listener)
+    try:
+        yield
+    finally:
+        listeners.remove(listener)
+
+
+def note(event: str, *details: Any) -> None:
+    """Tell the listeners."""
+    for listener in list(listeners):
+        listener(event, *details)
 
 
 @contextmanager

@@ -1,19 +1,23 @@
-"""``graphflow dump``: what was compiled for each run of a script, stage by stage."""
+"""``graphflow dump``: what was compiled for each run of a target, stage by stage."""
 
 from __future__ import annotations
 
-import sys
+import json
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from typing import Any
 
-from graphflow import observe
-from graphflow.cli.script import run_script
-from graphflow.graph.default import get_default_graph
+from graphflow.cli.explain import closest, explanation, known_names, pass_differences, task_data
+from graphflow.cli.targets import Target
+from graphflow.inspection import Compilation
 
 STAGES = ("graph", "program", "rewritten", "groups", "kernels", "plan", "llvm", "asm", "ptx")
+FORMATS = ("text", "json", "dot")
 GPUS = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
 _FROM_KERNELS = ("llvm", "asm", "ptx")
+
+
+class DumpError(Exception):
+    """What was asked for is not there; the text says what is."""
 
 
 def graph_text(graph: Any) -> str:
@@ -71,56 +75,149 @@ def _ptx_text(tasks: Sequence[Any], gpu: str) -> str:
     return "\n".join(lines) + "\n" + (ptx_text(schedules, target) if schedules else "")
 
 
-class Recorder:
-    """Keeps the products of one stage, for every compilation."""
+def stage_text(compilation: Compilation, stage: str, gpu: str = "sm_80") -> str:
+    """One stage's product as text."""
+    product = compilation.products.get("kernels" if stage in _FROM_KERNELS else stage)
+    if product is None:
+        return "# the compilation did not come as far\n"
+    if stage == "groups":
+        return _groups_text(product)
+    if stage == "kernels":
+        return _kernels_text(product)
+    if stage == "ptx":
+        return _ptx_text(product, gpu)
+    if stage in _FROM_KERNELS:
+        return _code_text(stage, product)
+    return str(product)
 
-    def __init__(self, stage: str, gpu: str = "sm_80") -> None:
-        self.stage, self.gpu = stage, gpu
-        self.wanted = "kernels" if stage in _FROM_KERNELS else stage
-        self.texts: list[str] = []
 
-    def __call__(self, run: Any, stage: str, product: Any, seconds: float) -> None:
-        """Observe one stage of one compilation."""
-        if stage != self.wanted:
-            return
-        self.texts.append(self.text(product))
+def _network(target: Target, compilation: Compilation | None, stage: str) -> Any:
+    if compilation is None:
+        assert target.graph is not None
+        return target.graph.to_networkx()
+    if stage not in ("program", "rewritten"):
+        raise DumpError(f"stage {stage} is no graph: dot is for graph, program and rewritten")
+    return compilation.products[stage].to_networkx()
 
-    def text(self, product: Any) -> str:
-        """Return a product's text."""
-        if self.stage == "groups":
-            return _groups_text(product)
-        if self.stage == "kernels":
-            return _kernels_text(product)
-        if self.stage == "ptx":
-            return _ptx_text(product, self.gpu)
-        if self.stage in _FROM_KERNELS:
-            return _code_text(self.stage, product)
-        return str(product)
+
+def _json_data(target: Target, compilation: Compilation | None, stage: str) -> Any:
+    if compilation is None or stage in ("program", "rewritten"):
+        network = _network(target, compilation, stage)
+        edges = [{"source": a, "target": b, **data} for a, b, data in network.edges(data=True)]
+        nodes = [{"id": name, **data} for name, data in network.nodes(data=True)]
+        return {"nodes": nodes, "edges": edges}
+    product = compilation.products.get("kernels" if stage in _FROM_KERNELS else stage, ())
+    if stage == "kernels":
+        return [task_data(task) for task in product]
+    return {"text": stage_text(compilation, stage)}
+
+
+def dot_text(network: Any) -> str:
+    """A network for Graphviz."""
+    lines = ["digraph {", "  rankdir=TB; node [shape=box, fontname=Helvetica];"]
+    for name, data in network.nodes(data=True):
+        kind = data.get("type") if "op" not in data else data["op"]
+        lines.append(f"  {json.dumps(name)} [label={json.dumps(f'{name}: {kind}')}];")
+    for source, to, data in network.edges(data=True):
+        label = data.get("shape", "")
+        style = ", style=dashed" if data.get("control") else ""
+        lines.append(
+            f"  {json.dumps(source)} -> {json.dumps(to)} [label={json.dumps(label)}{style}];"
+        )
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _rendered(
+    target: Target, compilation: Compilation | None, stage: str, form: str, gpu: str
+) -> str:
+    if form == "json":
+        return json.dumps(_json_data(target, compilation, stage), indent=1) + "\n"
+    if form == "dot":
+        return dot_text(_network(target, compilation, stage))
+    if compilation is None:
+        return graph_text(target.graph)
+    return stage_text(compilation, stage, gpu)
+
+
+def checkpoint_text(target: Target) -> str:
+    """The variables of a checkpoint with their types, shapes and statistics."""
+    import numpy as np
+
+    reader = target.variables
+    shapes = reader.get_variable_to_shape_map()
+    rows = []
+    for name in sorted(shapes):
+        value = np.asarray(reader.get_tensor(name))
+        text = f"{name}: {value.dtype}{list(value.shape)}"
+        if value.dtype.kind in "fiu" and value.size:
+            wide = value.astype(np.float64)
+            text += (
+                f"  mean {wide.mean():.4g}, deviation {wide.std():.4g}, "
+                f"from {wide.min():.4g} to {wide.max():.4g}"
+            )
+            wrong = int(np.size(wide) - np.isfinite(wide).sum())
+            text += f", {wrong} not finite" if wrong else ""
+        rows.append(text)
+    return "\n".join(rows) + "\n"
 
 
 def dump(
-    path: str, arguments: Sequence[str], stage: str, number: int | None, gpu: str = "sm_80"
-) -> int:
-    """Run a script and print a stage's products; the script's own output goes to stderr.
-
-    What was compiled before the script failed is printed all the same.
+    target: Target,
+    stage: str = "kernels",
+    number: int | None = None,
+    form: str = "text",
+    why: str | None = None,
+    diff: bool = False,
+    gpu: str = "sm_80",
+) -> str:
+    """What `graphflow dump` prints.
 
     Parameters
     ----------
-    number : print that compilation only, counted from 1; all when None.
+    number : that compilation only, counted from 1; all when None.
+    form : text, json or dot.
+    why : the name of a node or operation whose story is told in place of a stage.
+    diff : what each pass changed, in place of a stage.
     gpu : the GPU for which PTX is made.
+
+    Raises
+    ------
+    DumpError : there is no such run or name, or the stage has no such form.
     """
-    recorder = Recorder(stage, gpu)
-    with observe.observing(recorder), redirect_stdout(sys.stderr):
-        status = run_script(path, arguments)
-    if stage == "graph":
-        sys.stdout.write(graph_text(get_default_graph()))
-        return status
-    texts = recorder.texts
-    if number is not None and not 1 <= number <= len(texts):
-        sys.stderr.write(f"graphflow dump: --run {number}, but {len(texts)} runs were compiled\n")
-        return status or 2
-    for k, text in enumerate(texts, start=1):
-        if number in (None, k):
-            sys.stdout.write(f"# run {k} of {len(texts)}: {stage}\n{text}\n")
-    return status
+    if target.variables is not None:
+        return checkpoint_text(target)
+    if stage == "graph" and why is None and not diff:
+        return _rendered(target, None, stage, form, gpu)
+    chosen = list(enumerate(target.compilations, start=1))
+    if number is not None:
+        chosen = [(k, c) for k, c in chosen if k == number]
+        if not chosen:
+            raise DumpError(f"--run {number}, but {len(target.compilations)} runs were compiled")
+    if why is not None:
+        return _reasons(chosen, why)
+    if form == "json":
+        data = [_json_data(target, c, stage) for _, c in chosen]
+        return json.dumps({"stage": stage, "runs": data}, indent=1) + "\n"
+    total = len(target.compilations)
+    parts = []
+    for k, compilation in chosen:
+        mark = "//" if form == "dot" else "#"
+        text = pass_differences(compilation) if diff else None
+        text = text or _rendered(target, compilation, stage, form, gpu)
+        parts.append(f"{mark} run {k} of {total}: {'passes' if diff else stage}\n{text}\n")
+    return "".join(parts)
+
+
+def _reasons(chosen: Sequence[tuple[int, Compilation]], name: str) -> str:
+    parts = []
+    for k, compilation in chosen:
+        text = explanation(compilation, name)
+        if text is not None:
+            parts.append(f"# run {k}\n{text}")
+    if parts:
+        return "".join(parts)
+    names = set().union(*(known_names(c) for _, c in chosen))
+    close = closest(name, names)
+    raise DumpError(
+        f"no run computes {name!r}" + (f"; did you mean {', '.join(close)}?" if close else "")
+    )

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphflow.cli.dump import GPUS, STAGES, dump
+from graphflow import errors
+from graphflow.cli.dump import FORMATS, GPUS, STAGES
+from graphflow.cli.output import one_of, write_output
 from graphflow.cli.script import run_script
 from graphflow.version import VERSION
 
@@ -62,17 +64,53 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _add_dump(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     show = commands.add_parser(
         "dump",
-        help="print what is compiled for a script's runs",
-        description="Runs a script and prints one stage of each compiled run. What the script "
-        "itself prints goes to the standard error stream.",
+        help="print what is compiled for a script's runs, or for a model",
+        description="Prints one stage of each compiled run. A script is run, and what it prints "
+        "itself goes to the standard error stream; everything else is compiled without running.",
         epilog="example: graphflow dump train.py --stage kernels --run 2",
     )
-    show.add_argument("--stage", choices=STAGES, default="kernels", help="what to print")
-    show.add_argument("--run", type=int, metavar="N", help="only the N-th compiled run, from 1")
     show.add_argument(
-        "--gpu", default="sm_80", choices=GPUS, help="the GPU that PTX is for; none is needed"
+        "--stage", type=one_of(STAGES), default="kernels", metavar="STAGE",
+        help=f"what to print: {', '.join(STAGES)}",
+    )  # fmt: skip
+    show.add_argument(
+        "--format", type=one_of(FORMATS), default="text", metavar="FORM",
+        help=f"as {', '.join(FORMATS)}",
+    )  # fmt: skip
+    show.add_argument("--run", type=int, metavar="N", help="only the N-th compiled run, from 1")
+    show.add_argument("--why", metavar="NAME", help="what became of a node or an operation")
+    show.add_argument("--diff", action="store_true", help="what each pass changed")
+    show.add_argument(
+        "--gpu", type=one_of(GPUS), default="sm_80", metavar="sm_NN",
+        help="the GPU that PTX is for; none is needed",
+    )  # fmt: skip
+    show.add_argument("-o", "--output", metavar="FILE", help="a file to write, whole or not at all")
+    _add_target(show)
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "target",
+        help="a script (all other arguments are its own), module:function, a .pb, .pbtxt or .meta "
+        "file, a SavedModel's folder, or a checkpoint",
     )
-    show.add_argument("script", help="a Python script; all other arguments are its own")
+
+
+def _dump(options: argparse.Namespace, others: Sequence[str]) -> int:
+    from graphflow.cli.dump import DumpError, dump
+    from graphflow.cli.targets import TargetError, load_target
+
+    try:
+        target = load_target(options.target, others)
+        text = dump(
+            target, options.stage, options.run, options.format, options.why, options.diff,
+            options.gpu,
+        )  # fmt: skip
+        write_output(text, options.output)
+    except (DumpError, TargetError, OSError, errors.OpError, ValueError) as error:
+        sys.stderr.write(f"graphflow dump: {error}\n")
+        return 2
+    return target.status
 
 
 def _run(script: str, arguments: Sequence[str], verify: bool) -> int:
@@ -145,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "run":
         return _run(options.script, options.args, options.verify)
     if options.command == "dump":
-        return dump(options.script, others, options.stage, options.run, options.gpu)
+        return _dump(options, others)
     if options.command == "devices":
         return _devices()
     if options.command == "ops":

@@ -90,7 +90,11 @@ def _near(name: str) -> str:
 
 def _script(name: str, arguments: Sequence[str]) -> Target:
     collector = Collector()
-    with observe.observing(collector), redirect_stdout(sys.stderr):
+    with (
+        observe.observing(collector),
+        observe.listening(collector.listen),
+        redirect_stdout(sys.stderr),
+    ):
         status = run_script(name, arguments)
     return Target("script", name, get_default_graph(), collector.compilations, status)
 
@@ -121,15 +125,21 @@ def _elements(graph: Graph, structure: Any) -> list[Tensor | Operation]:
     return found or _last_operations(graph)
 
 
-def _last_operations(graph: Graph) -> list[Tensor | Operation]:
-    """What nothing reads: the tensors that a graph is for, most likely."""
-    read = {t.op for op in graph.get_operations() for t in op.inputs}
-    read |= {c for op in graph.get_operations() for c in op.control_inputs}
-    last = [op for op in graph.get_operations() if op not in read]
-    elements: list[Tensor | Operation] = []
-    for op in last:
-        elements += [t for t in op.outputs if not t.dtype._is_ref_dtype] or [op]
-    return elements
+def _last_operations(graph: Graph, left_out: str = "") -> list[Tensor | Operation]:
+    """What nothing reads: the tensors that a graph is for, most likely, else its operations.
+
+    What is in the scope `left_out`, a saver's, and what it saves, does not count.
+    """
+    operations = [op for op in graph.get_operations() if op.name.split("/")[0] != left_out]
+    read = {t.op for op in operations for t in op.inputs}
+    read |= {c for op in operations for c in op.control_inputs}
+    last = [op for op in operations if op not in read]
+    tensors = [t for op in last for t in op.outputs if not t.dtype._is_ref_dtype]
+    return [*tensors] or [*last]
+
+
+def _savers_scope(meta: Any) -> str:
+    return str(meta.saver_def.save_tensor_name.split("/")[0])
 
 
 def _compiled(target: Target, fetches: list[Tensor | Operation]) -> Target:
@@ -166,13 +176,23 @@ def _parse(name: str, proto: Any) -> None:
 
 
 def _meta_file(name: str) -> Target:
+    from graphflow.protos import message
+
+    meta = message("MetaGraphDef")()
+    _parse(name, meta)
+    return _meta_graph(Target("graph", name), meta, [])
+
+
+def _meta_graph(target: Target, meta: Any, names: Sequence[str]) -> Target:
+    """The graph of a MetaGraph, compiled for the tensors of these names, or what it is for."""
     from graphflow.train.meta_graph import import_meta_graph
 
     with Graph().as_default() as graph:
-        import_meta_graph(name)
-    train = graph.get_collection_ref("train_op")
-    fetches = [graph.as_graph_element(t) for t in train] or _last_operations(graph)
-    return _compiled(Target("graph", name, graph), fetches)
+        import_meta_graph(meta)
+    target.graph = graph
+    fetches = [graph.as_graph_element(n) for n in names]
+    fetches = fetches or [graph.as_graph_element(t) for t in graph.get_collection("train_op")]
+    return _compiled(target, fetches or _last_operations(graph, _savers_scope(meta)))
 
 
 def _folder(name: str) -> Target:
@@ -190,17 +210,10 @@ def _folder(name: str) -> Target:
 
 def _saved_model(name: str, proto: Any) -> Target:
     """The outputs of the signatures of the first MetaGraph."""
-    from graphflow.train.meta_graph import import_meta_graph
-
     meta = proto.meta_graphs[0]
-    with Graph().as_default() as graph:
-        import_meta_graph(meta)
-    infos = [
-        info for signature in meta.signature_def.values() for info in signature.outputs.values()
-    ]
+    infos = [i for signature in meta.signature_def.values() for i in signature.outputs.values()]
     names = dict.fromkeys(info.name for info in infos if info.name)
-    fetches = [graph.as_graph_element(n) for n in names] or _last_operations(graph)
-    return _compiled(Target("saved_model", name, graph), fetches)
+    return _meta_graph(Target("saved_model", name), meta, list(names))
 
 
 def _checkpoint(prefix: str) -> Target:

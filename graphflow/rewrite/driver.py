@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from graphflow import observe
 from graphflow.errors import CompilerError
 from graphflow.ir.builder import Builder
 from graphflow.ir.node import Node, Program, SourceTable
@@ -102,6 +103,8 @@ class Rewriter:
             if better.type != node.type:
                 raise CompilerError(f"rule {item.name} turned {node!r} into {better!r}")
             self.fired[item.name] += 1
+            if observe.listeners:
+                observe.note("rule", item.name, node, better)
             if self.fired[item.name] > FIRINGS_PER_NODE * (len(self.final) + 16):
                 raise CompilerError(f"rule {item.name} fires without end at {node!r}")
             return better

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from graphflow import config
+from graphflow import config, observe
 from graphflow.ir.node import Program
 from graphflow.ir.verifier import verify_program
 from graphflow.rewrite.driver import RuleSet, apply_rules
@@ -39,8 +39,11 @@ def rewrite_program(program: Program, level: int) -> Program:
     program = _apply_phases(program)
     if has_regions(program):
         program = rewrite_regions(program, lambda region: rewrite_program(region, level))
+        observe.note("pass", "loops and branches", program)
         program = _apply_phases(program)
-    return narrow_products(program)
+    program = narrow_products(program)
+    observe.note("pass", "narrowed products", program)
+    return program
 
 
 @cache
@@ -52,6 +55,7 @@ def _rules_of_phases(number: int) -> RuleSet:
 def _apply_phases(program: Program) -> Program:
     for number in range(1, len(PHASES) + 1):
         program, _ = apply_rules(program, _rules_of_phases(number))
+        observe.note("pass", PHASES[number - 1], program)
         if config.verify:
             verify_program(program, PHASES[number - 1])
     return program

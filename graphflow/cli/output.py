@@ -1,0 +1,61 @@
+"""What the commands write: never half a file."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+
+
+def write_output(text: str, path: str | None) -> None:
+    """Print a text, or put it into a file.
+
+    Raises
+    ------
+    OSError : the file cannot be written; what was there before is still there.
+    """
+    if path is None:
+        sys.stdout.write(text)
+    else:
+        write_whole(path, text.encode())
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Put bytes into a file by way of a temporary one beside it.
+
+    Raises
+    ------
+    OSError : the file cannot be written; what was there before is still there.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def one_of(names: Sequence[str]) -> Callable[[str], str]:
+    """A type for argparse: one of some names, with near matches where it is none."""
+
+    def check(text: str) -> str:
+        if text in names:
+            return text
+        close = difflib.get_close_matches(text, names, 1, 0.5)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise argparse.ArgumentTypeError(f"no {text!r}; {hint}there are {', '.join(names)}")
+
+    return check
