@@ -9,10 +9,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "graphflow"
 ORDER = [
-    "version", "errors", "config", "observe", "protos", "graph", "ir", "ops", "gradients", "trace",
-    "rewrite", "schedule", "lowering", "codegen", "compiler", "inspection", "runtime", "checkpoint", "data",
-    "train", "saved_model", "layers", "losses", "metrics", "contrib", "keras", "datasets",
-    "theano", "cli",
+    "version", "errors", "config", "observe", "protos", "graph", "ir", "ops", "gradients",
+    "trace", "rewrite", "schedule", "lowering", "codegen", "compiler", "inspection", "runtime",
+    "checkpoint", "data", "train", "saved_model", "layers", "losses", "metrics", "contrib",
+    "keras", "datasets", "theano", "cli",
 ]  # fmt: skip
 
 
