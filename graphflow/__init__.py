@@ -179,6 +179,7 @@ from graphflow.ops.spectral import fft, fft2d, fft3d, ifft, ifft2d, ifft3d
 from graphflow.ops.state import assign, assign_add, assign_sub
 from graphflow.ops.strided_slice import *
 from graphflow.ops.strings import *
+from graphflow.ops.template import make_template
 from graphflow.ops.tensor_array import TensorArray
 from graphflow.ops.text_conversions import *
 from graphflow.ops.theano_scan import scan, until
@@ -300,4 +301,6 @@ def __getattr__(name: str) -> object:
         import importlib
 
         return importlib.import_module(f"graphflow.{name}")
-    raise AttributeError(f"module 'graphflow' has no attribute {name!r}")
+    from graphflow.compat.before_v1 import old_name  # most scripts are of 1.x
+
+    return old_name(name)

@@ -27,3 +27,9 @@ from graphflow.ops.static_rnn import *
 from graphflow.ops.unary import log_sigmoid, sigmoid, softplus, tanh
 
 __all__ = [name for name in dir() if not name.startswith("_")]
+
+
+def __getattr__(name: str) -> object:
+    from graphflow.compat.before_v1 import old_name  # most scripts are of 1.x
+
+    return old_name(f"nn.{name}")

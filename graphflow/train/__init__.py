@@ -160,4 +160,6 @@ def __getattr__(name: str) -> object:
         from graphflow.protos import message  # imports protobuf
 
         return message(name)
-    raise AttributeError(f"module 'graphflow.train' has no attribute {name!r}")
+    from graphflow.compat.before_v1 import old_name  # most scripts are of 1.x
+
+    return old_name(f"train.{name}")
