@@ -15,6 +15,7 @@ import importlib
 import sys
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import graphflow
@@ -26,8 +27,10 @@ def resolves(path: str) -> bool:
     found: Any = graphflow
     for part in path.split(".")[1:]:
         if not hasattr(found, part):
+            if not isinstance(found, ModuleType):
+                return False
             try:
-                importlib.import_module(f"{getattr(found, '__name__', '')}.{part}")
+                importlib.import_module(f"{found.__name__}.{part}")
             except ImportError:
                 return False
         found = getattr(found, part)
