@@ -84,3 +84,26 @@ def test_hyperparameters():
         params.set_hparam("steps", 1.5)
     with pytest.raises(ValueError, match="reserved"):
         params.add_hparam("rate", 2.0)
+
+
+def test_the_projectors_file(tmp_path):
+    projector = tf.contrib.tensorboard.plugins.projector
+    config = projector.ProjectorConfig()
+    embedding = config.embeddings.add()
+    embedding.tensor_name = "words"
+    embedding.sprite.single_image_dim.extend([28, 28])
+    with tf.summary.FileWriter(str(tmp_path)) as writer:
+        projector.visualize_embeddings(writer, config)
+    text = (tmp_path / "projector_config.pbtxt").read_text()
+    assert 'tensor_name: "words"' in text
+    assert text.count("single_image_dim: 28") == 2
+
+
+def test_tf_io_has_examples_and_records():
+    assert tf.io.FixedLenFeature is tf.FixedLenFeature
+    assert tf.io.TFRecordWriter is tf.python_io.TFRecordWriter
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = tf.io.nothing
+    np.testing.assert_array_equal(tf.contrib.util.constant_value(tf.constant([1, 2])), [1, 2])
+    proto = tf.contrib.util.make_tensor_proto(np.float32([1, 2]))
+    np.testing.assert_array_equal(tf.contrib.util.make_ndarray(proto), [1, 2])

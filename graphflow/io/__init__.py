@@ -23,6 +23,28 @@ from graphflow.ops.text_conversions import (
     serialize_tensor,
 )
 
+_EXAMPLES = (
+    "FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature", "parse_example",
+    "parse_single_example",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name in _EXAMPLES:
+        from graphflow.data import examples  # most programs read none
+
+        return getattr(examples, name)
+    if name in ("TFRecordOptions", "TFRecordWriter", "tf_record_iterator"):
+        from graphflow import python_io
+
+        return getattr(python_io, name)
+    if name in ("QueueBase", "FIFOQueue", "PaddingFIFOQueue", "RandomShuffleQueue"):
+        from graphflow.data import queues
+
+        return getattr(queues, name)
+    raise AttributeError(f"module 'graphflow.io' has no attribute {name!r}")
+
+
 __all__ = [
     "decode_and_crop_jpeg", "decode_base64", "decode_bmp", "decode_csv", "decode_gif",
     "decode_image", "decode_jpeg", "decode_png", "decode_raw", "encode_base64", "encode_jpeg",

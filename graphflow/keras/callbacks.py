@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 __all__ = ["Callback", "EarlyStopping", "History", "LambdaCallback", "ModelCheckpoint",
-           "ReduceLROnPlateau"]  # fmt: skip
+           "ReduceLROnPlateau", "TensorBoard"]  # fmt: skip
 
 Logs = dict[str, Any]
 
@@ -136,3 +136,39 @@ class ReduceLROnPlateau(_Watching):
             lower = max(float(backend.get_value(rate)) * self.factor, self.min_lr)
             backend.set_value(rate, lower)
             self.wait = 0
+
+
+class TensorBoard(Callback):
+    """Writes the losses and metrics of each epoch, and the graph, for TensorBoard.
+
+    Parameters
+    ----------
+    log_dir : the folder.
+    write_graph : whether the graph is written too.
+    """
+
+    def __init__(self, log_dir: str = "./logs", write_graph: bool = True, **_: Any) -> None:
+        self.log_dir, self.write_graph = log_dir, write_graph
+        self.writer: Any = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Open the event file."""
+        from graphflow.graph.default import get_default_graph
+        from graphflow.train.events import FileWriter
+
+        graph = get_default_graph() if self.write_graph else None
+        self.writer = FileWriter(self.log_dir, graph)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Write the epoch's numbers."""
+        from graphflow.protos import message
+
+        summary = message("Summary")()
+        for name, value in (logs or {}).items():
+            summary.value.add(tag=f"epoch_{name}", simple_value=float(np.mean(value)))
+        self.writer.add_summary(summary, epoch)
+        self.writer.flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Close the event file."""
+        self.writer.close()

@@ -124,6 +124,20 @@ message GraphDef
   4 VersionDef versions
   3 int32 version
   2 FunctionDefLibrary library
+message SpriteMetadata
+  1 string image_path
+  2 *uint32 single_image_dim
+message EmbeddingInfo
+  1 string tensor_name
+  2 string metadata_path
+  3 string bookmarks_path
+  4 *uint32 tensor_shape
+  5 SpriteMetadata sprite
+  6 string tensor_path
+message ProjectorConfig
+  1 string model_checkpoint_path
+  2 *EmbeddingInfo embeddings
+  3 string model_checkpoint_dir
 message SaverDef
   1 string filename_tensor_name
   2 string save_tensor_name

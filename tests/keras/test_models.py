@@ -104,3 +104,16 @@ def test_recurrent_layers_learn(kind):
     model.compile(tf.keras.optimizers.Adam(lr=0.05), "binary_crossentropy", ["accuracy"])
     history = model.fit(rows, labels, 64, 30, 0)
     assert history.history["accuracy"][-1] > 0.9
+
+
+def test_tensorboard_callback_writes_the_epochs(tmp_path):
+    with tf.Graph().as_default():
+        model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(3,))])
+        model.compile("sgd", "mse")
+        watch = tf.keras.callbacks.TensorBoard(str(tmp_path))
+        model.fit(np.ones((8, 3)), np.ones((8, 1)), epochs=2, verbose=0, callbacks=[watch])
+    (path,) = tmp_path.iterdir()
+    events = list(tf.train.summary_iterator(str(path)))
+    tags = [(e.step, v.tag) for e in events for v in e.summary.value]
+    assert tags == [(0, "epoch_loss"), (1, "epoch_loss")]
+    assert any(e.graph_def for e in events)
