@@ -7,6 +7,7 @@ whole step with XLA, which takes TensorFlow 2. This file also runs on Python 3.7
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import struct
@@ -20,7 +21,7 @@ from worker import Program, cycle
 
 
 class LstmCell:
-    """BasicLSTMCell's arithmetic, for a TensorFlow without ``tf.nn.rnn_cell``."""
+    """BasicLSTMCell's arithmetic, for TensorFlow 2.21, which comes without it."""
 
     def __init__(self, tf, size):
         self.tf = tf
@@ -307,12 +308,12 @@ class Peer:
         hidden = workload.sizes["hidden"]
         kernel = data.variables.pop("kernel")
         data.variables.pop("bias")  # zeros, which the cell makes
-        cells = tf.nn.rnn_cell.BasicLSTMCell if hasattr(tf.nn, "rnn_cell") else None
+        known = hasattr(tf.nn.rnn_cell, "BasicLSTMCell")
+        make_cell = tf.nn.rnn_cell.BasicLSTMCell if known else functools.partial(LstmCell, tf)
 
         def model(x, v):
             with tf.variable_scope("recurrent", initializer=tf.constant_initializer(kernel)):
-                cell = LstmCell(tf, hidden) if cells is None else cells(hidden)
-                outputs, _ = tf.nn.dynamic_rnn(cell, x["x"], dtype=tf.float32)
+                outputs, _ = tf.nn.dynamic_rnn(make_cell(hidden), x["x"], dtype=tf.float32)
             return self.cross_entropy(self.dense(outputs[:, -1], v, 1), x["y"]), []
 
         return self.program(data, workload.optimizer, model)
