@@ -50,7 +50,7 @@ def _elementwise(size, text):
 
 
 def _product(name, left, right):
-    text = f"{left} by {right}".replace(",", "").replace("(", "").replace(")", "")
+    text = " by ".join("x".join(map(str, shape)) for shape in (left, right))
     return Workload(f"product_{name}", "product", text, dict(left=left, right=right))
 
 
