@@ -2,13 +2,13 @@
 
     python benchmarks/compare.py --peers graphflow tf115=/envs/tf115/bin/python jax=/envs/jax/bin/python
 
-A peer without ``=PYTHON`` runs in the interpreter that the environment variable of its environment names
-(``BENCH_TF115``, ``BENCH_TF2``, ``BENCH_JAX``, ``BENCH_TORCH``, ``BENCH_THEANO``, ``BENCH_PYTENSOR``), and
-graphflow in this one. Every pair of a workload and a peer has processes of its own: one with empty caches,
-for the time to its first result, and one that finds them full. The second processes of a workload stay
-alive and measure in turn, in blocks, so that what else the machine does hits all alike. Results are compared
-with NumPy's, or with each other. The tables go to OUT.md, all there is to know to OUT.json.
-"""
+A peer without ``=PYTHON`` runs in the interpreter that an environment variable names (``BENCH_TF115``,
+``BENCH_TF2``, ``BENCH_JAX``, ``BENCH_TORCH``, ``BENCH_THEANO``, ``BENCH_PYTENSOR``), and graphflow in
+this one. Every pair of a workload and a peer has processes of its own: one with empty caches, for
+the time to its first result, and one that finds them full. The second processes of a workload stay
+alive and measure in turn, in blocks, so that what else the machine does hits all alike. Results are
+compared with NumPy's, and with each other. The tables go to OUT.md, all there is to know to OUT.json.
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -48,26 +48,27 @@ class Peer:
     families: tuple[str, ...] = ()
 
 
-TF2 = "module=tensorflow.compat.v1"
+TF1, TF2 = "module=tensorflow", "module=tensorflow.compat.v1"
+CALLABLE, COMPILE, LAST = "call=callable", "mode=compile", "layout=last"
 PEERS = {
     "graphflow": Peer("", "peer_tf1"),
-    "graphflow-callable": Peer("", "peer_tf1", ("call=callable",), ("scalars",)),
+    "graphflow-callable": Peer("", "peer_tf1", (CALLABLE,), ("scalars",)),
     "graphflow-function": Peer("", "peer_tf1", ("call=function",), ("scalars",)),
     "graphflow-theano": Peer("", "peer_theano"),
-    "tf115": Peer("TF115", "peer_tf1", ("module=tensorflow",)),
-    "tf115-callable": Peer("TF115", "peer_tf1", ("module=tensorflow", "call=callable"), ("scalars",)),
+    "tf115": Peer("TF115", "peer_tf1", (TF1,)),
+    "tf115-callable": Peer("TF115", "peer_tf1", (TF1, CALLABLE), ("scalars",)),
     "tf2": Peer("TF2", "peer_tf1", (TF2,)),
-    "tf2-callable": Peer("TF2", "peer_tf1", (TF2, "call=callable"), ("scalars",)),
+    "tf2-callable": Peer("TF2", "peer_tf1", (TF2, CALLABLE), ("scalars",)),
     "tf2-xla": Peer("TF2", "peer_tf1", (TF2, "xla=jit")),
     "jax": Peer("JAX", "peer_jax"),
     "torch": Peer("TORCH", "peer_torch"),
-    "torch-last": Peer("TORCH", "peer_torch", ("layout=last",), CONVOLUTIONS),
-    "torch-compile": Peer("TORCH", "peer_torch", ("mode=compile",)),
-    "torch-compile-last": Peer("TORCH", "peer_torch", ("mode=compile", "layout=last"), CONVOLUTIONS),
+    "torch-last": Peer("TORCH", "peer_torch", (LAST,), CONVOLUTIONS),
+    "torch-compile": Peer("TORCH", "peer_torch", (COMPILE,)),
+    "torch-compile-last": Peer("TORCH", "peer_torch", (COMPILE, LAST), CONVOLUTIONS),
     "theano": Peer("THEANO", "peer_theano", ("module=theano",)),
     "pytensor": Peer("PYTENSOR", "peer_theano", ("module=pytensor",)),
     "pytensor-c": Peer("PYTENSOR", "peer_theano", ("module=pytensor", "mode=CVM")),
-}  # fmt: skip
+}
 
 
 def interpreters(given):
@@ -82,7 +83,9 @@ def interpreters(given):
         if PEERS[name].environment == "":
             found[name] = python or sys.executable
         if not found[name]:
-            raise SystemExit(f"expected {name}=PYTHON or {variable} in the environment, got neither")
+            raise SystemExit(
+                f"expected {name}=PYTHON or {variable} in the environment, got neither"
+            )
     return found
 
 
@@ -100,7 +103,9 @@ def environment_of(name, folder, threads):
         "NUMBA_CACHE_DIR": f"{folder}/numba",
         "JAX_COMPILATION_CACHE_DIR": f"{folder}/jax",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "THEANO_FLAGS": ",".join([flags, f"openmp={threads > 1}", os.environ.get("THEANO_FLAGS", "")]),
+        "THEANO_FLAGS": ",".join(
+            [flags, f"openmp={threads > 1}", os.environ.get("THEANO_FLAGS", "")]
+        ),
         "PYTENSOR_FLAGS": ",".join([flags, os.environ.get("PYTENSOR_FLAGS", "")]),
         "PYTHONPATH": os.pathsep.join(
             [str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]
@@ -133,7 +138,7 @@ class Process:
 
     def __init__(self, name, python, workload, folder, threads):
         self.name, self.folder = name, folder
-        self.errors = open(folder / "errors", "a+")  # noqa: SIM115  closed with the process
+        self.errors = open(folder / "errors", "a+")  # closed with the process
         script = str(FOLDER / "worker.py")
         peer = PEERS[name]
         self.process = subprocess.Popen(
@@ -184,13 +189,14 @@ def started(start, options):
     ``start()`` starts a process with the same caches each time.
     """
     first = {}
-    for state in ("empty",) if options.once else ("empty", "full"):
-        if first:
-            process.end()
+    states = ("empty",) if options.once else ("empty", "full")
+    for state in states:
         process = start()
         answer = process.answer(options.cap)
-        if "failed" in answer or "skipped" in answer:
+        good = "failed" not in answer and "skipped" not in answer
+        if not good or state != states[-1]:
             process.end()
+        if not good:
             return None, answer
         first[state] = {key: answer[key] for key in ("importing", "building", "stepping", "others")}
     kept = {key: answer[key] for key in ("memory", "version", "results")}

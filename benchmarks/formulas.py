@@ -54,7 +54,7 @@ def loop_step(api, x):
 def dense_layers(x, variables, count, product, relu):
     """``count`` layers; all but the last with a rectifier."""
     for layer in range(1, count + 1):
-        x = product(x, variables["w%d" % layer]) + variables["b%d" % layer]
+        x = product(x, variables[f"w{layer}"]) + variables[f"b{layer}"]
         if layer < count:
             x = relu(x)
     return x

@@ -197,7 +197,7 @@ class Peer:
 
     def residual(self, workload, data):
         def convolved(x, v, layer):
-            return self.convolved(x, v["filter%d" % layer], 1, "SAME") + v["bias%d" % layer]
+            return self.convolved(x, v[f"filter{layer}"], 1, "SAME") + v[f"bias{layer}"]
 
         def model(x, v):
             x = x["x"]

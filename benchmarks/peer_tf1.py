@@ -1,8 +1,8 @@
 """The workloads in TensorFlow 1.x's API: graphflow, TensorFlow 1.15 and 2.x's ``compat.v1``.
 
 Options: ``module`` is what is imported; ``call`` is how a step is called, ``run`` (`Session.run`),
-``callable`` (`Session.make_callable`) or ``function`` (graphflow's `function`); ``xla=jit`` compiles the
-whole step with XLA, which takes TensorFlow 2. This file also runs on Python 3.7.
+``callable`` (`Session.make_callable`) or ``function`` (graphflow's `function`); ``xla=jit`` has XLA
+compile the whole step, which takes TensorFlow 2. This file also runs on Python 3.7.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Peer:
     def program(self, data, optimizer, model):
         """A program that feeds the batches.
 
-        ``model(feeds, variables)`` gives results, and with an optimiser a loss and operations that a
-        step runs beside.
+        ``model(feeds, variables)`` gives results, and with an optimiser a loss and operations
+        that a step runs beside.
         """
         tf = self.tf
         variables = self.variables(data)
@@ -129,9 +129,7 @@ class Peer:
         names = list(inputs)
         wanted = len(results)
         if self.call == "run":
-            following = cycle(
-                [{inputs[name]: batch[name] for name in names} for batch in batches]
-            )
+            following = cycle([{inputs[name]: batch[name] for name in names} for batch in batches])
             run = session.run
             if len(fetches) == 1:
                 return lambda: [run(fetches[0], following())]
@@ -247,7 +245,7 @@ class Peer:
         tf = self.tf
         batch = data.batches[0]
         folder = tempfile.mkdtemp(dir=".")
-        paths = [os.path.join(folder, "%d.png" % place) for place in range(len(batch["y"]))]
+        paths = [os.path.join(folder, f"{place}.png") for place in range(len(batch["y"]))]
         for place, path in enumerate(paths):
             write_png(path, batch["x"][place])
 
@@ -295,8 +293,8 @@ class Peer:
 
         def model(x, v):
             def convolved(h, layer):
-                h = tf.nn.conv2d(h, v["filter%d" % layer], strides=[1, 1, 1, 1], padding="SAME")
-                return tf.nn.bias_add(h, v["bias%d" % layer])
+                h = tf.nn.conv2d(h, v[f"filter{layer}"], strides=[1, 1, 1, 1], padding="SAME")
+                return tf.nn.bias_add(h, v[f"bias{layer}"])
 
             h = x["x"]
             for layer in range(1, 2 * workload.sizes["blocks"], 2):

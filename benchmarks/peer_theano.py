@@ -1,8 +1,8 @@
 """The workloads in Theano's API: graphflow.theano, Theano 1.0.5, and PyTensor, its heir.
 
-Options: ``module`` is what is imported; ``mode`` is passed to ``function`` (PyTensor's ``CVM`` is its C
-linker). PyTensor has no convolutions and no pooling of images, and leaves those families out. This file also
-runs on Python 3.7.
+Options: ``module`` is what is imported; ``mode`` is passed to ``function`` (PyTensor's ``CVM`` is
+its C linker). PyTensor has no convolutions and no pooling of images, and leaves those families out.
+This file also runs on Python 3.7.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Peer:
     def convolved(self, x, v, layer, border, stride=1):
         return self.tensor.nnet.conv2d(
             x,
-            v["filter%s" % layer],
+            v[f"filter{layer}"],
             border_mode=border,
             subsample=(stride, stride),
             filter_flip=False,
@@ -190,9 +190,7 @@ class Peer:
 
     def chain(self, workload, data):
         factors = data.variables.pop("factors")
-        return self.program(
-            data, None, lambda x, v: [formulas.chain(self.tensor, x["x"], factors)]
-        )
+        return self.program(data, None, lambda x, v: [formulas.chain(self.tensor, x["x"], factors)])
 
     def smile(self, workload, data):
         nnet = self.tensor.nnet
@@ -234,7 +232,7 @@ class Peer:
 
     def residual(self, workload, data):
         def convolved(x, v, layer):
-            bias = v["bias%d" % layer].dimshuffle("x", 0, "x", "x")
+            bias = v[f"bias{layer}"].dimshuffle("x", 0, "x", "x")
             return self.convolved(x, v, layer, "half") + bias
 
         def model(x, v):

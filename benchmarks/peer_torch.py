@@ -134,7 +134,7 @@ class Peer:
     # ---- parts of models ----
 
     def linear(self, x, v, layer):
-        return self.torch.addmm(v["b%d" % layer], x, v["w%d" % layer])
+        return self.torch.addmm(v[f"b{layer}"], x, v[f"w{layer}"])
 
     def dense(self, x, v, count):
         for layer in range(1, count):
@@ -220,7 +220,7 @@ class Peer:
         relu = self.functions.relu
 
         def convolved(x, v, layer):
-            filters, bias = v["filter%d" % layer], v["bias%d" % layer]
+            filters, bias = v[f"filter{layer}"], v[f"bias{layer}"]
             return self.functions.conv2d(x, filters, bias, padding=1)
 
         def model(x, v):
@@ -232,7 +232,7 @@ class Peer:
         return self.program(workloads.channels_first(data), model)
 
     def lstm(self, workload, data):
-        """torch's own LSTM; compiled, a loop that the compiler unrolls, for it cannot see inside."""
+        """torch's own LSTM; compiled, a loop that is unrolled, for it cannot see inside."""
         torch = self.torch
         sizes = workload.sizes
         if self.compiled:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from types import SimpleNamespace
 
-import numpy as np
-
 import formulas
+import numpy as np
 
 API = SimpleNamespace(
     tanh=np.tanh, exp=np.exp, log=np.log, log1p=np.log1p, sqrt=np.sqrt, sin=np.sin,

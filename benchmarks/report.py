@@ -69,7 +69,9 @@ def memory_text(record):
 
 def table(heads, rows):
     rule = "|---|" + "---:|" * (len(heads) - 1)
-    return "\n".join(["| " + " | ".join(heads) + " |", rule, *[f"| {' | '.join(r)} |" for r in rows]])
+    return "\n".join(
+        ["| " + " | ".join(heads) + " |", rule, *[f"| {' | '.join(r)} |" for r in rows]]
+    )
 
 
 def markdown(result):
@@ -103,7 +105,7 @@ def markdown(result):
         + f"; {options['threads']} threads, float32, {options['rounds']} blocks of"
         f" {options['seconds']:g} s a peer.",
         ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
-        "`~`: other processes used the machine in all blocks. `≠`: results differ. `–`: no such figure.",
+        "`~`: others used the machine meanwhile. `≠`: results differ. `–`: no such figure.",
         "## The best peer's time by graphflow's",
         table(["workload", "a step", "ratio"], ratios),
         "## Time of a step, microseconds",

@@ -1,9 +1,9 @@
 """Runs one workload in one peer's process, for `compare.py`.
 
 ``worker.py PEER_MODULE WORKLOAD [--threads N] [NAME=VALUE ...]`` imports the peer, builds the
-workload, runs its first step, and writes one line of JSON. Then each line of its input is a number of
-seconds to measure, answered by another line. A peer's module has a class ``Peer``, whose method
-of the workload's family makes a `Program`; a family without a method is one that the peer cannot do.
+workload, runs its first step, and writes one line of JSON. Then each line of its input is a number
+of seconds to measure, answered by another line. A peer's module has a class ``Peer``, whose method
+of the workload's family makes a `Program`; a family without a method is one the peer cannot do.
 This file also runs on Python 3.7.
 """
 
@@ -20,7 +20,6 @@ import sys
 import time
 
 import numpy as np
-
 import workloads
 
 STEPS_OF_TRAINING = 400  # then the variables are reset, lest losses become denormal numbers
@@ -91,7 +90,9 @@ def measure(program, workload, seconds):
     gc.enable()
     scale = 1e6 / workload.rounds
     return dict(
-        median=statistics.median(times) * scale, least=min(times) * scale, steps=len(times) * together
+        median=statistics.median(times) * scale,
+        least=min(times) * scale,
+        steps=len(times) * together,
     )
 
 

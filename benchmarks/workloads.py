@@ -1,9 +1,9 @@
 """The table of workloads, and their data in NumPy.
 
 A workload belongs to a family, which is the name of the method that builds it in every peer. Sizes
-and optimiser come from the table, arrays from `data_of`, the same in every process. Images have their
-channels last and filters are height, width, inputs, outputs; `channels_first` turns them for the
-peers that want them otherwise. This file also runs on Python 3.7.
+and optimiser come from the table, arrays from `data_of`, the same in every process. Images have
+their channels last and filters are height, width, inputs, outputs; `channels_first` turns them for
+the peers that want them otherwise. This file also runs on Python 3.7.
 """
 
 from __future__ import annotations
@@ -44,8 +44,12 @@ class Data:
 
 def _elementwise(size, text):
     return [
-        Workload(f"elementwise_{text}_sum", "elementwise", "the sum", dict(size=size, reduced=True)),
-        Workload(f"elementwise_{text}", "elementwise", "all elements", dict(size=size, reduced=False)),
+        Workload(
+            f"elementwise_{text}_sum", "elementwise", "the sum", dict(size=size, reduced=True)
+        ),
+        Workload(
+            f"elementwise_{text}", "elementwise", "all elements", dict(size=size, reduced=False)
+        ),
     ]
 
 
@@ -86,21 +90,21 @@ WORKLOADS = [
     _perceptron("perceptron_adam", (784, 512, 512, 10), 128, ADAM),
     _perceptron("perceptron_small", (64, 32, 10), 32, SGD),
     Workload("chain_scalar", "chain", "5,000 small ops, a scalar", dict(count=5000, shape=())),
-    Workload("chain_vector", "chain", "5,000 small ops, a vector of 8", dict(count=5000, shape=(8,))),
+    Workload("chain_vector", "chain", "5,000 small ops, 8 elements", dict(count=5000, shape=(8,))),
     _smile("smile_train", 64, ("adam", 1e-4)),
     _smile("smile_fed", 64, ("adam", 1e-4), "smile_fed"),
     _smile("smile_infer_1", 1),
     _smile("smile_infer_64", 64),
-    Workload("digits_train", "digits", "training step, 28x28x1, batch 128", dict(batch=128), ADAM, 1, 5e-3),
+    Workload("digits_train", "digits", "training step, batch 128", dict(batch=128), ADAM, 1, 5e-3),
     Workload("digits_infer_1", "digits", "logits, batch 1", dict(batch=1), None, 1, 5e-3),
     Workload("digits_infer_64", "digits", "logits, batch 64", dict(batch=64), None, 1, 5e-3),
-    Workload("residual", "residual", "8 convolutions 3x3, 64 x 56 x 56", dict(blocks=4, channels=64, side=56)),
+    Workload("residual", "residual", "8 convolutions, 56x56", dict(blocks=4, channels=64, side=56)),
     Workload(
         "lstm", "lstm", "training step, 28 steps of 28, hidden 128, batch 128",
         dict(steps=28, width=28, hidden=128, batch=128), ADAM,
     ),
     Workload(
-        "transformer", "transformer", "training step of a block, 8 x 128 x 256, 8 heads, 1024 inside",
+        "transformer", "transformer", "training step of a block, 8 x 128 x 256, 8 heads",
         dict(batch=8, length=128, width=256, heads=8, inner=1024), SGD,
     ),
     Workload(
@@ -154,14 +158,16 @@ class Draw:
         """Batches of x, with labels y when the workload trains."""
         if workload.optimizer is None:
             return [dict(x=self.normal(*shape))]
-        return [dict(x=self.normal(*shape), y=self.labels(shape[0], classes)) for _ in range(BATCHES)]
+        return [
+            dict(x=self.normal(*shape), y=self.labels(shape[0], classes)) for _ in range(BATCHES)
+        ]
 
     def dense(self, sizes):
         """Variables w1, b1, w2, ... of layers with these sizes."""
         variables = {}
         for layer in range(1, len(sizes)):
-            variables["w%d" % layer] = self.weight(sizes[layer - 1], sizes[layer])
-            variables["b%d" % layer] = np.zeros(sizes[layer], np.float32)
+            variables[f"w{layer}"] = self.weight(sizes[layer - 1], sizes[layer])
+            variables[f"b{layer}"] = np.zeros(sizes[layer], np.float32)
         return variables
 
 
@@ -171,7 +177,7 @@ def data_of(workload):
 
 
 def _data_scalars(workload, draw, count):
-    return Data([{"x%d" % place: np.asarray(draw.normal(), np.float32) for place in range(count)}])
+    return Data([{f"x{place}": np.asarray(draw.normal(), np.float32) for place in range(count)}])
 
 
 def _data_elementwise(workload, draw, size, reduced):
@@ -180,7 +186,15 @@ def _data_elementwise(workload, draw, size, reduced):
 
 def _data_black_scholes(workload, draw, size):
     uniform = draw.uniform
-    return Data([dict(price=uniform(5, 30, size), strike=uniform(1, 100, size), years=uniform(0.25, 10, size))])
+    return Data(
+        [
+            dict(
+                price=uniform(5, 30, size),
+                strike=uniform(1, 100, size),
+                years=uniform(0.25, 10, size),
+            )
+        ]
+    )
 
 
 def _data_softmax_cross_entropy(workload, draw, rows, columns):
@@ -210,11 +224,11 @@ def _data_smile(workload, draw, batch):
     sizes = (3, 12, 24, 48)
     for layer in (1, 2, 3):
         size = sizes[layer]
-        variables["filter%d" % layer] = draw.weight(3, 3, sizes[layer - 1], size)
-        variables["scale%d" % layer] = draw.near_one(size)
-        variables["offset%d" % layer] = draw.normal(size, scale=0.1)
-        variables["mean%d" % layer] = draw.normal(size, scale=0.1)
-        variables["variance%d" % layer] = np.abs(draw.near_one(size))
+        variables[f"filter{layer}"] = draw.weight(3, 3, sizes[layer - 1], size)
+        variables[f"scale{layer}"] = draw.near_one(size)
+        variables[f"offset{layer}"] = draw.normal(size, scale=0.1)
+        variables[f"mean{layer}"] = draw.normal(size, scale=0.1)
+        variables[f"variance{layer}"] = np.abs(draw.near_one(size))
     variables.update(draw.dense((1200, 128, 2)))
     moving = tuple(name for name in variables if name.startswith(("mean", "variance")))
     return Data(draw.batches(workload, (batch, 48, 48, 3), 2), variables, moving)
@@ -239,15 +253,17 @@ def _data_digits(workload, draw, batch):
 def _data_residual(workload, draw, blocks, channels, side):
     variables = {}
     for layer in range(1, 2 * blocks + 1):
-        variables["filter%d" % layer] = draw.weight(3, 3, channels, channels) * np.float32(0.7)
-        variables["bias%d" % layer] = draw.normal(channels, scale=0.1)
+        variables[f"filter{layer}"] = draw.weight(3, 3, channels, channels) * np.float32(0.7)
+        variables[f"bias{layer}"] = draw.normal(channels, scale=0.1)
     return Data([dict(x=draw.normal(1, side, side, channels))], variables)
 
 
 def _data_lstm(workload, draw, steps, width, hidden, batch):
     """The kernel's columns are BasicLSTMCell's gates: input, new input, forget, output."""
     kernel = draw.normal(width + hidden, 4 * hidden, scale=(width + hidden) ** -0.5)
-    variables = dict(kernel=kernel, bias=np.zeros(4 * hidden, np.float32), **draw.dense((hidden, 10)))
+    variables = dict(
+        kernel=kernel, bias=np.zeros(4 * hidden, np.float32), **draw.dense((hidden, 10))
+    )
     return Data(draw.batches(workload, (batch, steps, width), 10), variables)
 
 
@@ -260,10 +276,12 @@ def _data_transformer(workload, draw, batch, length, width, heads, inner):
     for name, size in dict(qkv_bias=3 * width, joined_bias=width, b1=inner, b2=width).items():
         variables[name] = draw.normal(size, scale=0.1)
     for layer in (1, 2):
-        variables["scale%d" % layer] = draw.near_one(width)
-        variables["offset%d" % layer] = draw.normal(width, scale=0.1)
+        variables[f"scale{layer}"] = draw.near_one(width)
+        variables[f"offset{layer}"] = draw.normal(width, scale=0.1)
     shape = (batch, length, width)
-    return Data([dict(x=draw.normal(*shape), y=draw.normal(*shape)) for _ in range(BATCHES)], variables)
+    return Data(
+        [dict(x=draw.normal(*shape), y=draw.normal(*shape)) for _ in range(BATCHES)], variables
+    )
 
 
 def _data_while_loop(workload, draw, count, width):
@@ -271,7 +289,7 @@ def _data_while_loop(workload, draw, count, width):
 
 
 def _data_save(workload, draw, count, side):
-    return Data([{}], {"v%d" % place: draw.normal(side, side) for place in range(count)})
+    return Data([{}], {f"v{place}": draw.normal(side, side) for place in range(count)})
 
 
 def channels_first(data):
