@@ -313,7 +313,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=0.5, help="length of a block")
     parser.add_argument("--cap", type=float, default=120, help="seconds a first result may take")
     parser.add_argument("--busy", type=float, default=0.15, help="cores others may use unmarked")
-    parser.add_argument("--once", action="store_true", help="no process with empty caches")
+    parser.add_argument("--once", action="store_true", help="only empty caches")
     parser.add_argument("--add", action="store_true", help="keep what OUT.json has of others")
     parser.add_argument("--out", default="comparison", help="files to write, without their ending")
     return parser.parse_args()
