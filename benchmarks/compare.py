@@ -18,6 +18,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import select
 import signal
 import statistics
@@ -160,7 +161,8 @@ class Process:
         if not line:
             self.errors.seek(0)
             lines = self.errors.read().strip().splitlines() or ["ended without a word"]
-            return dict(failed=lines[-1][:200])
+            named = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
+            return dict(failed=(named or lines)[-1][:200])
         used = machine_seconds() - session_seconds(self.process.pid) - used
         return dict(json.loads(line), others=max(0.0, used / (time.time() - begin)))
 

@@ -7,7 +7,6 @@ compile the whole step, which takes TensorFlow 2. This file also runs on Python 
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 import struct
@@ -23,8 +22,8 @@ from worker import Program, cycle
 class LstmCell:
     """BasicLSTMCell's arithmetic, for TensorFlow 2.21, which comes without it."""
 
-    def __init__(self, tf, size):
-        self.tf = tf
+    def __init__(self, tf, size, kernel, bias):
+        self.tf, self.kernel, self.bias = tf, kernel, bias
         self.output_size = size
         self.state_size = (size, size)
 
@@ -34,10 +33,7 @@ class LstmCell:
     def __call__(self, inputs, state, scope=None):
         tf = self.tf
         memory, output = state
-        shape = [int(inputs.shape[1]) + self.output_size, 4 * self.output_size]
-        kernel = tf.get_variable("kernel", shape)
-        bias = tf.get_variable("bias", shape[1:], initializer=tf.zeros_initializer())
-        gates = tf.matmul(tf.concat([inputs, output], 1), kernel) + bias
+        gates = tf.matmul(tf.concat([inputs, output], 1), self.kernel) + self.bias
         entry, new, forget, leave = tf.split(gates, 4, axis=1)
         memory = memory * tf.sigmoid(forget + 1.0) + tf.sigmoid(entry) * tf.tanh(new)
         output = tf.tanh(memory) * tf.sigmoid(leave)
@@ -306,14 +302,18 @@ class Peer:
     def lstm(self, workload, data):
         tf = self.tf
         hidden = workload.sizes["hidden"]
-        kernel = data.variables.pop("kernel")
-        data.variables.pop("bias")  # zeros, which the cell makes
-        known = hasattr(tf.nn.rnn_cell, "BasicLSTMCell")
-        make_cell = tf.nn.rnn_cell.BasicLSTMCell if known else functools.partial(LstmCell, tf)
+        kernel = tf.constant_initializer(data.variables["kernel"])
+        own = hasattr(tf.nn.rnn_cell, "BasicLSTMCell")
+        if own:  # the cell makes its variables itself, the bias from zeros
+            del data.variables["kernel"], data.variables["bias"]
 
         def model(x, v):
-            with tf.variable_scope("recurrent", initializer=tf.constant_initializer(kernel)):
-                outputs, _ = tf.nn.dynamic_rnn(make_cell(hidden), x["x"], dtype=tf.float32)
+            with tf.variable_scope("recurrent", initializer=kernel):
+                if own:
+                    cell = tf.nn.rnn_cell.BasicLSTMCell(hidden)
+                else:
+                    cell = LstmCell(tf, hidden, v["kernel"], v["bias"])
+                outputs, _ = tf.nn.dynamic_rnn(cell, x["x"], dtype=tf.float32)
             return self.cross_entropy(self.dense(outputs[:, -1], v, 1), x["y"]), []
 
         return self.program(data, workload.optimizer, model)
