@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphflow.graph.constants import constant
+from graphflow.graph.dtypes import int32
 from graphflow.graph.shapes import TensorShape
 from graphflow.layers.arguments import (
     as_data_format,
@@ -114,6 +116,8 @@ class Convolution(Layer):
             constraint=self.kernel_constraint, dtype=self.dtype,
         )  # fmt: skip
         self._build_bias()
+        # TensorFlow makes this constant. Operations count in the seeds of those that follow.
+        constant(self.dilation_rate, int32, name="dilation_rate")
         self.built = True
 
     def _build_bias(self) -> None:

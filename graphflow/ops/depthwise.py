@@ -10,9 +10,10 @@ import itertools
 from typing import Any
 
 from graphflow.graph.apply import Signature
+from graphflow.graph.constants import constant
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
-from graphflow.graph.dtypes import float32
+from graphflow.graph.dtypes import float32, int32
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
@@ -301,6 +302,11 @@ def _rate_attrs(rate: Any, data_format: str | None, strides: Any) -> tuple[str, 
     return data_format, [1, 1, *rate] if channels_first(data_format) else [1, *rate, 1]
 
 
+def _note_dilation(rate: Any) -> None:
+    """Make the constant that TensorFlow makes: operations count in the seeds of later ones."""
+    constant([1, 1] if rate is None else rate, int32, name="dilation_rate")
+
+
 def depthwise_conv2d(
     input: Any,
     filter: Any,
@@ -323,6 +329,7 @@ def depthwise_conv2d(
         input = convert_to_tensor(input, name="tensor_in")
         filter = convert_to_tensor(filter, name="filter_in")
         data_format, dilated = _rate_attrs(rate, data_format, strides)
+        _note_dilation(rate)
         return depthwise_conv2d_native(
             input, filter, strides, padding, data_format, dilated, name=scope
         )
@@ -350,6 +357,7 @@ def separable_conv2d(
             if size not in (1, None):
                 raise ValueError(f"Dimensions 1 and {size} are not compatible")
         layout, dilated = _rate_attrs(rate, data_format, strides)
+        _note_dilation(rate)
         made = depthwise_conv2d_native(
             input, depthwise_filter, strides, padding, layout, dilated, name="depthwise"
         )

@@ -88,6 +88,7 @@ class Prepared:
     run: Callable[..., Any]  # gives the list of the request's tensors
     initializes: list[str]
     layout: int = 0
+    fed: list[tuple[np.dtype[Any], tuple[int, ...]]] = field(default_factory=list)
     after: Callable[[], None] = lambda: None
     is_shared: bool = False
     newest: tuple[FetchPlan, Callable[..., Any]] | None = None
@@ -110,11 +111,16 @@ class Prepared:
         assert fetch_plan.form is not None
         if self.newest is not None and self.newest[0] is fetch_plan:
             return self.newest[1]
-        compiled = self.instance.compiled
-        inputs = [n for n in compiled.program.inputs if n["source"] == "feed"]
-        slots = [compiled.memory.by_node[n] for n in inputs]
-        shapes = [self.instance.shape_of(n) for n in inputs]
-        made = self.instance.callable(slots, shapes, fetch_plan.items, fetch_plan.form, fallback)
+        instance = self.instance
+        inputs = [n for n in instance.compiled.program.inputs if n["source"] == "feed"]
+        read = dict(zip(self.arguments, inputs, strict=True))
+        # Feeds in the order of the request; those that the Program does not read go nowhere.
+        slots = [instance.compiled.memory.by_node[read[k]] if k in read else None
+                 for k in range(len(self.fed))]  # fmt: skip
+        made = instance.callable(
+            slots, [shape for _, shape in self.fed], fetch_plan.items, fetch_plan.form, fallback,
+            unread=[dtype for dtype, _ in self.fed],
+        )  # fmt: skip
         self.newest = fetch_plan, made
         return made
 
@@ -246,6 +252,7 @@ class Engine:
             known = plan.prepared.pop(key, None)
             if known is None or not self.still_holds(known):
                 known = self.compile(request, plan, values)
+                known.fed = [(a.dtype, a.shape) for a in values]
                 _drop_oldest(plan.prepared, known.is_shared)
             plan.prepared[key] = plan.latest = known
             return known
@@ -402,7 +409,7 @@ class Engine:
             return None
         if len(prepared.instance.segments) > 1 or prepared.layout != self.store.layout:
             return None
-        if prepared.arguments != list(range(len(request.fed))):
+        if any(dtype.kind in "OSU" for dtype, _ in prepared.fed):
             return None
         return prepared.bound(fetch_plan, fallback)
 

@@ -82,7 +82,8 @@ class Instance:
         self.pool: ThreadPool = get_pool(compiled.options.threads, cached_object)
         self.scope, count = make_scopes(compiled, runner.FIRST_SLOT)
         self.sizes = {name: count + k for k, name in enumerate(compiled.symbols)}
-        self.table = np.zeros(count + len(self.sizes), np.int64)
+        self.unread_position = count + len(self.sizes)  # for arguments that nothing reads
+        self.table = np.zeros(self.unread_position + 1, np.int64)
         self.keep: list[Any] = [compiled]
         self.guard = RunGuard()
         self.variables: dict[int, Array] = {}
@@ -247,15 +248,17 @@ class Instance:
     # ---- calls
 
     def callable(
-        self, feeds: Sequence[Slot], feed_shapes: Sequence[tuple[int, ...]],
+        self, feeds: Sequence[Slot | None], feed_shapes: Sequence[tuple[int, ...]],
         items: Sequence[int | None], form: str, fallback: Callable[..., Any] | None,
         after: Callable[[], None] | None = None, kind: type[SegmentedCall] | None = None,
+        unread: Sequence[np.dtype[Any]] = (),
     ) -> Callable[..., Any]:  # fmt: skip
         """A function of the fed arrays that runs the plan and returns the fetches.
 
         Parameters
         ----------
-        feeds, feed_shapes : slots and shapes of the arguments, in order.
+        feeds, feed_shapes : slots and shapes of the arguments, in order; None for what is not read.
+        unread : types of all arguments, needed for those that are not read.
         items, form : what to return; see `Call`.
         fallback : called with the arguments when they are not what the plan was compiled for.
         after : called after a successful run.
@@ -271,8 +274,10 @@ class Instance:
                 outputs.append(Binding(self.position(slot), dtype, self.shape_of(node)))
                 check_available(outputs[-1].nbytes, f"an output of shape {self.shape_of(node)}")
         inputs = [
-            Binding(self.position(s), s.type.dtype.numpy, shape)
-            for s, shape in zip(feeds, feed_shapes, strict=True)
+            Binding(self.unread_position, unread[k], shape)
+            if slot is None
+            else Binding(self.position(slot), slot.type.dtype.numpy, shape)
+            for k, (slot, shape) in enumerate(zip(feeds, feed_shapes, strict=True))
         ]
         simple = len(self.segments) == 1 and not self.has_objects and kind is None
         if not simple:

@@ -263,7 +263,7 @@ class Tracer(ArrayBuilder):
                 self.lower_loop(unit)
             elif isinstance(unit, Choice):
                 self.lower_choice(unit)
-            elif not _is_reference_only(unit):
+            elif not _is_reference_only(unit) or any(t in self.feeds for t in unit.inputs):
                 self.lower(unit)
 
     def is_given(self, tensor: Tensor) -> bool:

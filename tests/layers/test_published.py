@@ -100,7 +100,7 @@ def test_slim(digits):
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         feed = {x: images[:128].reshape(-1, 8, 8, 1), y: labels[:128]}
-        first, last = steps(session, train, loss, feed, 20)
+        first, last = steps(session, train, loss, feed, 30)
         assert last < first / 3
         assert session.run(tf.train.get_global_step()) == 20
 

@@ -23,10 +23,9 @@ LEFT_OUT = re.compile(
 )
 # Operations that graphflow does not make: it counts, and does not make, the product of sizes by
 # which TensorFlow sees whether zeros with tensors among their sizes are few; gathers with batches
-# it composes in another way; convolutions have no constant for the rate of their dilation; and
-# TensorFlow leaves constants behind when it fails.
+# it composes in another way; and TensorFlow leaves constants behind when it fails.
 NOT_MADE = re.compile(
-    r"(^|/)(zeros|ones)(_\d+)?/(mul|Less)(_\d+)?(/[xy])?$|^BatchGather|^Const(_\d+)?$|^ArgMax_14/|(^|/)dilation_rate(_\d+)?$"
+    r"(^|/)(zeros|ones)(_\d+)?/(mul|Less)(_\d+)?(/[xy])?$|^BatchGather|^Const(_\d+)?$|^ArgMax_14/"
 )
 TOLERANCES = {"f2": 2e-3, "f4": 2e-6, "f8": 1e-12, "c8": 1e-5, "c16": 1e-12}
 

@@ -370,3 +370,25 @@ def test_a_function_gives_what_its_variables_were_before_the_updates():
         assert [float(v) for v in count()] == [1.0, 1.0, 2.0]
         assert [float(v) for v in count()] == [2.0, 2.0, 4.0]
         assert session.run(s) == 3.0
+
+
+@pytest.mark.parametrize("unread", [False, True])
+def test_feeds_in_any_order_and_unread_ones_take_the_native_way(unread):
+    with tf.Graph().as_default(), tf.Session() as session:
+        xs = [tf.placeholder(tf.float32, [k + 1]) for k in range(4)]
+        spare = tf.placeholder(tf.float64, [3])
+        y = tf.reduce_sum(xs[3]) - 2 * tf.reduce_sum(xs[0])
+        feed = {x: np.full(x.shape, k + 1.0, np.float32) for k, x in enumerate(xs)}
+        feed = dict(sorted(feed.items(), key=lambda item: -item[0].op._id))
+        if unread:
+            feed[spare] = np.zeros(3)
+        for _ in range(3):
+            assert session.run(y, feed) == 14.0
+        assert session._fast
+        call = session.make_callable(y, list(feed))
+        for _ in range(3):
+            assert call(*feed.values()) == 14.0
+        if unread:
+            with pytest.raises(ValueError, match="Cannot feed value of shape"):
+                session.run(y, {**feed, spare: np.zeros(4)})
+            assert session.run(y, feed) == 14.0
