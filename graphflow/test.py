@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import random
 import tempfile
 import unittest
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
@@ -20,11 +22,14 @@ from graphflow.graph.random_seed import set_random_seed
 from graphflow.graph.session_stack import default_session
 from graphflow.ops.creation import ones_like
 from graphflow.runtime.session import Session
+from graphflow.test_parts import Benchmark, Captured, CheckedThread
 
 __all__ = [
-    "TestCase", "assert_equal_graph_def", "compute_gradient", "compute_gradient_error",
-    "get_temp_dir", "gpu_device_name", "is_built_with_cuda", "is_gpu_available", "main", "mock",
-    "test_src_dir_path",
+    "Benchmark", "TensorFlowTestCase", "TestCase", "assert_equal_graph_def", "compute_gradient",
+    "compute_gradient_error", "deprecated_graph_mode_only", "get_temp_dir", "gpu_device_name",
+    "is_built_with_cuda", "is_built_with_gpu_support", "is_built_with_rocm", "is_gpu_available",
+    "main", "mock", "run_all_in_graph_and_eager_modes", "run_deprecated_v1",
+    "run_in_graph_and_eager_modes", "run_v1_only", "test_src_dir_path",
 ]  # fmt: skip
 
 
@@ -49,6 +54,16 @@ test_src_dir_path.__test__ = False  # type: ignore[attr-defined]  # pytest takes
 def is_built_with_cuda() -> bool:
     """Whether there is code for CUDA: not yet."""
     return False
+
+
+def is_built_with_rocm() -> bool:
+    """Whether there is code for ROCm: no."""
+    return False
+
+
+def is_built_with_gpu_support() -> bool:
+    """Whether there is code for any GPU: not yet."""
+    return is_built_with_cuda() or is_built_with_rocm()
 
 
 def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any = None) -> bool:
@@ -79,18 +94,22 @@ class TestCase(unittest.TestCase):
     def __init_subclass__(cls) -> None:
         cls.__test__ = True
 
+    def __init__(self, methodName: str = "runTest") -> None:
+        super().__init__(methodName)
+        self._cached: Any = None  # here, as a test's own `setUp` may call no other
+
     def setUp(self) -> None:
         """Empty the default graph, fix the seeds."""
         random.seed(87654321)
         np.random.seed(87654321)  # noqa: NPY002  # what tests draw from
         reset_default_graph()
         set_random_seed(87654321)
-        self._cached: Any = None
 
     def tearDown(self) -> None:
         """Close the session that was kept."""
         if self._cached is not None:
             self._cached.close()
+            self._cached = None
 
     def get_temp_dir(self) -> str:
         """A folder for files of this test."""
@@ -203,10 +222,15 @@ class TestCase(unittest.TestCase):
         """An array's shape is a tensor's static shape."""
         self.assertAllEqual(np_array.shape, tf_tensor.shape.as_list(), msg)
 
-    def assertAllInRange(self, target: Any, lower_bound: float, upper_bound: float) -> None:
-        """All values are between the bounds, these among them."""
+    def assertAllInRange(
+        self, target: Any, lower_bound: float, upper_bound: float,
+        open_lower_bound: bool = False, open_upper_bound: bool = False,
+    ) -> None:  # fmt: skip
+        """All values are between the bounds, these among them unless they are open."""
         values = np.asarray(_values(target))
-        self.assertTrue(bool(((values >= lower_bound) & (values <= upper_bound)).all()))
+        above = values > lower_bound if open_lower_bound else values >= lower_bound
+        below = values < upper_bound if open_upper_bound else values <= upper_bound
+        self.assertTrue(bool((above & below).all()), f"{values} is not in the range")
 
     def assertAllGreater(self, a: Any, comparison_target: float) -> None:
         """All values are greater."""
@@ -216,6 +240,14 @@ class TestCase(unittest.TestCase):
         """All values are less."""
         self.assertTrue(bool((np.asarray(_values(a)) < comparison_target).all()))
 
+    def assertAllGreaterEqual(self, a: Any, comparison_target: float) -> None:
+        """All values are greater or equal."""
+        self.assertTrue(bool((np.asarray(_values(a)) >= comparison_target).all()))
+
+    def assertAllLessEqual(self, a: Any, comparison_target: float) -> None:
+        """All values are less or equal."""
+        self.assertTrue(bool((np.asarray(_values(a)) <= comparison_target).all()))
+
     def assertAllInSet(self, target: Any, expected_set: Any) -> None:
         """All values are of a set."""
         self.assertTrue(set(np.unique(np.asarray(_values(target))).tolist()) <= set(expected_set))
@@ -223,6 +255,54 @@ class TestCase(unittest.TestCase):
     def assertStartsWith(self, actual: str, expected_start: str, msg: str | None = None) -> None:
         """A text begins with another."""
         self.assertTrue(actual.startswith(expected_start), msg or f"{actual!r}")
+
+    def assertEndsWith(self, actual: str, expected_end: str, msg: str | None = None) -> None:
+        """A text ends with another."""
+        self.assertTrue(actual.endswith(expected_end), msg or f"{actual!r}")
+
+    def assertBetween(
+        self, value: Any, minv: Any, maxv: Any, msg: str | None = None
+    ) -> None:  # fmt: skip
+        """A number is between two others, these among them."""
+        self.assertTrue(minv <= value <= maxv, msg or f"{value!r} not in {minv!r} .. {maxv!r}")
+
+    def assertEmpty(self, container: Any, msg: str | None = None) -> None:
+        """Nothing is in it."""
+        self.assertEqual(len(container), 0, msg)
+
+    def assertNotEmpty(self, container: Any, msg: str | None = None) -> None:
+        """Something is in it."""
+        self.assertNotEqual(len(container), 0, msg)
+
+    def assertLen(self, container: Any, expected_len: int, msg: str | None = None) -> None:
+        """It has a length."""
+        self.assertEqual(len(container), expected_len, msg)
+
+    def assertItemsEqual(self, first: Any, second: Any, msg: str | None = None) -> None:
+        """Two sequences have the same items, each as often, in whatever order."""
+        self.assertCountEqual(first, second, msg)
+
+    def assertSameElements(self, expected: Any, actual: Any, msg: str | None = None) -> None:
+        """Two sequences have the same items, however often."""
+        self.assertEqual(set(expected), set(actual), msg)
+
+    def assertContainsSubset(self, expected: Any, actual: Any, msg: str | None = None) -> None:
+        """All that is expected is there."""
+        self.assertLessEqual(set(expected), set(actual), msg)
+
+    def assertSequenceAlmostEqual(
+        self, expected: Any, actual: Any, places: int | None = None, msg: str | None = None,
+        delta: float | None = None,
+    ) -> None:  # fmt: skip
+        """Two sequences of numbers are nearly the same, item by item."""
+        self.assertEqual(len(expected), len(actual), msg)
+        for one, other in zip(expected, actual, strict=True):
+            apart = 0.5 * 10.0 ** -(7 if places is None else places) if delta is None else delta
+            self.assertLessEqual(abs(one - other), apart, msg)
+
+    def assertDeviceEqual(self, device1: Any, device2: Any, msg: str | None = None) -> None:
+        """Two devices' names are the same."""
+        self.assertEqual(str(device1 or ""), str(device2 or ""), msg)
 
     def assertDTypeEqual(self, target: Any, expected_dtype: Any) -> None:
         """A value has a type."""
@@ -235,6 +315,21 @@ class TestCase(unittest.TestCase):
 
             expected = text_format.Parse(expected, type(actual)())
         self.assertEqual(expected, actual, msg)
+
+    def assertProtoEqualsVersion(
+        self, expected: Any, actual: Any, producer: int | None = None,
+        min_consumer: int | None = None, msg: str | None = None,
+    ) -> None:  # fmt: skip
+        """Two GraphDefs are the same but for their versions."""
+        if isinstance(expected, str):
+            from google.protobuf import text_format
+
+            expected = text_format.Parse(expected, type(actual)())
+        actual, unversioned = type(actual)(), actual
+        actual.CopyFrom(unversioned)
+        for graph_def in (expected, actual):
+            graph_def.ClearField("versions")
+        self.assertProtoEquals(expected, actual, msg)
 
     def assertRaisesOpError(self, expected_err_re_or_predicate: Any) -> Any:
         """The block raises an `OpError` that matches."""
@@ -253,6 +348,83 @@ class TestCase(unittest.TestCase):
         with self.assertRaises(exception_type) as caught:
             yield
         self.assertTrue(wanted(caught.exception), str(caught.exception))
+
+    @contextlib.contextmanager
+    def assertRaisesWithLiteralMatch(
+        self, expected_exception: Any, expected_exception_message: str
+    ) -> Iterator[None]:
+        """The block raises an error with just this text."""
+        with self.assertRaises(expected_exception) as caught:
+            yield
+        self.assertEqual(str(caught.exception), expected_exception_message)
+
+    # ---- what a test starts
+
+    def checkedThread(
+        self, target: Callable[..., Any], args: Any = None, kwargs: Any = None
+    ) -> Any:
+        """A thread whose `join` fails the test if the function raised an error."""
+        return CheckedThread(self, target, args or (), kwargs or {})
+
+    @contextlib.contextmanager
+    def captureWritesToStream(self, stream: Any) -> Iterator[Any]:
+        """What the block writes to a stream; ``contents()`` of what is given returns it."""
+        stream.flush()
+        number = stream.fileno()
+        kept = os.dup(number)
+        with tempfile.TemporaryFile() as file:
+            os.dup2(file.fileno(), number)
+            try:
+                yield Captured(stream, file)
+            finally:
+                stream.flush()
+                os.dup2(kept, number)
+                os.close(kept)
+
+
+TensorFlowTestCase = TestCase
+
+
+# ---- tests of the time, which say in which mode they run
+
+
+def run_deprecated_v1(func: Any = None) -> Any:
+    """Mark a test, or a class of tests, for graph mode: each test gets a graph of its own."""
+    return _in_new_graph(func, with_session=False)
+
+
+run_v1_only = deprecated_graph_mode_only = run_deprecated_v1
+
+
+def run_in_graph_and_eager_modes(func: Any = None, **options: Any) -> Any:
+    """Run a test in graph mode, which is the only one here, with a graph and a session."""
+    return _in_new_graph(func, with_session=True)
+
+
+def run_all_in_graph_and_eager_modes(cls: type) -> type:
+    """Run all tests of a class as `run_in_graph_and_eager_modes` does."""
+    for name, method in list(vars(cls).items()):
+        if name.startswith(unittest.TestLoader.testMethodPrefix) and callable(method):
+            setattr(cls, name, run_in_graph_and_eager_modes(method))
+    return cls
+
+
+def _in_new_graph(func: Any, with_session: bool) -> Any:
+    if not callable(func):  # called with a reason, or with options
+        return functools.partial(_in_new_graph, with_session=with_session)
+    if isinstance(func, type):
+        return func
+
+    @functools.wraps(func)
+    def test(self: Any, *args: Any, **kwargs: Any) -> None:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(Graph().as_default())
+            set_random_seed(87654321)
+            if with_session:
+                stack.enter_context(self.session())
+            func(self, *args, **kwargs)
+
+    return test
 
 
 def assert_equal_graph_def(actual: Any, expected: Any, checkpoint_v2: bool = False) -> None:

@@ -23,6 +23,7 @@ _PACKAGES = {
 # Parts of graphflow that are searched for the names of a module, before all others.
 _PLACES = {
     "googletest": ("test",),
+    "test_util": ("test",),
     "rnn": ("nn", "contrib.rnn"),
     "rnn_cell": ("nn.rnn_cell", "contrib.rnn"),
     "rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),
