@@ -113,6 +113,7 @@ from graphflow.ops import diagonals as _diagonals
 from graphflow.ops import operators as _operators  # installs the operators of tensors
 from graphflow.ops import static as _static  # installs the evaluator of what is known early
 from graphflow.ops import tensorflow_forms as _tensorflow_forms  # lets GraphDefs be TensorFlow's
+from graphflow.ops.assertions import *
 from graphflow.ops.casting import *
 from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print
@@ -166,6 +167,16 @@ from graphflow.ops.segments import *
 from graphflow.ops.sequences import *
 from graphflow.ops.sets import *
 from graphflow.ops.shape import *
+from graphflow.ops.shape_assertions import (
+    assert_integer,
+    assert_proper_iterable,
+    assert_rank,
+    assert_rank_at_least,
+    assert_rank_in,
+    assert_same_float_dtype,
+    assert_scalar,
+    assert_type,
+)
 from graphflow.ops.slicing import *
 from graphflow.ops.solving import *
 from graphflow.ops.sorting import *

@@ -36,8 +36,8 @@ _PLACES = {
 }
 _SEARCHED = (
     "", "nn", "math", "train", "errors", "initializers", "layers", "losses", "summary", "test",
-    "image", "linalg", "gfile", "compat", "strings", "sparse", "lookup", "logging", "graph_util",
-    "saved_model", "contrib.framework", "contrib.layers",
+    "image", "linalg", "gfile", "compat", "strings", "sparse", "lookup", "logging", "debugging",
+    "graph_util", "saved_model", "contrib.framework", "contrib.layers",
 )  # fmt: skip
 
 
