@@ -266,7 +266,7 @@ _MESSAGES = {
 _LATE = {
     "app", "audio", "compat", "contrib", "data", "debugging", "examples", "flags", "graph_util",
     "image", "io", "keras", "layers", "losses", "metrics", "python", "python_io", "quantization",
-    "saved_model", "sets", "signal", "spectral", "summary", "test",
+    "raw_ops", "saved_model", "sets", "signal", "spectral", "summary", "test",
 }  # fmt: skip
 _QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
 _READERS = {

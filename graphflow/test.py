@@ -16,7 +16,7 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.gradients.reverse import gradients
-from graphflow.graph.default import get_default_graph, reset_default_graph
+from graphflow.graph.default import reset_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.graph.random_seed import set_random_seed
 from graphflow.graph.session_stack import default_session
@@ -140,8 +140,8 @@ class TestCase(unittest.TestCase):
     def evaluate(self, tensors: Any) -> Any:
         """The values of tensors."""
         session = default_session()
-        if session is None:
-            with Session(graph=get_default_graph()) as session:
+        if session is None:  # the one kept for the test, so that variables keep their values
+            with self.cached_session() as session:
                 return session.run(tensors)
         return session.run(tensors)
 

@@ -59,6 +59,8 @@ class PrivateModule(ModuleType):
         if len(below) == 1 and below[0] in _PACKAGES:
             return importlib.import_module(f"{self.__name__}.{name}")
         own = below[-1] if below else ""
+        if own.startswith("gen_") and (made := _part("raw_ops").function_named(name)):
+            return made
         whole = ".".join(
             below
         )  # `keras.layers`, and `saved_model.loader`, are as in the public API
