@@ -18,9 +18,11 @@ from graphflow import errors
 from graphflow.gradients.reverse import gradients
 from graphflow.graph.default import reset_default_graph
 from graphflow.graph.graph import Graph
+from graphflow.graph.node_def import NodeDef
 from graphflow.graph.random_seed import set_random_seed
 from graphflow.graph.session_stack import default_session
 from graphflow.ops.creation import ones_like
+from graphflow.protos import message
 from graphflow.runtime.session import Session
 from graphflow.test_parts import Benchmark, Captured, CheckedThread
 
@@ -76,16 +78,6 @@ def gpu_device_name() -> str:
     return ""
 
 
-def _values(item: Any) -> Any:
-    """The value of a tensor, by the default session; other things as they are."""
-    if hasattr(item, "eval") and hasattr(item, "graph"):
-        session = default_session()
-        if session is None:
-            raise ValueError(f"no session to evaluate {item} in")
-        return session.run(item)
-    return item
-
-
 class TestCase(unittest.TestCase):
     """A test that begins with an empty graph and fixed seeds."""
 
@@ -135,7 +127,16 @@ class TestCase(unittest.TestCase):
         with self._cached.graph.as_default(), self._cached.as_default():
             yield self._cached
 
-    test_session = cached_session
+    def test_session(
+        self, graph: Graph | None = None, config: Any = None, use_gpu: bool = False,
+        force_gpu: bool = False,
+    ) -> Any:  # fmt: skip
+        """`cached_session`, or a `session` of a graph that is given."""
+        if self.id().endswith(".test_session"):  # runners take it for a test
+            self.skipTest("Not a test.")
+        if graph is not None:
+            return self.session(graph, config)
+        return self.cached_session(graph, config)
 
     def evaluate(self, tensors: Any) -> Any:
         """The values of tensors."""
@@ -145,13 +146,17 @@ class TestCase(unittest.TestCase):
                 return session.run(tensors)
         return session.run(tensors)
 
+    def _values(self, item: Any) -> Any:
+        """The value of a tensor; other things as they are."""
+        return self.evaluate(item) if hasattr(item, "eval") and hasattr(item, "graph") else item
+
     # ---- comparisons
 
     def assertAllClose(
         self, a: Any, b: Any, rtol: float = 1e-6, atol: float = 1e-6, msg: str | None = None
     ) -> None:
         """The values of two structures are nearly the same."""
-        a, b = _values(a), _values(b)
+        a, b = self._values(a), self._values(b)
         if isinstance(a, dict):
             self.assertEqual(set(a), set(b), msg)
             for key in a:
@@ -173,7 +178,7 @@ class TestCase(unittest.TestCase):
         bfloat16_rtol: float = 1e-2, bfloat16_atol: float = 1e-2, msg: str | None = None,
     ) -> None:  # fmt: skip
         """`assertAllClose`, less strict for short types."""
-        a, b = np.asarray(_values(a)), np.asarray(_values(b))
+        a, b = np.asarray(self._values(a)), np.asarray(self._values(b))
         names = {a.dtype.name, b.dtype.name}
         if "bfloat16" in names:
             rtol, atol = max(rtol, bfloat16_rtol), max(atol, bfloat16_atol)
@@ -185,11 +190,13 @@ class TestCase(unittest.TestCase):
 
     def assertAllEqual(self, a: Any, b: Any, msg: str | None = None) -> None:
         """The values are the same."""
-        np.testing.assert_array_equal(np.asarray(_values(a)), np.asarray(_values(b)), msg or "")
+        np.testing.assert_array_equal(
+            np.asarray(self._values(a)), np.asarray(self._values(b)), msg or ""
+        )
 
     def assertNotAllEqual(self, a: Any, b: Any, msg: str | None = None) -> None:
         """Some value differs."""
-        if np.array_equal(np.asarray(_values(a)), np.asarray(_values(b))):
+        if np.array_equal(np.asarray(self._values(a)), np.asarray(self._values(b))):
             raise self.failureException(msg or "The two values are equal at all elements.")
 
     def assertNotAllClose(self, a: Any, b: Any, **options: Any) -> None:
@@ -227,30 +234,32 @@ class TestCase(unittest.TestCase):
         open_lower_bound: bool = False, open_upper_bound: bool = False,
     ) -> None:  # fmt: skip
         """All values are between the bounds, these among them unless they are open."""
-        values = np.asarray(_values(target))
+        values = np.asarray(self._values(target))
         above = values > lower_bound if open_lower_bound else values >= lower_bound
         below = values < upper_bound if open_upper_bound else values <= upper_bound
         self.assertTrue(bool((above & below).all()), f"{values} is not in the range")
 
     def assertAllGreater(self, a: Any, comparison_target: float) -> None:
         """All values are greater."""
-        self.assertTrue(bool((np.asarray(_values(a)) > comparison_target).all()))
+        self.assertTrue(bool((np.asarray(self._values(a)) > comparison_target).all()))
 
     def assertAllLess(self, a: Any, comparison_target: float) -> None:
         """All values are less."""
-        self.assertTrue(bool((np.asarray(_values(a)) < comparison_target).all()))
+        self.assertTrue(bool((np.asarray(self._values(a)) < comparison_target).all()))
 
     def assertAllGreaterEqual(self, a: Any, comparison_target: float) -> None:
         """All values are greater or equal."""
-        self.assertTrue(bool((np.asarray(_values(a)) >= comparison_target).all()))
+        self.assertTrue(bool((np.asarray(self._values(a)) >= comparison_target).all()))
 
     def assertAllLessEqual(self, a: Any, comparison_target: float) -> None:
         """All values are less or equal."""
-        self.assertTrue(bool((np.asarray(_values(a)) <= comparison_target).all()))
+        self.assertTrue(bool((np.asarray(self._values(a)) <= comparison_target).all()))
 
     def assertAllInSet(self, target: Any, expected_set: Any) -> None:
         """All values are of a set."""
-        self.assertTrue(set(np.unique(np.asarray(_values(target))).tolist()) <= set(expected_set))
+        self.assertTrue(
+            set(np.unique(np.asarray(self._values(target))).tolist()) <= set(expected_set)
+        )
 
     def assertStartsWith(self, actual: str, expected_start: str, msg: str | None = None) -> None:
         """A text begins with another."""
@@ -306,13 +315,15 @@ class TestCase(unittest.TestCase):
 
     def assertDTypeEqual(self, target: Any, expected_dtype: Any) -> None:
         """A value has a type."""
-        self.assertEqual(np.asarray(_values(target)).dtype, np.dtype(expected_dtype))
+        self.assertEqual(np.asarray(self._values(target)).dtype, np.dtype(expected_dtype))
 
     def assertProtoEquals(self, expected: Any, actual: Any, msg: str | None = None) -> None:
         """Two messages, the first perhaps as text, are the same."""
         if isinstance(expected, str):
             from google.protobuf import text_format
 
+            if isinstance(actual, NodeDef):
+                actual = text_format.Parse(str(actual), message("NodeDef")())
             expected = text_format.Parse(expected, type(actual)())
         self.assertEqual(expected, actual, msg)
 
@@ -374,10 +385,11 @@ class TestCase(unittest.TestCase):
         kept = os.dup(number)
         with tempfile.TemporaryFile() as file:
             os.dup2(file.fileno(), number)
+            captured = Captured(stream, file)
             try:
-                yield Captured(stream, file)
+                yield captured
             finally:
-                stream.flush()
+                captured.close()
                 os.dup2(kept, number)
                 os.close(kept)
 
@@ -389,16 +401,24 @@ TensorFlowTestCase = TestCase
 
 
 def run_deprecated_v1(func: Any = None) -> Any:
-    """Mark a test, or a class of tests, for graph mode: each test gets a graph of its own."""
-    return _in_new_graph(func, with_session=False)
+    """Mark a test, or a class of tests, for graph mode, which is the only one here."""
+    return func if callable(func) else lambda marked: marked  # called with a reason
 
 
 run_v1_only = deprecated_graph_mode_only = run_deprecated_v1
 
 
 def run_in_graph_and_eager_modes(func: Any = None, **options: Any) -> Any:
-    """Run a test in graph mode, which is the only one here, with a graph and a session."""
-    return _in_new_graph(func, with_session=True)
+    """Run a test in graph mode, which is the only one here, in the session of its case."""
+    if not callable(func):
+        return run_in_graph_and_eager_modes
+
+    @functools.wraps(func)
+    def test(self: Any, *args: Any, **kwargs: Any) -> None:
+        with self.cached_session():
+            func(self, *args, **kwargs)
+
+    return test
 
 
 def run_all_in_graph_and_eager_modes(cls: type) -> type:
@@ -407,24 +427,6 @@ def run_all_in_graph_and_eager_modes(cls: type) -> type:
         if name.startswith(unittest.TestLoader.testMethodPrefix) and callable(method):
             setattr(cls, name, run_in_graph_and_eager_modes(method))
     return cls
-
-
-def _in_new_graph(func: Any, with_session: bool) -> Any:
-    if not callable(func):  # called with a reason, or with options
-        return functools.partial(_in_new_graph, with_session=with_session)
-    if isinstance(func, type):
-        return func
-
-    @functools.wraps(func)
-    def test(self: Any, *args: Any, **kwargs: Any) -> None:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(Graph().as_default())
-            set_random_seed(87654321)
-            if with_session:
-                stack.enter_context(self.session())
-            func(self, *args, **kwargs)
-
-    return test
 
 
 def assert_equal_graph_def(actual: Any, expected: Any, checkpoint_v2: bool = False) -> None:

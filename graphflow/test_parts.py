@@ -72,12 +72,19 @@ class Captured:
 
     def __init__(self, stream: Any, file: Any) -> None:
         self._stream, self._file = stream, file
+        self._text: str | None = None
 
     def contents(self) -> str:
         """Return all that was written so far."""
+        if self._text is not None:
+            return self._text
         self._stream.flush()
         self._file.seek(0)
         return str(self._file.read().decode(errors="replace"))
+
+    def close(self) -> None:
+        """Keep what was written: the file goes."""
+        self._text = self.contents()
 
 
 class CheckedThread:

@@ -14,7 +14,7 @@ class Example(tf.test.TestCase):
         """A test's own, which calls no other."""
 
     @tf.test.run_deprecated_v1
-    def test_session(self) -> None:
+    def test_values(self) -> None:
         with self.cached_session():
             self.assertAllEqual(tf.constant([1, 2]).eval(), [1, 2])
 
@@ -28,12 +28,12 @@ class Example(tf.test.TestCase):
 def test_a_case_whose_set_up_calls_no_other_runs() -> None:
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(Example).run(result)
-    assert result.testsRun == 2
+    assert result.testsRun - len(result.skipped) == 2
     assert not result.errors + result.failures
 
 
 def test_a_checked_thread_fails_its_test() -> None:
-    case = Example("test_session")
+    case = Example("test_values")
     thread = case.checkedThread(lambda: 1 / 0)
     thread.start()
     with pytest.raises(AssertionError, match="ZeroDivisionError"):
@@ -41,7 +41,7 @@ def test_a_checked_thread_fails_its_test() -> None:
 
 
 def test_written_text_is_captured(capfd: pytest.CaptureFixture[str]) -> None:
-    with capfd.disabled(), Example("test_session").captureWritesToStream(sys.__stderr__) as text:
+    with capfd.disabled(), Example("test_values").captureWritesToStream(sys.__stderr__) as text:
         print("kept", file=sys.__stderr__)
         assert text.contents() == "kept\n"
 
