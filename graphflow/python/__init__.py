@@ -22,7 +22,12 @@ _PACKAGES = {
 }  # fmt: skip
 # Parts of graphflow that are searched for the names of a module, before all others.
 _PLACES = {
+    "constant_op": ("graph.constants",),
+    "control_flow_ops": ("ops.identity", "ops.conditionals", "ops.control_flow_ops"),
     "googletest": ("test",),
+    "init_ops": ("initializers", ""),
+    "ops": ("graph.convert", "graph.default", "graph.graph"),
+    "tensor_shape": ("graph.shapes",),
     "test_util": ("test",),
     "rnn": ("nn", "contrib.rnn"),
     "rnn_cell": ("nn.rnn_cell", "contrib.rnn"),
@@ -30,7 +35,6 @@ _PLACES = {
     "seq2seq": ("contrib.legacy_seq2seq",),
     "session": ("",),
     "tf_logging": ("logging",),
-    "init_ops": ("initializers", ""),
     "backend": ("keras.backend",),
     "pywrap_tensorflow": ("train",),
 }
@@ -68,7 +72,8 @@ class PrivateModule(ModuleType):
             found = getattr(_part(place), name, None)
             # A module of ours that has the name of one of TensorFlow's private ones (`ops`) is
             # another module; the import system then asks for that one by its whole path.
-            if found is not None and not isinstance(found, ModuleType):
+            is_ours = isinstance(found, ModuleType) and found.__name__.startswith("graphflow")
+            if found is not None and not is_ours:
                 return found
         raise AttributeError(f"graphflow offers no {name!r}, which {self.__name__} has")
 
