@@ -147,6 +147,7 @@ from graphflow.ops.least_squares import *
 from graphflow.ops.linear import *
 from graphflow.ops.matrices import *
 from graphflow.ops.morphology import extract_image_patches, extract_volume_patches
+from graphflow.ops.orthogonal_initializers import orthogonal_initializer
 from graphflow.ops.partitioned_variables import (
     fixed_size_partitioner,
     min_max_variable_partitioner,

@@ -37,7 +37,7 @@ INITIALIZERS: dict[str, Callable[..., Any]] = {
     "glorot_uniform": init.glorot_uniform, "he_normal": init.he_normal,
     "he_uniform": init.he_uniform, "identity": init.identity, "lecun_normal": init.lecun_normal,
     "lecun_uniform": init.lecun_uniform, "normal": lambda: init.random_normal(0.0, 0.05),
-    "ones": init.ones, "one": init.ones, "zeros": init.zeros, "zero": init.zeros,
+    "ones": init.ones, "one": init.ones, "orthogonal": init.orthogonal, "zeros": init.zeros, "zero": init.zeros,
     "random_normal": lambda: init.random_normal(0.0, 0.05),
     "random_uniform": lambda: init.random_uniform(-0.05, 0.05),
     "truncated_normal": lambda: init.truncated_normal(0.0, 0.05),
