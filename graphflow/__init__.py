@@ -160,7 +160,7 @@ from graphflow.ops.random import random_normal, random_uniform, truncated_normal
 from graphflow.ops.reductions import *
 from graphflow.ops.rolling import *
 from graphflow.ops.sampling import *
-from graphflow.ops.scans import *
+from graphflow.ops.scans import cumprod, cumsum
 from graphflow.ops.scatter import *
 from graphflow.ops.scatter_nd import *
 from graphflow.ops.segment_reductions import *

@@ -24,6 +24,7 @@ _PACKAGES = {
 _PLACES = {
     "constant_op": ("graph.constants",),
     "control_flow_ops": ("ops.identity", "ops.conditionals", "ops.control_flow_ops"),
+    "ctc_ops": ("ops.ctc_labels",),
     "googletest": ("test",),
     "init_ops": ("initializers", ""),
     "ops": ("graph.convert", "graph.default", "graph.graph"),
