@@ -110,6 +110,16 @@ def _may_end_in_one(tensor: Tensor) -> bool:
     return tensor.shape.rank is None or tensor.shape.as_list()[-1:] in ([1], [None])
 
 
+def without_extra_axis(weights: Tensor, values: Tensor) -> Tensor:
+    """Weights, without a last axis of one where they have one axis more than the values."""
+    ranks = weights.shape.rank, values.shape.rank
+    if None not in ranks:
+        return squeeze(weights, [-1]) if ranks[0] - ranks[1] == 1 else weights
+    if not _may_end_in_one(weights):
+        return weights
+    return _squeezed_if(equal(1, rank_op(weights) - rank_op(values)), weights)
+
+
 def remove_squeezable_dimensions(
     labels: Any, predictions: Any, expected_rank_diff: int = 0, name: str | None = None
 ) -> tuple[Tensor, Tensor]:

@@ -105,3 +105,9 @@ def test_a_concatenation_along_a_negative_axis_of_unknown_sizes() -> None:
     weights = np.arange(6, dtype=np.float32).reshape(2, 3)
     found = run(*tf.gradients(both, [x, y], weights), feed={x: np.ones((2, 1)), y: np.ones((2, 2))})
     np.testing.assert_array_equal(np.concatenate(found, 1), weights)
+
+
+def test_weights_that_come_with_an_extra_axis() -> None:
+    weights, logits = tf.placeholder(tf.float32), 100.0 * np.eye(3, dtype=np.float32)
+    loss = tf.losses.sparse_softmax_cross_entropy([[2], [0], [1]], logits, weights)
+    assert run(loss, feed={weights: [[1.2], [3.4], [5.6]]}) == pytest.approx(340)
