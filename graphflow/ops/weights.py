@@ -14,7 +14,7 @@ from graphflow.ops.checks import Assert
 from graphflow.ops.comparison import equal, logical_or
 from graphflow.ops.conditionals import cond
 from graphflow.ops.creation import ones_like
-from graphflow.ops.elementwise import multiply
+from graphflow.ops.elementwise import multiply, subtract
 from graphflow.ops.identity import no_op
 from graphflow.ops.reductions import reduce_all
 from graphflow.ops.shape import rank as rank_op
@@ -112,12 +112,12 @@ def _may_end_in_one(tensor: Tensor) -> bool:
 
 def without_extra_axis(weights: Tensor, values: Tensor) -> Tensor:
     """Weights, without a last axis of one where they have one axis more than the values."""
-    ranks = weights.shape.rank, values.shape.rank
-    if None not in ranks:
-        return squeeze(weights, [-1]) if ranks[0] - ranks[1] == 1 else weights
+    rank, wanted = weights.shape.rank, values.shape.rank
+    if rank is not None and wanted is not None:
+        return squeeze(weights, [-1]) if rank - wanted == 1 else weights
     if not _may_end_in_one(weights):
         return weights
-    return _squeezed_if(equal(1, rank_op(weights) - rank_op(values)), weights)
+    return _squeezed_if(equal(1, subtract(rank_op(weights), rank_op(values))), weights)
 
 
 def remove_squeezable_dimensions(
