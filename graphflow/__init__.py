@@ -283,7 +283,13 @@ def _import_all_ops() -> None:
     import importlib
     import pkgutil
 
-    elsewhere = ("lookup", "train.saving_ops", "data.iterator", "data.queues")
+    elsewhere = (
+        "lookup",
+        "train.saving_ops",
+        "data.accumulators",
+        "data.iterator",
+        "data.queues",
+    )
     in_ops = [f"ops.{module.name}" for module in pkgutil.iter_modules(_ops.__path__)]
     for module in (*in_ops, *elsewhere):
         importlib.import_module(f"graphflow.{module}")
@@ -301,6 +307,10 @@ def __getattr__(name: str) -> object:
         from graphflow.data import queues  # most programs have none
 
         return getattr(queues, name)
+    if name == "ConditionalAccumulator":
+        from graphflow.data.accumulators import ConditionalAccumulator
+
+        return ConditionalAccumulator
     if name in _READERS:
         from graphflow.data import producers
 

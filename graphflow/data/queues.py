@@ -80,22 +80,23 @@ class _Content:
             self.changed.notify_all()
 
 
-class _State:
-    """A queue's content, in each session."""
+class SessionState:
+    """The content of a queue, or of the like, in each session."""
 
-    def __init__(self, make: Callable[[], _Content], shared_name: str = "") -> None:
+    def __init__(self, make: Callable[[], Any], shared_name: str = "") -> None:
         self.make, self.shared_name = make, shared_name
-        self.contents: weakref.WeakKeyDictionary[Any, _Content] = weakref.WeakKeyDictionary()
+        self.contents: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self.lock = threading.Lock()
 
-    def here(self) -> _Content:
+    def here(self) -> Any:
+        """The content in the session of the run that is on."""
         with self.lock:
             store = running.store
             if store not in self.contents:
                 self.contents[store] = self.shared(store) if self.shared_name else self.make()
             return self.contents[store]
 
-    def shared(self, store: Any) -> _Content:
+    def shared(self, store: Any) -> Any:
         """The content that all queues of one shared name have in a session."""
         own = self.make()
         with _shared_lock:
@@ -109,16 +110,18 @@ class _State:
         return found
 
 
-_shared: weakref.WeakKeyDictionary[Any, dict[str, _Content]] = weakref.WeakKeyDictionary()
+_shared: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
 _shared_lock = threading.Lock()
 
 
-def _queue(op: Operation) -> _State:
-    state: _State = op.inputs[0].op.attrs["state"]
+def _queue(op: Operation) -> SessionState:
+    state: SessionState = op.inputs[0].op.attrs["state"]
     return state
 
 
-def _lower(function: Callable[..., Any], types: Callable[[Operation], list[Any]]) -> Any:
+def lower_call(function: Callable[..., Any], types: Callable[[Operation], list[Any]]) -> Any:
+    """The lowering of an op that calls ``function(op, *arrays)`` for its effects."""
+
     def lower(b: Any, op: Operation, handle: Any, *inputs: Any) -> Any:
         def call(unused: Array, *arrays: Array) -> Any:
             return function(op, *arrays)
@@ -215,21 +218,21 @@ for _name, _function, _result in (
     define_op(
         name=_name,
         infer=_specs if _result else lambda op: [],
-        lower=_lower(_function, _result or (lambda op: [])),
+        lower=lower_call(_function, _result or (lambda op: [])),
         no_gradient="data",
         stateful=True,
     )
 define_op(
     name="QueueSizeV2",
     infer=lambda op: [(int32, _SCALAR)],
-    lower=_lower(_size, lambda op: [(int32, ())]),
+    lower=lower_call(_size, lambda op: [(int32, ())]),
     no_gradient="a number",
     stateful=True,
 )
 define_op(
     name="QueueIsClosedV2",
     infer=lambda op: [(bool_, _SCALAR)],
-    lower=_lower(_closed, lambda op: [(bool_, ())]),
+    lower=lower_call(_closed, lambda op: [(bool_, ())]),
     no_gradient="a truth",
     stateful=True,
 )
@@ -263,7 +266,7 @@ class QueueBase:
         self.dtypes = [as_dtype(d).base_dtype for d in listed]
         self.names = names
         self.shapes = _shapes(shapes, len(self.dtypes))
-        state = _State(lambda: _Content(capacity, pick, reserve), shared_name or "")
+        state = SessionState(lambda: _Content(capacity, pick, reserve), shared_name or "")
         make = Signature(self.op_type)
         self.queue_ref = make(
             name=name,
