@@ -76,6 +76,8 @@ class PrivateModule(ModuleType):
             is_ours = isinstance(found, ModuleType) and found.__name__.startswith("graphflow")
             if found is not None and not is_ours:
                 return found
+        if own.endswith("_ops") and (made := _part("raw_ops").function_named(name)):
+            return made  # what TensorFlow took over from its `gen_` modules
         raise AttributeError(f"graphflow offers no {name!r}, which {self.__name__} has")
 
 

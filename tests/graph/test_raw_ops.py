@@ -38,3 +38,10 @@ def test_wrong_arguments() -> None:
         tf.raw_ops.MatMul(a=[[1.0]], b=[[1.0]], c=1)
     with pytest.raises(AttributeError, match="NoSuchOp"):
         tf.raw_ops.NoSuchOp  # noqa: B018
+
+
+def test_modules_have_what_tensorflow_took_over_from_them() -> None:
+    from graphflow.python.ops import data_flow_ops
+
+    merged = data_flow_ops.parallel_dynamic_stitch([[0], [1]], [[5.0], [6.0]])
+    assert merged.op.type == "ParallelDynamicStitch"
