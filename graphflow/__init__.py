@@ -113,6 +113,7 @@ from graphflow.ops import diagonals as _diagonals
 from graphflow.ops import operators as _operators  # installs the operators of tensors
 from graphflow.ops import static as _static  # installs the evaluator of what is known early
 from graphflow.ops import tensorflow_forms as _tensorflow_forms  # lets GraphDefs be TensorFlow's
+from graphflow.ops.assertions import *
 from graphflow.ops.casting import *
 from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print
@@ -146,6 +147,7 @@ from graphflow.ops.least_squares import *
 from graphflow.ops.linear import *
 from graphflow.ops.matrices import *
 from graphflow.ops.morphology import extract_image_patches, extract_volume_patches
+from graphflow.ops.orthogonal_initializers import orthogonal_initializer
 from graphflow.ops.partitioned_variables import (
     fixed_size_partitioner,
     min_max_variable_partitioner,
@@ -158,7 +160,7 @@ from graphflow.ops.random import random_normal, random_uniform, truncated_normal
 from graphflow.ops.reductions import *
 from graphflow.ops.rolling import *
 from graphflow.ops.sampling import *
-from graphflow.ops.scans import *
+from graphflow.ops.scans import cumprod, cumsum
 from graphflow.ops.scatter import *
 from graphflow.ops.scatter_nd import *
 from graphflow.ops.segment_reductions import *
@@ -166,6 +168,16 @@ from graphflow.ops.segments import *
 from graphflow.ops.sequences import *
 from graphflow.ops.sets import *
 from graphflow.ops.shape import *
+from graphflow.ops.shape_assertions import (
+    assert_integer,
+    assert_proper_iterable,
+    assert_rank,
+    assert_rank_at_least,
+    assert_rank_in,
+    assert_same_float_dtype,
+    assert_scalar,
+    assert_type,
+)
 from graphflow.ops.slicing import *
 from graphflow.ops.solving import *
 from graphflow.ops.sorting import *
@@ -255,7 +267,7 @@ _MESSAGES = {
 _LATE = {
     "app", "audio", "compat", "contrib", "data", "debugging", "examples", "flags", "graph_util",
     "image", "io", "keras", "layers", "losses", "metrics", "python", "python_io", "quantization",
-    "saved_model", "sets", "signal", "spectral", "summary", "test",
+    "raw_ops", "saved_model", "sets", "signal", "spectral", "summary", "test",
 }  # fmt: skip
 _QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
 _READERS = {
@@ -271,7 +283,13 @@ def _import_all_ops() -> None:
     import importlib
     import pkgutil
 
-    elsewhere = ("lookup", "train.saving_ops", "data.iterator", "data.queues")
+    elsewhere = (
+        "lookup",
+        "train.saving_ops",
+        "data.accumulators",
+        "data.iterator",
+        "data.queues",
+    )
     in_ops = [f"ops.{module.name}" for module in pkgutil.iter_modules(_ops.__path__)]
     for module in (*in_ops, *elsewhere):
         importlib.import_module(f"graphflow.{module}")
@@ -289,6 +307,10 @@ def __getattr__(name: str) -> object:
         from graphflow.data import queues  # most programs have none
 
         return getattr(queues, name)
+    if name == "ConditionalAccumulator":
+        from graphflow.data.accumulators import ConditionalAccumulator
+
+        return ConditionalAccumulator
     if name in _READERS:
         from graphflow.data import producers
 

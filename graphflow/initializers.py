@@ -28,6 +28,7 @@ from graphflow.ops.initializers import (
     variance_scaling_initializer,
     zeros_initializer,
 )
+from graphflow.ops.orthogonal_initializers import Orthogonal, orthogonal_initializer
 from graphflow.ops.variable_lists import (
     global_variables_initializer as global_variables,
 )
@@ -43,6 +44,7 @@ glorot_normal = GlorotNormal
 glorot_uniform = GlorotUniform
 identity = Identity
 ones = Ones
+orthogonal = Orthogonal
 random_normal = RandomNormal
 random_uniform = RandomUniform
 truncated_normal = TruncatedNormal

@@ -36,7 +36,7 @@ from graphflow.ops.identity import stop_gradient
 from graphflow.ops.losses import sigmoid_cross_entropy_with_logits
 from graphflow.ops.reductions import reduce_sum
 from graphflow.ops.sequences import range as range_op
-from graphflow.ops.shape import one_of, squeeze
+from graphflow.ops.shape import one_of
 from graphflow.ops.shape import rank as rank_op
 from graphflow.ops.shape import shape as shape_op
 from graphflow.ops.shape import size as size_op
@@ -50,6 +50,7 @@ from graphflow.ops.weights import (
     assert_broadcastable,
     broadcast_weights,
     remove_squeezable_dimensions,
+    without_extra_axis,
 )
 
 __all__ = [
@@ -394,10 +395,7 @@ def softmax_cross_entropy(
 def _fitting_weights(weights: Any, labels: Tensor) -> Any:
     """Weights without a last axis of one that the labels do not have."""
     weights = convert_to_tensor(weights)
-    ranks = weights.shape.rank, labels.shape.rank
-    if None not in ranks and ranks[0] - ranks[1] == 1:
-        return squeeze(weights, [-1])
-    return weights
+    return weights if weights.shape.rank == 0 else without_extra_axis(weights, labels)
 
 
 def sparse_softmax_cross_entropy(

@@ -10,6 +10,7 @@ from graphflow.ops.conv import *
 from graphflow.ops.conv_variants import *
 from graphflow.ops.ctc import *
 from graphflow.ops.ctc import ctc_beam_search_decoder_v2
+from graphflow.ops.ctc_labels import *
 from graphflow.ops.depthwise import *
 from graphflow.ops.embedding import *
 from graphflow.ops.embedding import safe_embedding_lookup_sparse

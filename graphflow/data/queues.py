@@ -80,28 +80,48 @@ class _Content:
             self.changed.notify_all()
 
 
-class _State:
-    """A queue's content, in each session."""
+class SessionState:
+    """The content of a queue, or of the like, in each session."""
 
-    def __init__(self, make: Callable[[], _Content]) -> None:
-        self.make = make
-        self.contents: weakref.WeakKeyDictionary[Any, _Content] = weakref.WeakKeyDictionary()
+    def __init__(self, make: Callable[[], Any], shared_name: str = "") -> None:
+        self.make, self.shared_name = make, shared_name
+        self.contents: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self.lock = threading.Lock()
 
-    def here(self) -> _Content:
+    def here(self) -> Any:
+        """The content in the session of the run that is on."""
         with self.lock:
             store = running.store
             if store not in self.contents:
-                self.contents[store] = self.make()
+                self.contents[store] = self.shared(store) if self.shared_name else self.make()
             return self.contents[store]
 
+    def shared(self, store: Any) -> Any:
+        """The content that all queues of one shared name have in a session."""
+        own = self.make()
+        with _shared_lock:
+            found = _shared.setdefault(store, {}).setdefault(self.shared_name, own)
+        if found.capacity != own.capacity:
+            raise errors.InvalidArgumentError(
+                None, None,
+                f"Shared queue '{self.shared_name}' has capacity {found.capacity} but requested "
+                f"capacity was {own.capacity}",
+            )  # fmt: skip
+        return found
 
-def _queue(op: Operation) -> _State:
-    state: _State = op.inputs[0].op.attrs["state"]
+
+_shared: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
+_shared_lock = threading.Lock()
+
+
+def _queue(op: Operation) -> SessionState:
+    state: SessionState = op.inputs[0].op.attrs["state"]
     return state
 
 
-def _lower(function: Callable[..., Any], types: Callable[[Operation], list[Any]]) -> Any:
+def lower_call(function: Callable[..., Any], types: Callable[[Operation], list[Any]]) -> Any:
+    """The lowering of an op that calls ``function(op, *arrays)`` for its effects."""
+
     def lower(b: Any, op: Operation, handle: Any, *inputs: Any) -> Any:
         def call(unused: Array, *arrays: Array) -> Any:
             return function(op, *arrays)
@@ -112,13 +132,28 @@ def _lower(function: Callable[..., Any], types: Callable[[Operation], list[Any]]
     return lower
 
 
+def _check_shapes(op: Operation, element: Element) -> None:
+    for number, (array, shape) in enumerate(
+        zip(element, op.inputs[0].op.attrs["shapes"], strict=True)
+    ):
+        if not shape.is_compatible_with(array.shape):
+            wanted, got = (",".join(str(n) for n in s) for s in (shape.as_list(), array.shape))
+            raise errors.InvalidArgumentError(
+                None, op,
+                f"Shape mismatch in tuple component {number}. Expected [{wanted}], got [{got}]",
+            )  # fmt: skip
+
+
 def _enqueue(op: Operation, *arrays: Array) -> list[Array]:
+    _check_shapes(op, arrays)
     _queue(op).here().put([arrays], op)
     return []
 
 
 def _enqueue_many(op: Operation, *arrays: Array) -> list[Array]:
     rows = [tuple(a[k, ...] for a in arrays) for k in range(len(arrays[0]))]
+    for row in rows[:1]:
+        _check_shapes(op, row)
     _queue(op).here().put(rows, op)
     return []
 
@@ -129,6 +164,11 @@ def _dequeue(op: Operation) -> Any:
 
 def _dequeue_many(op: Operation, count: Array) -> Any:
     found = _queue(op).here().take(int(count), op, op.type == "QueueDequeueUpToV2")
+    if not found:
+        return [
+            np.empty((0, *(n or 0 for n in shape.as_list()[1:])), dtype.numpy)
+            for dtype, shape in _specs(op)
+        ]
     pad = op.attrs.get("pads", False)
     columns = zip(*found, strict=True)
     return [
@@ -178,21 +218,21 @@ for _name, _function, _result in (
     define_op(
         name=_name,
         infer=_specs if _result else lambda op: [],
-        lower=_lower(_function, _result or (lambda op: [])),
+        lower=lower_call(_function, _result or (lambda op: [])),
         no_gradient="data",
         stateful=True,
     )
 define_op(
     name="QueueSizeV2",
     infer=lambda op: [(int32, _SCALAR)],
-    lower=_lower(_size, lambda op: [(int32, ())]),
+    lower=lower_call(_size, lambda op: [(int32, ())]),
     no_gradient="a number",
     stateful=True,
 )
 define_op(
     name="QueueIsClosedV2",
     infer=lambda op: [(bool_, _SCALAR)],
-    lower=_lower(_closed, lambda op: [(bool_, ())]),
+    lower=lower_call(_closed, lambda op: [(bool_, ())]),
     no_gradient="a truth",
     stateful=True,
 )
@@ -220,15 +260,21 @@ class QueueBase:
     def __init__(
         self, capacity: int, dtypes: Any, shapes: Any = None, names: Any = None,
         name: str = "queue", pick: Callable[[int], int] = lambda size: 0, reserve: int = 0,
+        shared_name: str | None = None,
     ) -> None:  # fmt: skip
         listed = dtypes if isinstance(dtypes, (list, tuple)) else [dtypes]
         self.dtypes = [as_dtype(d).base_dtype for d in listed]
         self.names = names
         self.shapes = _shapes(shapes, len(self.dtypes))
-        state = _State(lambda: _Content(capacity, pick, reserve))
+        state = SessionState(lambda: _Content(capacity, pick, reserve), shared_name or "")
         make = Signature(self.op_type)
         self.queue_ref = make(
-            name=name, state=state, dtypes=self.dtypes, shapes=self.shapes, capacity=capacity
+            name=name,
+            state=state,
+            dtypes=self.dtypes,
+            shapes=self.shapes,
+            capacity=capacity,
+            shared_name=shared_name or "",
         ).outputs[0]
 
     @property
@@ -242,7 +288,14 @@ class QueueBase:
         if isinstance(values, dict):
             if not self.names:
                 raise ValueError("Queue must have names to enqueue a dictionary")
+            if sorted(values) != sorted(self.names):
+                raise ValueError(
+                    "Keys in dictionary to enqueue do not match names of Queue.  "
+                    f"Dictionary: {sorted(values)}, Queue: {sorted(self.names)}"
+                )
             values = [values[name] for name in self.names]
+        elif self.names:
+            raise ValueError("You must enqueue a dictionary in a Queue with names")
         elif not isinstance(values, (list, tuple)):
             values = [values]
         if len(values) != len(self.dtypes):
@@ -330,7 +383,7 @@ class FIFOQueue(QueueBase):
         self, capacity: int, dtypes: Any, shapes: Any = None, names: Any = None,
         shared_name: str | None = None, name: str = "fifo_queue",
     ) -> None:  # fmt: skip
-        super().__init__(capacity, dtypes, shapes, names, name)
+        super().__init__(capacity, dtypes, shapes, names, name, shared_name=shared_name)
 
 
 class PaddingFIFOQueue(QueueBase):
@@ -342,7 +395,7 @@ class PaddingFIFOQueue(QueueBase):
         self, capacity: int, dtypes: Any, shapes: Any, names: Any = None,
         shared_name: str | None = None, name: str = "padding_fifo_queue",
     ) -> None:  # fmt: skip
-        super().__init__(capacity, dtypes, shapes, names, name)
+        super().__init__(capacity, dtypes, shapes, names, name, shared_name=shared_name)
 
 
 class RandomShuffleQueue(QueueBase):
@@ -358,4 +411,6 @@ class RandomShuffleQueue(QueueBase):
         from graphflow.data.functions import draw_seed
 
         draws = random.Random(draw_seed(seed))
-        super().__init__(capacity, dtypes, shapes, names, name, draws.randrange, min_after_dequeue)
+        super().__init__(
+            capacity, dtypes, shapes, names, name, draws.randrange, min_after_dequeue, shared_name
+        )

@@ -164,7 +164,7 @@ class _Sweep:
         for number, (y, given) in enumerate(zip(ys, grad_ys, strict=True)):
             self.parts.setdefault(y, []).append(self.first_gradient(y, given, number))
         reached = _forward_closure(self.xs, self.stops, self.loop)
-        self.between = _backward_closure([y.op for y in ys], reached)
+        self.between = _backward_closure([y.op for y in ys if _is_trainable(y)], reached)
         # Gates around branches could make a branch wait for what it is part of.
         if any(op._control_flow_context is not None for op in self.between):
             self.gate = False
@@ -214,9 +214,9 @@ class _Sweep:
 
     def first_gradient(self, y: Tensor, given: Any, number: int) -> Gradient:
         if given is None:
-            if not _is_trainable(y):
+            if y.dtype.is_complex:
                 raise TypeError(
-                    f"Gradients of non-float tensor {y.name} of type {y.dtype.name} need grad_ys"
+                    f"Gradients of complex tensors must set grad_ys (y.dtype = {y.dtype!r})"
                 )
             with name_scope(f"grad_ys_{number}"):
                 return creation.ones_like(y)

@@ -425,7 +425,7 @@ class _Importer:
         }
         for key, (_, default) in declared.items():
             if key not in attrs and default is not None:
-                attrs[key] = _default(default)
+                attrs[key] = default_of(default)
         for key in ("_class", "_output_shapes", PART, ORIGINAL):
             attrs.pop(key, None)
         data = [t for t in node.input if not t.startswith("^")]
@@ -464,7 +464,8 @@ def _plain(name: Any) -> str:
     return text.removesuffix(":0")
 
 
-def _default(default: Sequence[Any]) -> Any:
+def default_of(default: Sequence[Any]) -> Any:
+    """The value of a default as the table of op types has it."""
     kind, value = default[0], default[1]
     if kind == "type":
         return as_dtype(value)

@@ -88,6 +88,11 @@ def _find(name: str) -> OpDef | None:
     return _definitions.get(name)
 
 
+def is_defined(name: str) -> bool:
+    """Whether there is an op type of this name."""
+    return _find(name) is not None
+
+
 def get_opdef(name: str) -> OpDef:
     """Return the definition of an op type; ValueError when there is none."""
     definition = _find(name)

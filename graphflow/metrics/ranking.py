@@ -22,6 +22,7 @@ from graphflow.ops.shape import expand_dims
 from graphflow.ops.shape import shape as shape_op
 from graphflow.ops.shape import size as size_op
 from graphflow.ops.sorting import top_k
+from graphflow.ops.sparse_composed import convert_to_tensor_or_sparse_tensor
 from graphflow.ops.sparse_products import sparse_tensor_to_dense
 from graphflow.ops.state import assign_add
 from graphflow.ops.weights import broadcast_weights
@@ -52,11 +53,12 @@ class _Sets:
 
     def __init__(self, labels: Any, predictions: Tensor) -> None:
         self.predictions = cast(predictions, int64)
+        labels = convert_to_tensor_or_sparse_tensor(labels)
         if isinstance(labels, SparseTensor):
             labels = sparse_tensor_to_dense(labels, default_value=-1)
             present = labels >= 0
         else:
-            labels = cast(convert_to_tensor(labels), int64)
+            labels = cast(labels, int64)
             present = cast(ones_like(labels), bool_)
         if labels.shape.rank is not None and labels.shape.rank + 1 == self.predictions.shape.rank:
             labels, present = expand_dims(labels, -1), expand_dims(present, -1)

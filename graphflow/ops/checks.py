@@ -57,6 +57,11 @@ class _NumericsMessage:
 
 
 def _lower_assert(b: Any, op: Operation, condition: Any, *data: Any) -> Any:
+    if condition.rank != 0:  # in the run, as an earlier check may be what is wrong
+        shape = ",".join(str(size) for size in condition.shape)
+        message = f"In[0] should be a scalar: [{shape}]"
+        b.check(b.const(np.bool_(False)), "InvalidArgumentError", message)
+        return ()
     b.check(condition, "InvalidArgumentError", _AssertionMessage(op.attrs["summarize"]), data)
     return ()
 

@@ -16,6 +16,7 @@ from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import control_dependencies, get_default_graph, name_scope
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.operation import Operation
+from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
 from graphflow.ops import casting, checks, comparison, reductions
 from graphflow.ops.control_flow_ops import merge, switch
@@ -126,6 +127,9 @@ def _branch_result(context: CondContext, value: Any, pivot: Tensor) -> Any:
     if isinstance(value, IndexedSlices):
         size = None if value.dense_shape is None else context.capture(value.dense_shape)
         return IndexedSlices(context.capture(value.values), context.capture(value.indices), size)
+    if isinstance(value, SparseTensor):
+        parts = (value.indices, value.values, value.dense_shape)
+        return SparseTensor(*(context.capture(part) for part in parts))
     if hasattr(value, "flow") and hasattr(value, "handle"):
         return value  # a TensorArray: its flow is merged
     return context.capture(convert_to_tensor(value))
@@ -138,6 +142,11 @@ def _merged(taken: Any, other: Any) -> Any:
         return IndexedSlices(
             merge([other.values, taken.values])[0], merge([other.indices, taken.indices])[0], known
         )
+    if isinstance(taken, SparseTensor) and isinstance(other, SparseTensor):
+        return SparseTensor(
+            merge([other.indices, taken.indices])[0], merge([other.values, taken.values])[0],
+            merge([other.dense_shape, taken.dense_shape])[0],
+        )  # fmt: skip
     if hasattr(taken, "flow") and hasattr(taken, "handle"):
         return taken.with_flow(merge([other.flow, taken.flow])[0])
     return merge([convert_to_tensor(other), convert_to_tensor(taken)])[0]

@@ -15,12 +15,14 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import as_shape, merge_in_op
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.assertions import assert_less, assert_non_negative
 from graphflow.ops.casting import cast
 from graphflow.ops.clip import clip_by_value
 from graphflow.ops.comparison import greater, greater_equal
 from graphflow.ops.creation import ones_like
 from graphflow.ops.elementwise import maximum, minimum, truediv
 from graphflow.ops.gathering import scatter_nd
+from graphflow.ops.identity import with_dependencies
 from graphflow.ops.joining import stack
 from graphflow.ops.kinds import ALL_NUMBERS
 from graphflow.ops.reductions import reduce_all, reduce_max
@@ -29,6 +31,7 @@ from graphflow.ops.shape import reshape
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import Types, known_int, output, with_rank
 from graphflow.ops.unary import floor
+from graphflow.ops.weights import remove_squeezable_dimensions
 
 __all__ = [
     "bincount",
@@ -210,19 +213,33 @@ def confusion_matrix(
     weights : what each example counts.
     """
     with name_scope(name, "confusion_matrix", [predictions, labels, num_classes, weights]):
-        rows = cast(convert_to_tensor(labels, name="labels"), dtypes.int64)
-        columns = cast(convert_to_tensor(predictions, name="predictions"), dtypes.int64)
+        rows, columns = remove_squeezable_dimensions(
+            convert_to_tensor(labels, name="labels"),
+            convert_to_tensor(predictions, name="predictions"),
+        )
+        rows, columns = cast(rows, dtypes.int64), cast(columns, dtypes.int64)
+        rows = _checked(rows, assert_non_negative, "`labels` contains negative values")
+        columns = _checked(columns, assert_non_negative, "`predictions` contains negative values")
         if num_classes is None:
             largest: Any = maximum(reduce_max(columns), reduce_max(rows))
             count = largest + 1
         else:
             count = cast(num_classes, dtypes.int64)
+            rows = _checked(rows, assert_less, "`labels` out of bound", count)
+            columns = _checked(columns, assert_less, "`predictions` out of bound", count)
         places = stack([rows, columns], axis=1)
         if weights is None:
             values = ones_like(columns, dtype)
         else:
+            weights, _ = remove_squeezable_dimensions(weights, columns)
             values = cast(weights, dtype)
         return scatter_nd(places, values, cast(stack([count, count]), dtypes.int64))
+
+
+def _checked(values: Tensor, assertion: Any, message: str, *limits: Any) -> Tensor:
+    """The values, which exist once an assertion about them holds."""
+    made: Tensor = with_dependencies([assertion(values, *limits, message=message)], values)
+    return made
 
 
 # ---- shapes that the user knows

@@ -5,6 +5,7 @@ LAPACK computes them, through NumPy, in the run. All work on the last two axes.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -269,7 +270,7 @@ def _lu(x: Any) -> Any:
     """Elimination with the largest pivot, a column at a time over the whole stack."""
     a = wide(x).copy()
     count = a.shape[-1]
-    flat = a.reshape((-1, count, count))
+    flat = a.reshape((math.prod(a.shape[:-2]), count, count))
     order = np.tile(np.arange(count), (len(flat), 1))
     for matrix, rows in zip(flat, order, strict=True):
         for k in range(count):

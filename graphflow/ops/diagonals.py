@@ -91,6 +91,8 @@ def _on_diagonal(b: Any, shape: tuple[Dim, ...], rows: int, columns: int) -> Any
 
 
 def _lower_matrix_diag(b: Any, op: Operation, x: Any) -> Any:
+    if not x.shape:
+        raise ValueError("diagonal must be at least 1-dim, received shape: []")
     shape = (*x.shape, x.shape[-1])
     spread = b.broadcast(x, shape, range(x.rank))
     zero = b.full(shape, 0, x.dtype)
@@ -104,6 +106,9 @@ def _lower_diag(b: Any, op: Operation, x: Any) -> Any:
 
 def _diagonal(b: Any, x: Any) -> Any:
     """The main diagonals of the last two axes: every (columns + 1)th element."""
+    if x.rank < 2:
+        shown = ",".join(str(size) for size in x.shape)
+        raise ValueError(f"input must be at least 2-dim, received shape: [{shown}]")
     rows, columns = x.shape[-2:]
     count = min(rows, columns)
     flat = b.reshape(x, (*x.shape[:-2], rows * columns))

@@ -76,6 +76,35 @@ def _ranges(borders: Array, size: int, overlapping: bool) -> list[slice]:
     return [slice(int(a), min(int(b) + overlapping, size)) for a, b in itertools.pairwise(borders)]
 
 
+def _shared(borders: Array) -> Array:
+    """The elements that two windows have in common if windows overlap: all borders inside."""
+    return borders[1:-1]
+
+
+def _counts(borders: Array, overlapping: bool) -> Array:
+    """How many elements each window has along an axis."""
+    counts = np.diff(borders)
+    counts[:-1] += overlapping
+    return counts
+
+
+def _reduced(x: Array, borders: Array, axis: int, overlapping: bool, combine: np.ufunc) -> Array:
+    """The windows along an axis, each as one element."""
+    found = np.moveaxis(combine.reduceat(x, borders[:-1], axis=axis), axis, 0)
+    if overlapping:
+        found[:-1] = combine(found[:-1], np.moveaxis(x, axis, 0)[_shared(borders)])
+    return np.moveaxis(found, 0, axis)
+
+
+def _spread(x: Array, borders: Array, axis: int, overlapping: bool) -> Array:
+    """Each window's number at all of its elements along an axis, summed where windows overlap."""
+    along = np.moveaxis(x, axis, 0)
+    found = np.repeat(along, np.diff(borders), axis=0)
+    if overlapping:
+        found[_shared(borders)] += along[:-1]
+    return np.moveaxis(found, 0, axis)
+
+
 # ---- in the run
 
 
@@ -92,17 +121,14 @@ class _Pool:
             _borders(size, count, pseudo_random, draws)
             for size, count in ((x.shape[1], rows), (x.shape[2], columns))
         ]
-        result = np.empty((x.shape[0], rows, columns, x.shape[3]), x.dtype)
-        for i, height in enumerate(_ranges(borders[0], x.shape[1], overlapping)):
-            for j, width in enumerate(_ranges(borders[1], x.shape[2], overlapping)):
-                window = x[:, height, width]
-                if name == "max":
-                    result[:, i, j] = window.max(axis=(1, 2))
-                else:
-                    count = window.shape[1] * window.shape[2]
-                    total = window.sum(axis=(1, 2))
-                    result[:, i, j] = total // count if x.dtype.kind == "i" else total / count
-        return [result, *borders]
+        combine = np.maximum if name == "max" else np.add
+        result = x.astype(np.int64) if x.dtype.kind == "i" else x
+        for axis in (1, 2):
+            result = _reduced(result, borders[axis - 1], axis, overlapping, combine)
+        if name != "max":
+            counts = np.outer(*(_counts(b, overlapping) for b in borders))[None, :, :, None]
+            result = result // counts if x.dtype.kind == "i" else result / counts
+        return [result.astype(x.dtype), *borders]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Pool) and self.settings == other.settings
@@ -146,13 +172,11 @@ class _MeanGradient:
 
     def __call__(self, gradient: Array, rows: Array, columns: Array) -> list[Array]:
         overlapping, shape = self.settings
-        result = np.zeros(shape, gradient.dtype)
-        for i, height in enumerate(_ranges(rows, shape[1], overlapping)):
-            for j, width in enumerate(_ranges(columns, shape[2], overlapping)):
-                window = result[:, height, width]
-                share = gradient[:, i, j] / (window.shape[1] * window.shape[2])
-                window += share[:, None, None, :].astype(gradient.dtype)
-        return [result]
+        counts = np.outer(_counts(rows, overlapping), _counts(columns, overlapping))
+        result = gradient / counts[None, :, :, None]
+        for axis, borders in ((1, rows), (2, columns)):
+            result = _spread(result, borders, axis, overlapping)
+        return [result.reshape(shape).astype(gradient.dtype)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _MeanGradient) and self.settings == other.settings

@@ -216,6 +216,7 @@ def gather(
     axis : integer scalar; `batch_dims` when None.
     batch_dims : how many leading axes of `params` and `indices` belong together.
     """
+    batch_dims = batch_dims or 0
     axis = batch_dims if axis is None else axis
     if constant_value(axis) == 0:
         batch_dims = 0
@@ -309,8 +310,17 @@ def _lower_gather_nd(b: Any, op: Operation, params: Any, indices: Any) -> Any:
             f"index innermost dimension length must be <= params rank; saw: {depth} vs. "
             f"{params.rank}"
         )
-    places = flat_places(b, indices, params.shape)
     rest = params.shape[depth:]
+    if depth == 0:  # each index is empty and names the whole
+        lead = indices.shape[:-1]
+        whole = (*lead, *rest)
+        return b.broadcast(params, whole, range(len(lead), len(whole)))
+    if 0 in params.shape and 0 not in indices.shape and 0 in params.shape[:depth]:
+        shown = ",".join(str(size) for size in params.shape)
+        raise ValueError(
+            f"Requested more than 0 entries, but params is empty.  Params shape: [{shown}]"
+        )
+    places = flat_places(b, indices, params.shape)
     if 0 in (*params.shape, *indices.shape):
         return b.full((*indices.shape[:-1], *rest), 0, params.dtype)
     flat = b.reshape(params, (product(params.shape[:depth]), *rest))

@@ -123,7 +123,32 @@ def _decode_gif(contents: Array) -> Array:
 
 
 def _decode_bmp(contents: Array, channels: int) -> Array:
-    return _pixels(_open(contents, "BMP", ("BMP",)), channels)
+    """Rows of bytes as they lie in the file, as TensorFlow reads them: no colour tables."""
+    data = contents.item()
+    if len(data) < 32:
+        raise ValueError(
+            "Incomplete bmp content, requires at least 32 bytes to find the header size, width, "
+            f"height, and bpp, got {len(data)} bytes"
+        )
+    begin, width, height, bits = (
+        int.from_bytes(data[at : at + size], "little", signed=True)
+        for at, size in ((10, 4), (18, 4), (22, 4), (28, 2))
+    )
+    depth = bits // 8
+    if channels not in (0, depth):
+        raise ValueError(
+            f"channels attribute {channels} does not match bits per pixel from file {depth}"
+        )
+    if depth not in (1, 3, 4):
+        raise ValueError(f"Number of channels inherent in the image must be 1, 3 or 4, was {depth}")
+    row_size = (8 * depth * width + 31) // 32 * 4
+    if width <= 0 or height == 0 or begin < 0 or len(data) < begin + row_size * abs(height):
+        raise ValueError(f"Invalid BMP data, size {len(data)}")
+    rows = np.frombuffer(data, np.uint8, row_size * abs(height), begin)
+    pixels = rows.reshape(abs(height), row_size)[:, : width * depth]
+    pixels = pixels.reshape(abs(height), width, depth)
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[depth]
+    return pixels[:: 1 if height < 0 else -1, :, order]
 
 
 def _decode_any(contents: Array, channels: int, expand_animations: bool) -> Array:

@@ -110,7 +110,8 @@ def _sizes_along(parts: Sequence[Tensor], axis: Tensor) -> Any:
         sizes = [p.shape.extents[number] for p in parts]  # type: ignore[index]
         if None not in sizes:
             return sizes
-    picked = [_GATHER(shape_of(p), axis, 0, batch_dims=0).outputs[0] for p in parts]
+    place = _FLOOR_MOD(axis, _RANK(parts[0]).outputs[0]).outputs[0]  # it may be negative
+    picked = [_GATHER(shape_of(p), place, 0, batch_dims=0).outputs[0] for p in parts]
     return stack(picked)
 
 
@@ -134,6 +135,7 @@ define_op(
 define_op(name="ConcatV2", infer=_infer_concat, lower=_lower_concat, gradient=_concat_gradient)
 
 _CONCAT = Signature("ConcatV2", "values: N * T", "axis: Tidx = int32", Tidx=INDEX)
+_FLOOR_MOD, _RANK = Signature("FloorMod", "x: T", "y: T"), Signature("Rank", "input: T")
 _GATHER = Signature("GatherV2", "params: Tparams", "indices: Tindices", "axis: Taxis = int32")
 
 

@@ -53,7 +53,7 @@ def _partition(data: Any, numbers: Any, num_partitions: int) -> list[Any]:
             f"{_text(data.shape)}, partitions.shape = {_text(numbers.shape)}"
         )
     bad = np.argwhere((numbers < 0) | (numbers >= num_partitions))
-    if bad.size:
+    if len(bad):  # each row is a place, an empty one that of a scalar
         place = tuple(bad[0])
         shown = f"[{','.join(str(k) for k in place)}]" if place else ""
         raise ValueError(f"partitions{shown} = {numbers[place]} is not in [0, {num_partitions})")

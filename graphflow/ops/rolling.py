@@ -14,6 +14,7 @@ from graphflow.graph.default import name_scope
 from graphflow.graph.dtypes import as_dtype
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
+from graphflow.graph.shapes import merge_in_op
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.builder import NeedsValue
 from graphflow.ops.comparison import less
@@ -45,10 +46,17 @@ def _infer_roll(op: Operation) -> Types:
     source = with_rank_at_least(op.inputs[0].shape, 1)
     for vector in op.inputs[1:]:
         with_rank_at_most(vector.shape, 1)
+    merge_in_op(op.inputs[1].shape, op.inputs[2].shape)
     return output(op, source)
 
 
 def _lower_roll(b: Any, op: Operation, x: Any, shift: Any, axis_node: Any) -> Any:
+    if not x.rank:
+        raise ValueError("input must be 1-D or higher")
+    for what, node in (("shift", shift), ("axis", axis_node)):
+        if node.rank > 1:
+            shown = ",".join(str(size) for size in node.shape)
+            raise ValueError(f"{what} must be a scalar or a 1-D vector. Found: [{shown}]")
     axes = b.static_ints(axis_node)
     if shift.type.size != len(axes):
         raise ValueError("shift and axis must have the same size")

@@ -1,19 +1,27 @@
-"""Running sums and products along an axis: Cumsum, Cumprod."""
+"""Running sums and products along an axis: Cumsum, Cumprod, CumulativeLogsumexp."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from graphflow.graph.apply import Signature
+from graphflow.graph.constants import constant
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.comparison import greater, where
+from graphflow.ops.creation import fill, zeros_like
+from graphflow.ops.host import define_host_op
 from graphflow.ops.identity import same_as_input
-from graphflow.ops.kinds import ALL_NUMBERS, INDEX
+from graphflow.ops.kinds import ALL_NUMBERS, FLOATS, INDEX
+from graphflow.ops.shape import shape as shape_of
+from graphflow.ops.unary import exp, log, negative
 
-__all__ = ["cumprod", "cumsum"]
+__all__ = ["cumprod", "cumsum", "cumulative_logsumexp"]
 
 
 def _axis_of(b: Any, x: Any, axis_node: Any) -> int:
@@ -65,7 +73,37 @@ for _name, _mode, _gradient in [
     ("Cumprod", "mul", _cumprod_gradient),
 ]:
     define_op(_name, same_as_input, _lower_scan(_mode), gradient=_gradient)
+
+
+def _logarithms(x: Any, axis: Any, exclusive: bool, reverse: bool) -> Any:
+    """``log(cumsum(exp(x)))``; of no elements, the logarithm is that of 0."""
+    along = np.moveaxis(x, int(axis), 0)
+    along = along[::-1] if reverse else along
+    sums = np.logaddexp.accumulate(along.astype(np.float64), axis=0) if along.size else along
+    if exclusive and along.size:
+        sums = np.concatenate([np.full_like(sums[:1], -np.inf), sums[:-1]])
+    return np.moveaxis(sums[::-1] if reverse else sums, 0, int(axis))
+
+
+def _logsumexp_gradient(op: Operation, gradient: Any) -> list[Any]:
+    """Positive and negative parts apart, as each goes through logarithms."""
+    x, axis = op.inputs
+    options = {"exclusive": op.attrs["exclusive"], "reverse": not op.attrs["reverse"]}
+    lowest: Any = fill(shape_of(gradient), constant(gradient.dtype.min, gradient.dtype))
+    parts = []
+    for signed in (gradient, negative(gradient)):
+        logarithm: Any = where(greater(signed, zeros_like(signed)), log(signed), lowest)
+        sums: Any = cumulative_logsumexp(logarithm - op.outputs[0], axis, **options)
+        parts.append(exp(sums + x))
+    return [parts[0] - parts[1], None]
+
+
+define_host_op(
+    "CumulativeLogsumexp", same_as_input, _logarithms, lambda op, x, axis: [x.shape],
+    ("exclusive", "reverse"), gradient=_logsumexp_gradient,
+)  # fmt: skip
 _INPUTS = ("x: T", "axis: Tidx = int32")
+_LOGSUMEXP = Signature("CumulativeLogsumexp", *_INPUTS, T=FLOATS, Tidx=INDEX)
 _CUMSUM = Signature("Cumsum", *_INPUTS, T=ALL_NUMBERS, Tidx=INDEX)
 _CUMPROD = Signature("Cumprod", *_INPUTS, T=ALL_NUMBERS, Tidx=INDEX)
 
@@ -97,3 +135,10 @@ def cumprod(
 ) -> Tensor:
     """Return the products of all elements along `axis` up to each; see `cumsum`."""
     return _scanned(_CUMPROD, x, axis, exclusive, reverse, name)
+
+
+def cumulative_logsumexp(
+    x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
+) -> Tensor:
+    """Return ``log(cumsum(exp(x)))`` without overflow; see `cumsum`."""
+    return _scanned(_LOGSUMEXP, x, axis, exclusive, reverse, name)

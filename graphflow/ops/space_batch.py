@@ -144,6 +144,10 @@ def _infer_batch(op: Operation, inward: bool) -> Types:
     sizes = list(extents)
     if blocks is None:
         return output(op, (None,) * (count + 1) + extents[count + 1 :])
+    if (np.asarray(blocks) < 1).any():
+        raise ValueError("block_shape must be positive")
+    if margins is not None and (np.asarray(margins) < 0).any():
+        raise ValueError(f"{'paddings' if inward else 'crops'} cannot be negative")
     total = int(np.prod(blocks))
     batch = sizes[0]
     for block in () if inward else blocks:
@@ -266,7 +270,9 @@ def batch_to_space(
 ) -> Tensor:
     """Return `batch_to_space_nd` with square blocks of height and width."""
     size = block_size if block_shape is None else block_shape
-    return batch_to_space_nd(input, np.array([size, size], np.int64), crops, name=name)
+    images = batch_to_space_nd(input, np.array([size, size], np.int64), crops, name=name)
+    images.set_shape(images.shape.with_rank(4))
+    return images
 
 
 def required_space_to_batch_paddings(

@@ -25,7 +25,7 @@ from graphflow.ops.kinds import ALL_NUMBERS
 from graphflow.ops.reductions import reduce_sum
 from graphflow.ops.segments import unsorted_segment_sum
 from graphflow.ops.shape import shape as shape_of
-from graphflow.ops.shape_rules import Types, all_known_ints
+from graphflow.ops.shape_rules import Types, all_known_ints, known_array
 from graphflow.ops.sparse import (
     FIRST_INPUTS,
     SECOND_INPUTS,
@@ -327,6 +327,10 @@ def _distances(i: Any, v: Any, s: Any, j: Any, w: Any, t: Any, normalize: bool) 
 
 
 def _infer_distance(op: Operation) -> Types:
+    known = [known_array(op.inputs[k]) for k in (2, 5)]
+    if known[0] is not None and known[1] is not None and len(known[0]) == len(known[1]):
+        sizes = np.maximum(known[0], known[1])[:-1]
+        return [(float32, shape_from_tuple(tuple(int(size) for size in sizes)))]
     rank = shape_rank(op.inputs[2]) or shape_rank(op.inputs[5])
     return [(float32, shape_from_tuple(None if rank is None else (None,) * (rank - 1)))]
 

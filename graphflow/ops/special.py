@@ -191,22 +191,31 @@ def _polygamma(n: Any, x: Any) -> Any:
 
 def _beta_fraction(a: Any, b: Any, x: Any) -> Any:
     """Lentz's method for the continued fraction that converges for x < (a+1)/(a+b+2)."""
-    c, d = np.ones_like(x), 1 - (a + b) * x / (a + 1)
-    d = 1 / np.where(np.abs(d) < _TINY, _TINY, d)
-    total = d.copy()
+    found, left, shape = np.ones(x.size), np.arange(x.size), x.shape
+    a, b, x = a.ravel(), b.ravel(), x.ravel()
+    c, d = np.ones_like(x), _apart(1 - (a + b) * x / (a + 1))
+    total = d = 1 / d
     for m in range(1, _STEPS):
         before = total
         for weight in (
             m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
             -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
         ):
-            d, c = 1 + weight * d, 1 + weight / c
-            d = 1 / np.where(np.abs(d) < _TINY, _TINY, d)
-            c = np.where(np.abs(c) < _TINY, _TINY, c)
+            d, c = 1 / _apart(1 + weight * d), _apart(1 + weight / c)
             total = total * d * c
-        if (np.abs(total - before) <= 1e-16 * np.abs(total)).all():
-            break
-    return total
+        if m % 8 == 0:  # those that need many steps go on without the others
+            found[left] = total
+            more = np.abs(total - before) > 4e-16 * np.abs(total)
+            left = left[more]
+            if not left.size:
+                break
+            a, b, x, c, d, total = (v[more] for v in (a, b, x, c, d, total))
+    return found.reshape(shape)
+
+
+def _apart(x: Any) -> Any:
+    """A number that can be divided by."""
+    return np.where(np.abs(x) < _TINY, _TINY, x)
 
 
 def _betainc(a: Any, b: Any, x: Any) -> Any:

@@ -47,8 +47,22 @@ def _number_format(
     return f"%{fill}{width if width > 0 else ''}{digits}{letter}"
 
 
+def _check_format(
+    is_whole: bool, precision: int, scientific: bool, shortest: bool, width: int, fill: str
+) -> None:
+    if scientific and shortest:
+        raise ValueError("Cannot select both scientific and shortest notation")
+    if is_whole and (scientific or shortest):
+        raise ValueError("scientific and shortest format not supported for whole numbers")
+    if is_whole and precision >= 0:
+        raise ValueError("precision not supported for whole numbers")
+    if len(fill) > 1:
+        raise ValueError("Fill string must be one or fewer characters")
+
+
 def _as_text(x: Array, **options: Any) -> Array:
     shape, values = x.shape, x.ravel().tolist()
+    _check_format(x.dtype.kind in "iub", **options)
     if x.dtype == bool:
         return object_array(shape, (b"true" if v else b"false" for v in values))
     if x.dtype.kind == "c":
@@ -84,8 +98,6 @@ def as_string(
     width : to which texts are filled up.
     fill : ``"0"``, ``" "``, ``"-"``, ``"+"`` or nothing.
     """
-    if scientific and shortest:
-        raise ValueError("Cannot select both scientific and shortest notation")
     attrs: dict[str, Any] = {
         "precision": precision, "scientific": scientific, "shortest": shortest, "width": width,
         "fill": fill,

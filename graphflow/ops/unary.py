@@ -6,6 +6,7 @@ sqrt, rsqrt, reciprocal and softplus are ops of their own there (``TanhGrad``), 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from graphflow.graph.dtypes import DType
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import merge_in_op
+from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.creation import zeros_like
 from graphflow.ops.elementwise import add, multiply, realdiv, subtract
@@ -60,8 +62,25 @@ def _define(
     def function(x: Any, name: str | None = None) -> Tensor:
         return signature(x, name=name).outputs[0]
 
-    function.__doc__ = document
-    return function
+    found = _of_elements(function) if op_type in _OF_SPARSE_TOO else function
+    found.__doc__ = document
+    return found
+
+
+# What keeps zero, as far as TensorFlow lets sparse tensors have it.
+_OF_SPARSE_TOO = {"Erf", "Neg", "Sign", "Sqrt", "Square", "Tanh"}
+
+
+def _of_elements(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which of a sparse tensor takes the elements that are there."""
+
+    @functools.wraps(function)
+    def dispatched(x: Any, name: str | None = None) -> Any:
+        if isinstance(x, SparseTensor):
+            return SparseTensor(x.indices, function(x.values, name=name), x.dense_shape)
+        return function(x, name=name)
+
+    return dispatched
 
 
 def _as_list(gradient: Callable[..., Any]) -> Callable[..., list[Any]]:
@@ -489,6 +508,7 @@ is_finite = _define(
 _COMPLEX_ABS = Signature("ComplexAbs", "x: T")  # of a later family
 
 
+@_of_elements
 def abs(x: Any, name: str | None = None) -> Tensor:
     """Return the absolute value."""
     with name_scope(name, "Abs", [x]) as scope:

@@ -14,7 +14,7 @@ from graphflow.ops.checks import Assert
 from graphflow.ops.comparison import equal, logical_or
 from graphflow.ops.conditionals import cond
 from graphflow.ops.creation import ones_like
-from graphflow.ops.elementwise import multiply
+from graphflow.ops.elementwise import multiply, subtract
 from graphflow.ops.identity import no_op
 from graphflow.ops.reductions import reduce_all
 from graphflow.ops.shape import rank as rank_op
@@ -108,6 +108,16 @@ def _squeezed_if(condition: Any, tensor: Tensor) -> Tensor:
 
 def _may_end_in_one(tensor: Tensor) -> bool:
     return tensor.shape.rank is None or tensor.shape.as_list()[-1:] in ([1], [None])
+
+
+def without_extra_axis(weights: Tensor, values: Tensor) -> Tensor:
+    """Weights, without a last axis of one where they have one axis more than the values."""
+    rank, wanted = weights.shape.rank, values.shape.rank
+    if rank is not None and wanted is not None:
+        return squeeze(weights, [-1]) if rank - wanted == 1 else weights
+    if not _may_end_in_one(weights):
+        return weights
+    return _squeezed_if(equal(1, subtract(rank_op(weights), rank_op(values))), weights)
 
 
 def remove_squeezable_dimensions(

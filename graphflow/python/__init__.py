@@ -22,21 +22,27 @@ _PACKAGES = {
 }  # fmt: skip
 # Parts of graphflow that are searched for the names of a module, before all others.
 _PLACES = {
+    "constant_op": ("graph.constants",),
+    "control_flow_ops": ("ops.identity", "ops.conditionals", "ops.control_flow_ops"),
+    "ctc_ops": ("ops.ctc_labels",),
     "googletest": ("test",),
+    "init_ops": ("initializers", ""),
+    "ops": ("graph.convert", "graph.default", "graph.graph"),
+    "tensor_shape": ("graph.shapes",),
+    "test_util": ("test",),
     "rnn": ("nn", "contrib.rnn"),
     "rnn_cell": ("nn.rnn_cell", "contrib.rnn"),
     "rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),
     "seq2seq": ("contrib.legacy_seq2seq",),
     "session": ("",),
     "tf_logging": ("logging",),
-    "init_ops": ("initializers", ""),
     "backend": ("keras.backend",),
     "pywrap_tensorflow": ("train",),
 }
 _SEARCHED = (
     "", "nn", "math", "train", "errors", "initializers", "layers", "losses", "summary", "test",
-    "image", "linalg", "gfile", "compat", "strings", "sparse", "lookup", "logging", "graph_util",
-    "saved_model", "contrib.framework", "contrib.layers",
+    "image", "linalg", "gfile", "compat", "strings", "sparse", "lookup", "logging", "debugging",
+    "graph_util", "saved_model", "contrib.framework", "contrib.layers",
 )  # fmt: skip
 
 
@@ -58,6 +64,8 @@ class PrivateModule(ModuleType):
         if len(below) == 1 and below[0] in _PACKAGES:
             return importlib.import_module(f"{self.__name__}.{name}")
         own = below[-1] if below else ""
+        if own.startswith("gen_") and (made := _part("raw_ops").function_named(name)):
+            return made
         whole = ".".join(
             below
         )  # `keras.layers`, and `saved_model.loader`, are as in the public API
@@ -65,8 +73,11 @@ class PrivateModule(ModuleType):
             found = getattr(_part(place), name, None)
             # A module of ours that has the name of one of TensorFlow's private ones (`ops`) is
             # another module; the import system then asks for that one by its whole path.
-            if found is not None and not isinstance(found, ModuleType):
+            is_ours = isinstance(found, ModuleType) and found.__name__.startswith("graphflow")
+            if found is not None and not is_ours:
                 return found
+        if own.endswith("_ops") and (made := _part("raw_ops").function_named(name)):
+            return made  # what TensorFlow took over from its `gen_` modules
         raise AttributeError(f"graphflow offers no {name!r}, which {self.__name__} has")
 
 

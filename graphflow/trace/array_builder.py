@@ -42,7 +42,12 @@ class ArrayBuilder(Builder):
 
     def write_element(self, mode: str, array: Any, index: Node, value: Node) -> Any:
         """An array with one element set, or added to."""
-        if isinstance(array, UnwrittenArray) and array.loop and is_constant(value):
+        if (
+            isinstance(array, UnwrittenArray)
+            and array.loop
+            and isinstance(value, Node)
+            and is_constant(value)
+        ):
             return replace(array, constant=value)
         value = self.runtime(value)
         if isinstance(array, UnwrittenArray):

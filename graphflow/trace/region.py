@@ -99,6 +99,7 @@ class Region(Tracer):
 
     def write_variable(self, op: Operation, value: Node) -> Node:
         """Give a variable a new value."""
+        self.read_variable(op)  # it keeps the value from before where this is not done
         self.written.add(op.name)
         return super().write_variable(op, value)
 

@@ -306,11 +306,22 @@ class Tracer(ArrayBuilder):
             and (source.inputs[0] not in self.feeds)
         ):
             return self.read_variable(_variable_of(source.inputs[0].op))
+        if source.type == "Enter" and source.attrs["is_constant"] and self.reads_variable(source):
+            return self.value_of(source.inputs[0])  # as it is in this round, not before the loop
         return self.values[tensor] if tensor in self.values else self.outer_value(tensor)
+
+    def reads_variable(self, enter: Operation) -> bool:
+        """Whether what enters loops as an invariant is a variable's value."""
+        source = enter.inputs[0]
+        while source.op.type == "Enter" and source.op.attrs["is_constant"]:
+            source = source.op.inputs[0]
+        is_read = source.op.type == "Identity" and source.op.inputs[0].dtype._is_ref_dtype
+        return is_read and source not in self.feeds and source not in self.givens
 
     def outer_value(self, tensor: Tensor) -> Any:
         """The value of a tensor that was not made here."""
-        raise errors.CompilerError(f"{tensor.name} is read before it is made")
+        text = f"Retval[0] does not have value: {tensor.name} is of a branch that is not taken"
+        raise errors.InvalidArgumentError(None, tensor.op, text)
 
     def feed(self, tensor: Tensor) -> Node:
         """The Program's input for a fed tensor, or a constant when its value is known."""

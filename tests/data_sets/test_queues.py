@@ -88,7 +88,7 @@ def all_of(session, fetches):
 
 def test_batches_by_queue_runners():
     x, y = tf.train.slice_input_producer(
-        [np.arange(6, dtype="f"), np.arange(6) * 2], num_epochs=2, shuffle=False
+        [np.arange(6, dtype="f"), np.arange(6) * 2], num_epochs=20, shuffle=False
     )
     batch = tf.train.batch([x, y], 4, allow_smaller_final_batch=True)
     shuffled = tf.train.shuffle_batch([x * 1.0], 2, capacity=20, min_after_dequeue=2, seed=1)

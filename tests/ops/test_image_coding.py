@@ -83,3 +83,12 @@ def test_ms_ssim_of_equal_images_is_one():
     same, other = run([tf.image.ssim_multiscale(image, x, 1.0, (0.4, 0.6)) for x in (image, noise)])
     np.testing.assert_allclose(same, 1, rtol=1e-5)
     assert 0.9 < other[0] < 1
+
+
+def test_a_gray_bitmap_is_read_without_its_colour_table() -> None:
+    head = bytearray(54)
+    head[0:2], head[10], head[18], head[22], head[28] = b"BM", 54, 2, 2, 8
+    content = bytes(head) + bytes([1, 2, 0, 0, 3, 4, 0, 0])  # rows of four bytes, from below
+    np.testing.assert_array_equal(run(tf.image.decode_bmp(content))[..., 0], [[3, 4], [1, 2]])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="does not match bits per pixel"):
+        run(tf.image.decode_bmp(content, channels=3))

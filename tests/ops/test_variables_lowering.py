@@ -1,5 +1,7 @@
 """What the ops on state ask the builder for, and what printing and checking show."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -78,8 +80,9 @@ def test_names_of_variables_without_value():
 
 def test_an_assertion_shows_its_data():
     op = checks.Assert(constant(False), [constant([1, 2, 3, 4]), "text"])
-    _, [(name, (condition, error, describe, data), _)] = lower(op, "c", "x", "y")
-    assert (name, condition, error, data) == ("check", "c", "InvalidArgumentError", ("x", "y"))
+    scalar = SimpleNamespace(rank=0)
+    _, [(name, (condition, error, describe, data), _)] = lower(op, scalar, "x", "y")
+    assert (name, condition, error, data) == ("check", scalar, "InvalidArgumentError", ("x", "y"))
     shown = describe(np.arange(1, 5), np.array(b"text", object))
     assert shown == "assertion failed: [1 2 3...] [text]"
     with pytest.raises(ValueError, match="Shape must be rank 0 but is rank 1"):

@@ -7,6 +7,12 @@ from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.clip import clip_by_value
 from graphflow.ops.conditionals import smart_cond
+from graphflow.ops.orthogonal_initializers import (
+    convolutional_delta_orthogonal,
+    convolutional_orthogonal_1d,
+    convolutional_orthogonal_2d,
+    convolutional_orthogonal_3d,
+)
 from graphflow.ops.sorting import argsort, sort
 from graphflow.train.checkpoints import list_variables, load_checkpoint, load_variable
 from graphflow.train.global_step import (

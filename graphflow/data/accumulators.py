@@ -1,0 +1,184 @@
+"""Accumulators of gradients: sums that wait until enough parts are there.
+
+As with queues, what one holds is kept by session, and a run that waits does not hold up others.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from graphflow import errors
+from graphflow.data.queues import SessionState, lower_call
+from graphflow.graph.apply import Signature
+from graphflow.graph.convert import convert_to_tensor
+from graphflow.graph.dtypes import as_dtype, int32, int64, resource
+from graphflow.graph.opdef import define_op
+from graphflow.graph.operation import Operation
+from graphflow.graph.shapes import TensorShape
+from graphflow.graph.tensor import Tensor
+from graphflow.ops.casting import cast
+
+Array = np.ndarray[Any, Any]
+_SCALAR = TensorShape([])
+_WAIT = 0.05  # seconds between looks for a stop
+
+
+class _Content:
+    """What an accumulator holds in one session."""
+
+    def __init__(self) -> None:
+        self.total: Array | None = None
+        self.count = self.step = 0
+        self.capacity = None  # what contents that share a name must have in common
+        self.changed = threading.Condition()
+
+    def add(self, gradient: Array, step: int) -> None:
+        """Add a gradient, unless it was made for a step that is over."""
+        with self.changed:
+            if step >= self.step:
+                fresh = self.count == 0 or self.total is None
+                self.total = gradient.copy() if fresh else self.total + gradient
+                self.count += 1
+                self.changed.notify_all()
+
+    def take(self, required: int, is_mean: bool) -> Array:
+        """Wait for enough gradients; return their sum or mean and begin the next step."""
+        with self.changed:
+            while self.count < required:
+                self.changed.wait(_WAIT)
+            assert self.total is not None
+            found = self.total / self.total.dtype.type(self.count) if is_mean else self.total
+            self.total, self.count = None, 0
+            self.step += 1
+            return np.asarray(found)
+
+
+def _content(op: Operation) -> _Content:
+    state = op.inputs[0].op.attrs["state"]
+    found: _Content = state.here()
+    return found
+
+
+def _apply(op: Operation, step: Array, gradient: Array) -> list[Array]:
+    shape = op.inputs[0].op.attrs["shape"]
+    content = _content(op)
+    for wanted in (shape, shape if content.total is None else TensorShape(content.total.shape)):
+        if not wanted.is_compatible_with(gradient.shape):
+            raise errors.InvalidArgumentError(
+                None, op, f"Shape mismatch: expected {wanted}, got {gradient.shape}"
+            )
+    content.add(gradient, int(step))
+    return []
+
+
+def _take(op: Operation, required: Array) -> list[Array]:
+    if required < 1:
+        raise errors.InvalidArgumentError(
+            None, op, f"Argument num_required must be positive, got {int(required)}"
+        )
+    is_mean = op.inputs[0].op.attrs["reduction_type"] == "MEAN"
+    return [_content(op).take(int(required), is_mean)]
+
+
+def _count(op: Operation) -> list[Array]:
+    return [np.asarray(_content(op).count, np.int32)]
+
+
+def _set_step(op: Operation, step: Array) -> list[Array]:
+    content = _content(op)
+    with content.changed:
+        content.step = int(step)
+    return []
+
+
+def _taken(op: Operation) -> list[Any]:
+    attrs = op.inputs[0].op.attrs
+    return [(attrs["dtype"], attrs["shape"])]
+
+
+def _taken_types(op: Operation) -> list[Any]:
+    return [
+        (d, tuple(s.as_list()) if s.is_fully_defined() else None) for d, s in _taken(op)
+    ]  # fmt: skip
+
+
+def _nothing(op: Operation) -> list[Any]:
+    return []
+
+
+define_op(
+    name="ConditionalAccumulator",
+    infer=lambda op: [(resource, _SCALAR)],
+    lower=lambda b, op: b.const(np.int32(0)),  # operations know it by their input
+    no_gradient="a handle",
+)
+for _name, _function, _infer, _types in (
+    ("AccumulatorApplyGradient", _apply, _nothing, _nothing),
+    ("AccumulatorTakeGradient", _take, _taken, _taken_types),
+    ("AccumulatorNumAccumulated", _count, lambda op: [(int32, _SCALAR)], lambda op: [(int32, ())]),
+    ("AccumulatorSetGlobalStep", _set_step, _nothing, _nothing),
+):
+    define_op(
+        name=_name, infer=_infer, lower=lower_call(_function, _types), no_gradient="data",
+        stateful=True,
+    )  # fmt: skip
+
+_MAKE = Signature("ConditionalAccumulator")
+_APPLY = Signature(
+    "AccumulatorApplyGradient", "handle: resource", "local_step: int64", "gradient: dtype"
+)
+_TAKE = Signature("AccumulatorTakeGradient", "handle: resource", "num_required: int32")
+_COUNT = Signature("AccumulatorNumAccumulated", "handle: resource")
+_SET_STEP = Signature("AccumulatorSetGlobalStep", "handle: resource", "new_global_step: int64")
+
+
+class ConditionalAccumulator:
+    """A sum of gradients that can be taken once enough of them are there.
+
+    Parameters
+    ----------
+    dtype, shape : of the gradients; any shape when None.
+    shared_name : accumulators of one name are one.
+    reduction_type : ``"MEAN"`` or ``"SUM"``, what is taken.
+    """
+
+    def __init__(
+        self, dtype: Any, shape: Any = None, shared_name: str | None = None,
+        name: str = "conditional_accumulator", reduction_type: str = "MEAN",
+    ) -> None:  # fmt: skip
+        if reduction_type not in ("MEAN", "SUM"):
+            raise ValueError(f"expected reduction_type MEAN or SUM, got {reduction_type!r}")
+        self.dtype, self.shape = as_dtype(dtype).base_dtype, TensorShape(shape)
+        self.accumulator_ref = _MAKE(
+            name=name, state=SessionState(_Content, shared_name or ""), dtype=self.dtype,
+            shape=self.shape, shared_name=shared_name or "", container="",
+            reduction_type=reduction_type,
+        ).outputs[0]  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        """The operation's name."""
+        return self.accumulator_ref.op.name
+
+    def apply_grad(self, grad: Any, local_step: Any = 0, name: str | None = None) -> Operation:
+        """An operation that adds a gradient, unless `local_step` is before the global step."""
+        grad = convert_to_tensor(grad, self.dtype)
+        grad.shape.assert_is_compatible_with(self.shape)
+        step = cast(local_step, int64)
+        return _APPLY(self.accumulator_ref, step, grad, name=name)
+
+    def take_grad(self, num_required: Any, name: str | None = None) -> Tensor:
+        """The mean, or sum, once there are `num_required`; the global step goes up by one."""
+        return _TAKE(self.accumulator_ref, num_required, name=name).outputs[0]
+
+    def num_accumulated(self, name: str | None = None) -> Tensor:
+        """How many gradients there are."""
+        return _COUNT(self.accumulator_ref, name=name or f"{self.name}_NumAccumulated").outputs[0]
+
+    def set_global_step(self, new_global_step: Any, name: str | None = None) -> Operation:
+        """An operation that sets the step before which gradients are stale."""
+        step = cast(new_global_step, int64)
+        return _SET_STEP(self.accumulator_ref, step, name=name)
