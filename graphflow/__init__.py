@@ -251,6 +251,16 @@ def enable_resource_variables() -> None:
     """Do nothing: variables are read and written in the order of their dependences anyway."""
 
 
+def enable_eager_execution(
+    config: object = None, device_policy: object = None, execution_mode: object = None
+) -> None:
+    """Refuse: raises UnimplementedError."""
+    text = (
+        "graphflow runs graphs in sessions: a script that needs eager execution does not run here"
+    )
+    raise errors.UnimplementedError(None, None, text)
+
+
 def executing_eagerly() -> "builtins.bool":
     """Whether operations run as they are made: never."""
     return False

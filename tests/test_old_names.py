@@ -107,3 +107,25 @@ def test_tf_io_has_examples_and_records():
     np.testing.assert_array_equal(tf.contrib.util.constant_value(tf.constant([1, 2])), [1, 2])
     proto = tf.contrib.util.make_tensor_proto(np.float32([1, 2]))
     np.testing.assert_array_equal(tf.contrib.util.make_ndarray(proto), [1, 2])
+
+
+def test_a_staging_area_holds_values_between_runs():
+    from graphflow.contrib.staging import StagingArea
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [2])
+        area = StagingArea([tf.float32, tf.int32], [[2], []])
+        put = area.put([x, tf.constant(3)])
+        got = area.get()
+        for k in (1.0, 2.0):
+            session.run(put, {x: [k, k]})
+        assert session.run(area.size()) == 2
+        first, _ = session.run([got, put], {x: [7.0, 7.0]})
+        np.testing.assert_array_equal(first[0], [1.0, 1.0])
+        assert first[1] == 3
+        assert session.run(area.size()) == 2
+
+
+def test_eager_execution_is_refused_in_words():
+    with pytest.raises(tf.errors.UnimplementedError, match="graphflow runs graphs"):
+        tf.enable_eager_execution()

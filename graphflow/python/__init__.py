@@ -25,6 +25,7 @@ _PLACES = {
     "constant_op": ("graph.constants",),
     "control_flow_ops": ("ops.identity", "ops.conditionals", "ops.control_flow_ops"),
     "ctc_ops": ("ops.ctc_labels",),
+    "data_flow_ops": ("contrib.staging",),
     "googletest": ("test",),
     "init_ops": ("initializers", ""),
     "ops": ("graph.convert", "graph.default", "graph.graph"),
