@@ -18,10 +18,11 @@ from graphflow.graph.branches import Branches, canonical
 from graphflow.graph.contexts import LoopVariable, WhileContext
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import get_default_graph
+from graphflow.graph.dtypes import int32
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.control_flow_ops import merge, switch
-from graphflow.ops.creation import zeros_like
+from graphflow.ops.creation import zeros, zeros_like
 from graphflow.ops.loop_arrays import loop_array, read_element, write_element
 from graphflow.ops.while_loops import add_loop_variable, build_loop, count_rounds, made_in
 
@@ -62,7 +63,8 @@ def loop_gradients(
     ends = [v.switch.outputs[1] for v in variables] + [c.outputs[0] for c in constants]
 
     def body(index: Tensor, *values: Tensor) -> list[Any]:
-        backward.capture_forward = _Reader(loop, backward, index).read
+        reader = _Reader(loop, backward, index)
+        backward.capture_forward, backward.size_of_forward = reader.read, reader.read_size
         nexts = [v.next for v in variables]
         sums = values[len(variables) :]
         found = sweep(nexts, list(values[: len(variables)]), ends)  # type: ignore[arg-type]
@@ -110,6 +112,19 @@ class _Reader:
         for pred, side in state.items():
             value = self.switched(value, pred, side)
         return value
+
+    def read_size(self, tensor: Tensor) -> Tensor:
+        """Zeros of a forward value's shape in the round that is gone through backwards."""
+        op = tensor.op
+        if op._control_flow_context is not self.loop or op.type in ("Enter", "RefEnter", "Const"):
+            return self.backward.capture(tensor)
+        with made_in(self.loop, self.loop):
+            shape = op.graph.create_op("Shape", [tensor], {"out_type": int32}).outputs[0]
+        size = self.backward.capture(shape)
+        with made_in(self.backward, self.backward):
+            made = zeros(size, tensor.dtype.base_dtype)
+        made.set_shape(tensor.shape)
+        return made
 
     def switched(self, value: Tensor, pred: Tensor, side: int) -> Tensor:
         """A value that is there only if the branch was taken, as it was in the forward body."""

@@ -72,6 +72,10 @@ class ControlFlowContext:
             known = self.external[tensor] = self.enter(tensor)
         return known
 
+    def capture_size(self, tensor: Tensor) -> Tensor:
+        """A tensor inside of the same shape and type; which values it has does not matter."""
+        return self.capture(tensor)
+
     def enter(self, tensor: Tensor) -> Tensor:
         """Bring a value from outside in."""
         raise NotImplementedError
@@ -142,7 +146,7 @@ class WhileContext(ControlFlowContext):
     loop_cond : the condition's value, which all variables are switched by.
     counter : the variable that counts rounds, added when a gradient needs it.
     forward : for the loop of a gradient, the loop whose values it reads.
-    capture_forward : brings a value of that loop's body in.
+    capture_forward, size_of_forward : bring a value of that loop's body in, or its shape alone.
     """
 
     def __init__(
@@ -158,6 +162,8 @@ class WhileContext(ControlFlowContext):
         self.counter: LoopVariable | None = None
         self.forward: WhileContext | None = None
         self.capture_forward: Callable[[Tensor], Tensor] | None = None
+        self.size_of_forward: Callable[[Tensor], Tensor] | None = None
+        self.sizes: dict[Tensor, Tensor] = {}
 
     @property
     def frame_attrs(self) -> dict[str, Any]:
@@ -173,6 +179,16 @@ class WhileContext(ControlFlowContext):
         outside = self.from_outside(tensor)
         return self.make_enter(outside, is_constant=True, name="Enter").outputs[0]
 
+    def capture_size(self, tensor: Tensor) -> Tensor:
+        """A value of the forward loop's body need not be kept for its shape, which may change."""
+        of_body = self.forward is not None and self.forward.owns(tensor.op)
+        if not of_body or tensor in self.external or tensor.shape.is_fully_defined():
+            return self.capture(tensor)
+        if tensor not in self.sizes:
+            assert self.size_of_forward is not None
+            self.sizes[tensor] = self.size_of_forward(tensor)
+        return self.sizes[tensor]
+
     def make_enter(self, tensor: Tensor, is_constant: bool, name: str) -> Operation:
         """An Enter of the loop."""
         kind = "RefEnter" if tensor.dtype._is_ref_dtype else "Enter"
@@ -181,6 +197,10 @@ class WhileContext(ControlFlowContext):
         self.graph.prevent_fetching(op)
         self.graph.prevent_feeding(op.outputs[0])
         return op
+
+
+# Operations that read no more of their operands than shape and type.
+SIZE_ONLY = frozenset(("Shape", "Size", "Rank", "ZerosLike", "OnesLike"))
 
 
 def is_loop_result(op: Operation, loop: WhileContext) -> bool:

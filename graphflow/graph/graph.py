@@ -13,7 +13,7 @@ from typing import Any
 
 from graphflow.errors import CompilerError
 from graphflow.graph.collections import Collections
-from graphflow.graph.contexts import check_reachable
+from graphflow.graph.contexts import SIZE_ONLY, check_reachable
 from graphflow.graph.control import ControlScopes
 from graphflow.graph.devices import DeviceScopes
 from graphflow.graph.failure import add_context
@@ -85,7 +85,8 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
         wanted = op_type if name is None else name
         context = self._control_flow_context
         if context is not None:
-            tensors = tuple([context.capture(tensor) for tensor in tensors])
+            capture = context.capture_size if op_type in SIZE_ONLY else context.capture
+            tensors = tuple([capture(tensor) for tensor in tensors])
         elif op_type not in ("Enter", "RefEnter", "Switch", "RefSwitch"):  # made by a context
             for tensor in tensors:
                 if tensor.op._control_flow_context is not None:

@@ -33,7 +33,7 @@ def _lower_array(b: Any, op: Operation) -> Any:
 
 def lower_write(b: Any, op: Operation, array: Any, index: Any, value: Any) -> Any:
     """The array with one element replaced."""
-    return b.write_element("set", array, index, value)
+    return b.keep_element(array, index, value)
 
 
 def lower_add(b: Any, op: Operation, array: Any, index: Any, value: Any) -> Any:

@@ -42,12 +42,9 @@ class ArrayBuilder(Builder):
 
     def write_element(self, mode: str, array: Any, index: Node, value: Node) -> Any:
         """An array with one element set, or added to."""
-        if (
-            isinstance(array, UnwrittenArray)
-            and array.loop
-            and isinstance(value, Node)
-            and is_constant(value)
-        ):
+        if (isinstance(array, UnwrittenArray) and array.loop and self.in_loop) and (
+            isinstance(value, Node) and is_constant(value)
+        ):  # the same in every round, unless rounds are traced one by one
             return replace(array, constant=value)
         value = self.runtime(value)
         if isinstance(array, UnwrittenArray):
@@ -58,6 +55,14 @@ class ArrayBuilder(Builder):
             return results[0]
         index = self.reshape(self.runtime(index), (1,))
         return self.scatter(mode, array, index, self.reshape(value, (1, *value.shape)))
+
+    def keep_element(self, array: Any, index: Node, value: Any) -> Any:
+        """An array of a loop's rounds with this round's element."""
+        if self.in_loop or not isinstance(value, Node) or value.dtype.kind == "string":
+            return self.write_element("set", array, index, value)
+        # Rounds that are traced one by one: the array has an element for each so far.
+        row = self.reshape(self.runtime(value), (1, *value.shape))
+        return row if isinstance(array, UnwrittenArray) else self.concat([array, row], 0)
 
     def read_element(self, array: Any, index: Node) -> Node:
         """One element of an array."""

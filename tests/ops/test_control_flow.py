@@ -309,3 +309,18 @@ def loop_in_conditional(x):
 @pytest.mark.parametrize("build", [two_conditionals, nested_conditionals, loop_in_conditional])
 def test_gradient_of_conditional(build, scale):
     check_gradient(build, X * scale, tolerance=1e-7)
+
+
+def test_gradient_of_a_loop_that_grows_a_tensor():
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, 2])
+        invariants = [tf.TensorShape([]), tf.TensorShape([None, 2])]
+        _, grown = tf.while_loop(
+            lambda i, c: i < 4, lambda i, c: (i + 1, tf.concat([c, x * 2], 0)), [0, x], invariants
+        )
+        (gradient,) = tf.gradients(tf.reduce_sum(grown**2), x)
+        for rows in (1, 2, 3):
+            value = np.random.RandomState(rows).rand(rows, 2).astype(np.float32)
+            found, slope = session.run([grown, gradient], {x: value})
+            np.testing.assert_allclose(found, np.concatenate([value] + [2 * value] * 4))
+            np.testing.assert_allclose(slope, 2 * value * (1 + 4 * 4), rtol=1e-6)
