@@ -24,6 +24,7 @@ from graphflow import (
     train,
 )
 from graphflow import ops as _ops
+from graphflow.errors import OpError
 from graphflow.gradients.custom import custom_gradient, recompute_grad
 from graphflow.gradients.reverse import (
     AggregationMethod,
@@ -87,7 +88,7 @@ from graphflow.graph.graph_def import import_graph_def
 from graphflow.graph.graph_def import tensor_array as make_ndarray
 from graphflow.graph.graph_def import tensor_proto as make_tensor_proto
 from graphflow.graph.indexed_slices import IndexedSlices
-from graphflow.graph.opdef import RegisterGradient, define_more
+from graphflow.graph.opdef import RegisterGradient, define_more, no_gradient
 from graphflow.graph.opdef import no_gradient as NoGradient
 from graphflow.graph.opdef import no_gradient as NotDifferentiable
 from graphflow.graph.operation import Operation
@@ -114,6 +115,7 @@ from graphflow.ops import operators as _operators  # installs the operators of t
 from graphflow.ops import static as _static  # installs the evaluator of what is known early
 from graphflow.ops import tensorflow_forms as _tensorflow_forms  # lets GraphDefs be TensorFlow's
 from graphflow.ops.assertions import *
+from graphflow.ops.batch_updates import batch_scatter_update
 from graphflow.ops.casting import *
 from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
 from graphflow.ops.checks import print_v2 as print
@@ -179,6 +181,7 @@ from graphflow.ops.shape_assertions import (
     assert_type,
 )
 from graphflow.ops.slicing import *
+from graphflow.ops.small import *
 from graphflow.ops.solving import *
 from graphflow.ops.sorting import *
 from graphflow.ops.space_batch import *
@@ -237,9 +240,12 @@ from graphflow.runtime.protos import (
     RunOptions,
 )
 from graphflow.runtime.session import InteractiveSession, Session
-from graphflow.version import VERSION as __version__
+from graphflow.version import API_VERSION as VERSION
+from graphflow.version import FULL_VERSION as __version__
 
 newaxis = None
+GIT_VERSION = COMPILER_VERSION = __git_version__ = __compiler_version__ = "graphflow"
+GRAPH_DEF_VERSION, GRAPH_DEF_VERSION_MIN_PRODUCER, GRAPH_DEF_VERSION_MIN_CONSUMER = 134, 0, 0
 trace = _diagonals.trace  # the function, in place of the subpackage of that name
 
 
@@ -275,9 +281,10 @@ _MESSAGES = {
 }  # fmt: skip
 # Parts that most scripts do without, or that take long to load.
 _LATE = {
-    "app", "audio", "compat", "contrib", "data", "debugging", "examples", "flags", "graph_util",
-    "image", "io", "keras", "layers", "losses", "metrics", "python", "python_io", "quantization",
-    "raw_ops", "saved_model", "sets", "signal", "spectral", "summary", "test",
+    "app", "audio", "compat", "contrib", "data", "debugging", "dtypes", "examples", "flags",
+    "graph_util", "image", "io", "keras", "layers", "losses", "metrics", "python", "python_io",
+    "quantization", "queue", "raw_ops", "resource_loader", "saved_model", "sets", "signal",
+    "spectral", "summary", "sysconfig", "test",
 }  # fmt: skip
 _QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
 _READERS = {

@@ -24,6 +24,7 @@ from graphflow.ops.rnn import *
 from graphflow.ops.sampled_losses import *
 from graphflow.ops.softmax import *
 from graphflow.ops.sorting import in_top_k, top_k
+from graphflow.ops.space_batch import depth_to_space, space_to_batch, space_to_depth
 from graphflow.ops.static_rnn import *
 from graphflow.ops.unary import log_sigmoid, sigmoid, softplus, tanh
 
