@@ -275,7 +275,8 @@ _MESSAGES = {
 }  # fmt: skip
 # Parts that most scripts do without, or that take long to load.
 _LATE = {
-    "app", "audio", "compat", "contrib", "data", "debugging", "examples", "flags", "graph_util",
+    "app", "audio", "compat", "contrib", "data", "debugging", "distributions", "estimator",
+    "examples", "feature_column", "flags", "graph_util",
     "image", "io", "keras", "layers", "losses", "metrics", "python", "python_io", "quantization",
     "raw_ops", "saved_model", "sets", "signal", "spectral", "summary", "test",
 }  # fmt: skip

@@ -135,6 +135,7 @@ _LATE = {
     "supervisor": ("Supervisor", "basic_train_loop"),
     "cluster": ("ClusterSpec", "Server", "replica_device_setter"),
     "sync_replicas": ("SyncReplicasOptimizer",),
+    "warm_starting": ("VocabInfo", "init_from_checkpoint", "warm_start"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _LATE.items() for name in names}
 
