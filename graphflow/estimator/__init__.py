@@ -6,12 +6,21 @@ import importlib
 from typing import Any
 
 _HOME = {
+    "deep": (
+        "DNNClassifier", "DNNEstimator", "DNNLinearCombinedClassifier",
+        "DNNLinearCombinedEstimator", "DNNLinearCombinedRegressor", "DNNRegressor",
+    ),
     "estimator": ("Estimator", "WarmStartSettings"),
     "exporters": ("BestExporter", "Exporter", "FinalExporter", "LatestExporter"),
+    "heads": ("BinaryClassHead", "Head", "MultiClassHead", "RegressionHead"),
+    "linear": (
+        "BaselineClassifier", "BaselineEstimator", "BaselineRegressor", "LinearClassifier",
+        "LinearEstimator", "LinearRegressor",
+    ),
     "model_fn": ("EstimatorSpec", "ModeKeys"),
     "run_config": ("RunConfig",),
     "training": ("EvalSpec", "TrainSpec", "train_and_evaluate"),
-}
+}  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 _MODULES = ("export", "inputs")
 

@@ -153,7 +153,7 @@ def evaluate(
     if GraphKeys.GLOBAL_STEP in metrics:
         raise ValueError("Metric with name `global_step` is not allowed, because Estimator already "
                          "defines a default metric with the same name.")  # fmt: skip
-    values = {key: value for key, (value, _) in metrics.items()}
+    values = {key: metrics[key][0] for key in sorted(metrics)}
     values[GraphKeys.GLOBAL_STEP] = get_global_step()
     updates = group(*[update for _, update in metrics.values()])
     every = [*hooks, *spec.evaluation_hooks, StopAfterNEvalsHook(steps)]
