@@ -413,6 +413,18 @@ class StudentT(Distribution):
             + lgamma(0.5 * self.df) - lgamma(0.5 * (self.df + 1.0))
         )  # fmt: skip
 
+    def _cdf(self, x: Any) -> Any:
+        z = (x - self.loc) / absolute(self.scale)
+        df = self.df * ones_like(z)
+        tail = 0.5 * betainc(0.5 * df, 0.5 * ones_like(z), df / (square(z) + df))
+        return where(less(z, 0.0), tail, 1.0 - tail)
+
+    def _entropy(self) -> Any:
+        wide = ones(self.batch_shape_tensor(), dtype=self.dtype)
+        half, more = 0.5 * self.df * wide, 0.5 * (self.df + 1.0) * wide
+        spread = log(absolute(self.scale) * wide) + 0.5 * log(self.df * wide)
+        return spread + _log_beta(half, 0.5 * wide) + more * (digamma(more) - digamma(half))
+
     def _mean(self) -> Any:
         found = self.loc * ones(self.batch_shape_tensor(), dtype=self.dtype)
         return where(greater(self.df * ones_like(found), 1.0), found, found * float("nan"))
