@@ -113,9 +113,13 @@ class HParams:
         if value is None or isinstance(value, kind) or kind is type(None):
             return value
         if isinstance(value, str) or kind in (bool, str) or isinstance(value, bool):
-            raise ValueError(f"Could not cast hparam '{name}' of type '{kind}' from value {value!r}")
+            raise ValueError(
+                f"Could not cast hparam '{name}' of type '{kind}' from value {value!r}"
+            )
         if kind is int and value != int(value):
-            raise ValueError(f"Could not cast hparam '{name}' of type '{kind}' from value {value!r}")
+            raise ValueError(
+                f"Could not cast hparam '{name}' of type '{kind}' from value {value!r}"
+            )
         return kind(value)
 
     def del_hparam(self, name: str) -> None:
@@ -152,9 +156,7 @@ class HParams:
 
     def to_json(self, indent: Any = None, separators: Any = None, sort_keys: bool = False) -> str:
         """All of them in JSON."""
-        return json.dumps(
-            self.values(), indent=indent, separators=separators, sort_keys=sort_keys
-        )
+        return json.dumps(self.values(), indent=indent, separators=separators, sort_keys=sort_keys)
 
     def get(self, key: str, default: Any = None) -> Any:
         """One of them, or the default."""

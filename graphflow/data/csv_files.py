@@ -81,7 +81,7 @@ def CsvDataset(
     """
     fields = [_Field(given) for given in record_defaults]
     names = convert_to_tensor(filenames, dtype=string, name="filenames")
-    quoting = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
+    quoting: Any = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
     if select_cols is not None and len(select_cols) != len(fields):
         raise ValueError("select_cols should match output size")
 
@@ -94,7 +94,9 @@ def CsvDataset(
     def walk(values: Any) -> Iterator[tuple[Array, ...]]:
         for name in np.asarray(values[names], object).ravel():
             for row in rows(name.decode()):
-                chosen = row if select_cols is None else [row[k] for k in select_cols if k < len(row)]
+                chosen = (
+                    row if select_cols is None else [row[k] for k in select_cols if k < len(row)]
+                )
                 if len(chosen) != len(fields):
                     raise errors.InvalidArgumentError(
                         None, None,
@@ -149,7 +151,7 @@ def make_csv_dataset(
     names = sorted(path for pattern in patterns for path in glob.glob(pattern))
     if not names:
         raise ValueError(f"No files match {file_pattern}.")
-    quoting = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
+    quoting: Any = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
     with opened(names[0], compression_type) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         read = csv.reader(text, delimiter=field_delim, quoting=quoting)

@@ -409,8 +409,8 @@ class Dataset:
         ]  # fmt: skip
 
         def walk(values: Values) -> Iterator[Element]:
-            sizes = [number(values) for _, number in numbers]
-            for window in walks.windows(self.walk(values), *sizes, bool(drop_remainder)):
+            count, step, gap = (number(values) for _, number in numbers)
+            for window in walks.windows(self.walk(values), count, step, gap, bool(drop_remainder)):
                 yield tuple(walks.packed(column) for column in zip(*window, strict=True))
 
         spec = nest.map_structure(WindowSpec, self.element_spec)

@@ -295,4 +295,3 @@ def get_single_element(dataset: Dataset) -> Any:
     for tensor, known in zip(tensors, spec, strict=True):
         tensor.set_shape(known.shape)
     return nest.pack_sequence_as(dataset.element_spec, tensors)
-

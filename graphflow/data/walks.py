@@ -79,9 +79,11 @@ def file_names(patterns: Array, shuffle: bool, seed: int | None) -> Elements:
 
 def mapped(elements: Elements, function: Callable[[Element], Element], threads: int) -> Elements:
     """The function's results, in order; with several threads some are computed ahead."""
-    if threads <= 1:
-        yield from map(function, elements)
-        return
+    # A `map` goes on behind an element that failed; a generator would have ended.
+    return map(function, elements) if threads <= 1 else _ahead(elements, function, threads)
+
+
+def _ahead(elements: Elements, function: Callable[[Element], Element], threads: int) -> Elements:
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Any] = deque()
         try:

@@ -77,7 +77,7 @@ class Distribution:
     """A batch of distributions of one kind.
 
     Subclasses define ``_sample_n``, ``_log_prob`` or ``_prob``, and what else they have: ``_cdf``,
-    ``_mean``, ``_variance`` or ``_stddev``, ``_mode``, ``_entropy``, ``_quantile``, ``_covariance``.
+    ``_mean``, ``_variance`` or ``_stddev``, ``_mode``, ``_entropy``, ``_quantile`` and so on.
 
     Parameters
     ----------

@@ -370,7 +370,7 @@ def _log_beta(a: Any, b: Any) -> Any:
 
 
 class StudentT(Distribution):
-    """Student's t distribution with `df` degrees of freedom, moved by `loc`, stretched by `scale`."""
+    """Student's t distribution of `df` degrees of freedom, moved by `loc`, scaled by `scale`."""
 
     def __init__(
         self, df: Any, loc: Any, scale: Any, validate_args: bool = False,
@@ -473,5 +473,3 @@ def _betas(a: Beta, b: Beta, name: str | None = None) -> Any:
             - digamma(zero) * (b.concentration0 - zero)
             + digamma(total) * (b.total_concentration - total)
         )  # fmt: skip
-
-

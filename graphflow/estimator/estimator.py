@@ -61,9 +61,7 @@ class Estimator:
         if model_fn is None:
             raise ValueError("model_fn must be provided to Estimator.")
         if config is not None and not isinstance(config, RunConfig):
-            raise ValueError(
-                f"config must be an instance of `RunConfig`, but provided {config}."
-            )
+            raise ValueError(f"config must be an instance of `RunConfig`, but provided {config}.")
         self._arguments = _checked_arguments(model_fn, params)
         self._model_fn = model_fn
         self._config = _with_folder(config or RunConfig(), model_dir)
@@ -117,9 +115,7 @@ class Estimator:
 
     def _check_checkpoint(self) -> None:
         if self.latest_checkpoint() is None:
-            raise ValueError(
-                f"Couldn't find trained model at {self.model_dir}."
-            )
+            raise ValueError(f"Couldn't find trained model at {self.model_dir}.")
 
     # ---- the three modes
 
@@ -157,8 +153,7 @@ class Estimator:
         for listener in listeners:
             if not isinstance(listener, CheckpointSaverListener):
                 raise TypeError(
-                    "saving_listeners must be a list of CheckpointSaverListener, given: "
-                    f"{listener}"
+                    f"saving_listeners must be a list of CheckpointSaverListener, given: {listener}"
                 )
         with self._graph() as graph, graph.device(self._config.device_fn):
             read_global_step()
@@ -298,7 +293,9 @@ class Estimator:
             raise ValueError(f"Couldn't find trained model at {self.model_dir}.")
         return export_model(
             self._graph,
-            lambda *arguments: self._call_model_fn(*arguments, self.config),
+            lambda features, labels, mode: self._call_model_fn(
+                features, labels, mode, self.config
+            ),
             export_dir_base, input_receiver_fn_map, assets_extra, as_text, path,
             self._config.session_config,
         )  # fmt: skip
@@ -388,7 +385,9 @@ def _checked_arguments(model_fn: Callable[..., Any], params: Any) -> set[str]:
     known = {"features", "labels", "mode", "params", "config", "self"}
     required = {n for n, p in kinds.items() if p.default is p.empty and p.kind is not p.VAR_KEYWORD}
     if required - known:
-        raise ValueError(f"model_fn ({model_fn}) has following not expected args: {required - known}")
+        raise ValueError(
+            f"model_fn ({model_fn}) has following not expected args: {required - known}"
+        )
     if any(p.kind is p.VAR_KEYWORD for p in kinds.values()):
         names |= known - {"self"}
     return names
@@ -451,5 +450,3 @@ def _rows(found: Mapping[str, Any]) -> int:
                              "batch length than others.")  # fmt: skip
         count = size
     return count or 0
-
-

@@ -121,14 +121,10 @@ class SupervisedInputReceiver(_Supervised):
 
     __slots__ = ()
 
-    def __new__(
-        cls, features: Any, labels: Any, receiver_tensors: Any
-    ) -> SupervisedInputReceiver:
+    def __new__(cls, features: Any, labels: Any, receiver_tensors: Any) -> SupervisedInputReceiver:
         _named(features, "feature", any_key=True)
         _named(labels, "label", any_key=True)
-        return super().__new__(
-            cls, features, labels, _named(receiver_tensors, "receiver_tensor")
-        )
+        return super().__new__(cls, features, labels, _named(receiver_tensors, "receiver_tensor"))
 
 
 def build_parsing_serving_input_receiver_fn(
@@ -144,9 +140,7 @@ def build_parsing_serving_input_receiver_fn(
 
     def serving_input_receiver_fn() -> ServingInputReceiver:
         examples = placeholder(string, [default_batch_size], "input_example_tensor")
-        return ServingInputReceiver(
-            parse_example(examples, feature_spec), {"examples": examples}
-        )
+        return ServingInputReceiver(parse_example(examples, feature_spec), {"examples": examples})
 
     return serving_input_receiver_fn
 
@@ -196,7 +190,10 @@ def build_raw_supervised_input_receiver_fn(
     ------
     ValueError : a feature and a label have one name.
     """
-    named, targets = _named(features, "feature", any_key=True), _named(labels, "label", any_key=True)
+    named, targets = (
+        _named(features, "feature", any_key=True),
+        _named(labels, "label", any_key=True),
+    )
     both = sorted(set(named) & set(targets))
     if both:
         raise ValueError(

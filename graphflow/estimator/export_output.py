@@ -45,9 +45,7 @@ class ClassificationOutput(ExportOutput):
 
     def __init__(self, scores: Any = None, classes: Any = None) -> None:
         if scores is not None and not scores.dtype.is_floating:
-            raise ValueError(
-                f"Classification scores must be a float32 Tensor; got {scores}"
-            )
+            raise ValueError(f"Classification scores must be a float32 Tensor; got {scores}")
         if classes is not None and classes.dtype is not string:
             raise ValueError(f"Classification classes must be a string Tensor; got {classes}")
         if scores is None and classes is None:

@@ -85,8 +85,7 @@ class _Keeping(_Serving):
         super().__init__(name, serving_input_receiver_fn, assets_extra, as_text)
         if exports_to_keep is not None and exports_to_keep <= 0:
             raise ValueError(
-                "`exports_to_keep`, if provided, must be a positive number. Got "
-                f"{exports_to_keep}"
+                f"`exports_to_keep`, if provided, must be a positive number. Got {exports_to_keep}"
             )
         self._exports_to_keep = exports_to_keep
 
@@ -105,9 +104,7 @@ class LatestExporter(_Keeping):
         self, name: str, serving_input_receiver_fn: Any, assets_extra: Any = None,
         as_text: bool = False, exports_to_keep: int | None = 5,
     ) -> None:  # fmt: skip
-        super().__init__(
-            name, serving_input_receiver_fn, assets_extra, as_text, exports_to_keep
-        )
+        super().__init__(name, serving_input_receiver_fn, assets_extra, as_text, exports_to_keep)
 
     def export(
         self, estimator: Any, export_path: str, checkpoint_path: str, eval_result: Any,
@@ -146,9 +143,7 @@ class BestExporter(_Keeping):
         compare_fn: Callable[..., bool] = _smaller_loss, assets_extra: Any = None,
         as_text: bool = False, exports_to_keep: int | None = 5,
     ) -> None:  # fmt: skip
-        super().__init__(
-            name, serving_input_receiver_fn, assets_extra, as_text, exports_to_keep
-        )
+        super().__init__(name, serving_input_receiver_fn, assets_extra, as_text, exports_to_keep)
         if compare_fn is None:
             raise ValueError("`compare_fn` must not be None.")
         self._compare_fn, self._pattern = compare_fn, event_file_pattern

@@ -123,13 +123,15 @@ def _add_graph(
                 f"Encountered error with mode `{spec.mode}` while restoring checkpoint from: "
                 f"`{checkpoint_path}`. {error}"
             ) from error
-        add = builder.add_meta_graph_and_variables if first else builder.add_meta_graph
-        leading = (session,) if first else ()
-        add(
-            *leading, tags=_TAGS[spec.mode], signature_def_map=signatures(receiver, spec),
-            assets_collection=get_collection(GraphKeys.ASSET_FILEPATHS), main_op=main_op,
-            saver=saver,
-        )  # type: ignore[operator]  # fmt: skip
+        given: dict[str, Any] = {
+            "tags": _TAGS[spec.mode], "signature_def_map": signatures(receiver, spec),
+            "assets_collection": get_collection(GraphKeys.ASSET_FILEPATHS), "main_op": main_op,
+            "saver": saver,
+        }  # fmt: skip
+        if first:
+            builder.add_meta_graph_and_variables(session, **given)
+        else:
+            builder.add_meta_graph(**given)
 
 
 def _new_folder(base: str) -> str:

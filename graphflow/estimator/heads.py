@@ -20,13 +20,13 @@ from graphflow.graph.default import control_dependencies, get_collection, name_s
 from graphflow.graph.dtypes import float32, string
 from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
+from graphflow.lookup_tables import index_table_from_tensor, index_to_string_table_from_tensor
 from graphflow.losses import (
     Reduction,
     compute_weighted_loss,
     mean_squared_error,
     sparse_softmax_cross_entropy,
 )
-from graphflow.lookup_tables import index_table_from_tensor, index_to_string_table_from_tensor
 from graphflow.ops.casting import cast
 from graphflow.ops.checks import Assert
 from graphflow.ops.comparison import equal, greater_equal, less, logical_and
@@ -37,9 +37,8 @@ from graphflow.ops.joining import concat
 from graphflow.ops.losses import sigmoid_cross_entropy_with_logits
 from graphflow.ops.reductions import argmax, reduce_all, reduce_sum
 from graphflow.ops.sequences import range as range_of
-from graphflow.ops.shape import expand_dims
+from graphflow.ops.shape import expand_dims, squeeze
 from graphflow.ops.shape import shape as shape_of
-from graphflow.ops.shape import squeeze
 from graphflow.ops.slicing import tile
 from graphflow.ops.softmax import softmax
 from graphflow.ops.summaries import scalar
@@ -278,13 +277,10 @@ def _in_range(labels: Tensor, n_classes: int) -> Tensor:
 class _Classifier(Head):
     """What heads of classifiers share: classes by number and by name."""
 
-    def __init__(
-        self, n_classes: int, label_vocabulary: Sequence[Any] | None, *rest: Any
-    ) -> None:
+    def __init__(self, n_classes: int, label_vocabulary: Sequence[Any] | None, *rest: Any) -> None:
         if label_vocabulary is not None and not isinstance(label_vocabulary, (list, tuple)):
             raise TypeError(
-                "label_vocabulary should be a list or tuple. Given type: "
-                f"{type(label_vocabulary)}"
+                f"label_vocabulary should be a list or tuple. Given type: {type(label_vocabulary)}"
             )
         super().__init__(*rest)
         self._n_classes, self._vocabulary = n_classes, label_vocabulary
@@ -355,9 +351,7 @@ class MultiClassHead(_Classifier):
         """Numbers of classes."""
         if self._vocabulary is None:
             if not labels.dtype.is_integer:
-                raise ValueError(
-                    f"Labels dtype should be integer. Instead got {labels.dtype}."
-                )
+                raise ValueError(f"Labels dtype should be integer. Instead got {labels.dtype}.")
         else:
             if labels.dtype.base_dtype is not string:
                 raise ValueError(
@@ -392,9 +386,7 @@ class BinaryClassHead(_Classifier):
         for threshold in self._thresholds:
             if not 0.0 < threshold < 1.0:
                 raise ValueError(f"thresholds not in (0, 1): {self._thresholds}.")
-        super().__init__(
-            2, label_vocabulary, 1, weight_column, loss_reduction, loss_fn, name
-        )
+        super().__init__(2, label_vocabulary, 1, weight_column, loss_reduction, loss_fn, name)
 
     def predictions(self, logits: Tensor) -> dict[str, Tensor]:
         """Probabilities, and the likelier class."""
@@ -409,7 +401,8 @@ class BinaryClassHead(_Classifier):
     def exports(self, predictions: Mapping[str, Tensor]) -> dict[str, Any]:
         """Classification by default; regression gives the probability."""
         return {
-            **super().exports(predictions), "regression": RegressionOutput(predictions["logistic"])
+            **super().exports(predictions),
+            "regression": RegressionOutput(predictions["logistic"]),
         }
 
     def processed_labels(self, labels: Tensor) -> Tensor:
@@ -430,9 +423,7 @@ class BinaryClassHead(_Classifier):
             "accuracy": metrics.accuracy(labels, classes, weights=weights, name="accuracy"),
             "precision": metrics.precision(labels, classes, weights=weights, name="precision"),
             "recall": metrics.recall(labels, classes, weights=weights, name="recall"),
-            "prediction/mean": metrics.mean(
-                logistic, weights=broadcast_weights(weights, logistic)
-            ),
+            "prediction/mean": metrics.mean(logistic, weights=broadcast_weights(weights, logistic)),
             "label/mean": mean_label,
             "accuracy_baseline": tuple(maximum(v, 1 - v) for v in mean_label),
         }
@@ -490,9 +481,7 @@ class RegressionHead(Head):
         """Means."""
         value = predictions["predictions"]
         return {
-            "prediction/mean": metrics.mean(
-                value, weights=broadcast_weights(spec.weights, value)
-            ),
+            "prediction/mean": metrics.mean(value, weights=broadcast_weights(spec.weights, value)),
             "label/mean": metrics.mean(spec.processed_labels, weights=spec.weights),
         }
 
@@ -504,5 +493,3 @@ def classifier_head(
     if n_classes == 2:
         return BinaryClassHead(weight_column, None, label_vocabulary, loss_reduction)
     return MultiClassHead(n_classes, weight_column, label_vocabulary, loss_reduction)
-
-

@@ -34,9 +34,9 @@ def _batches(
 
 
 def _as_graph_array(array: Any) -> Array:
-    found = np.asarray(array)
+    found: Array = np.asarray(array)
     if found.dtype.kind in "US":
-        texts = np.empty(found.shape, object)
+        texts: Array = np.empty(found.shape, object)
         flat = [v.encode() if isinstance(v, str) else v for v in found.ravel().tolist()]
         texts[...] = np.array(flat, object).reshape(found.shape)
         return texts
@@ -64,8 +64,6 @@ def _tensors(
 
 def _dtype(array: Array) -> Any:
     return as_dtype("string") if array.dtype.kind == "O" else as_dtype(array.dtype)
-
-
 
 
 def numpy_input_fn(
@@ -104,7 +102,7 @@ def numpy_input_fn(
         arrays = [_as_graph_array(features[key]) for key in keys]
         labels = dict(y) if isinstance(y, Mapping) else {} if y is None else {None: y}
         if isinstance(y, Mapping) and not y:
-            raise ValueError('y cannot be empty dict, use None instead.')
+            raise ValueError("y cannot be empty dict, use None instead.")
         label_keys = sorted(labels, key=str)
         twice = set(keys) & set(label_keys)
         if twice:

@@ -163,7 +163,5 @@ def _checked_hooks(hooks: Iterable[Any] | None) -> tuple[Any, ...]:
     found = tuple(hooks or ())
     for hook in found:
         if not isinstance(hook, SessionRunHook):
-            raise TypeError(
-                "All hooks must be SessionRunHook instances, given: {}".format(hook)
-            )
+            raise TypeError(f"All hooks must be SessionRunHook instances, given: {hook}")
     return found

@@ -28,7 +28,5 @@ def optimizer_of(given: Any, learning_rate: float) -> Any:
         return getattr(train, _BY_NAME[given])(learning_rate=learning_rate)
     made = given() if callable(given) else given
     if not isinstance(made, train.Optimizer):
-        raise ValueError(
-            f"The given object is not an Optimizer instance. Given: {made}"
-        )
+        raise ValueError(f"The given object is not an Optimizer instance. Given: {made}")
     return made

@@ -123,7 +123,7 @@ def _saving_hooks(
     if not there and (config.save_checkpoints_secs or config.save_checkpoints_steps):
         made = [
             CheckpointSaverHook(
-                config.model_dir, config.save_checkpoints_secs, config.save_checkpoints_steps,
+                str(config.model_dir), config.save_checkpoints_secs, config.save_checkpoints_steps,
                 scaffold=spec.scaffold,
             )
         ]  # fmt: skip

@@ -67,7 +67,7 @@ class FeatureColumn:
         return tuple(getattr(self, name) for name in self.fields)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._arguments == other._arguments  # type: ignore[attr-defined]
+        return type(self) is type(other) and self._arguments == other._arguments
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self._arguments))

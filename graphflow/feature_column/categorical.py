@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from graphflow import logging
-from graphflow.lookup_tables import index_table_from_file, index_table_from_tensor
 from graphflow.data.examples import VarLenFeature
 from graphflow.feature_column.base import (
     CategoricalColumn,
@@ -22,6 +21,7 @@ from graphflow.feature_column.base import (
 from graphflow.graph.default import control_dependencies
 from graphflow.graph.dtypes import as_dtype, float32, int64, string
 from graphflow.graph.sparse_tensor import SparseTensor
+from graphflow.lookup_tables import index_table_from_file, index_table_from_tensor
 from graphflow.ops.casting import cast
 from graphflow.ops.checks import Assert
 from graphflow.ops.comparison import greater_equal, less, logical_and, logical_or, where
@@ -158,12 +158,12 @@ class IdentityCategoricalColumn(_KeyedColumn):
         """Check the range, or replace what is outside it."""
         sparse = to_sparse(features.get(self.key))
         if not sparse.dtype.is_integer:
-            raise ValueError(
-                f"Invalid input, not integer. key: {self.key} dtype: {sparse.dtype}"
-            )
+            raise ValueError(f"Invalid input, not integer. key: {self.key} dtype: {sparse.dtype}")
         values, limit = cast(sparse.values, int64), np.int64(self.num_buckets)
         if self.default_value is None:
-            inside = reduce_all(logical_and(greater_equal(values, np.int64(0)), less(values, limit)))
+            inside = reduce_all(
+                logical_and(greater_equal(values, np.int64(0)), less(values, limit))
+            )
             check = Assert(inside, [f"Ids of {self.key} outside [0, {self.num_buckets})", values])
             with control_dependencies([check]):
                 return _same_places(sparse, identity(values))
@@ -290,8 +290,7 @@ def categorical_column_with_hash_bucket(
         raise ValueError(f"hash_bucket_size must be set. key: {key}")
     if hash_bucket_size < 1:
         raise ValueError(
-            "hash_bucket_size must be at least 1. hash_bucket_size: "
-            f"{hash_bucket_size}, key: {key}"
+            f"hash_bucket_size must be at least 1. hash_bucket_size: {hash_bucket_size}, key: {key}"
         )
     check_key(key)
     dtype = as_dtype(dtype)
@@ -363,9 +362,7 @@ def categorical_column_with_vocabulary_list(
     if vocabulary_list is None or len(vocabulary_list) < 1:
         raise ValueError(f"vocabulary_list {vocabulary_list} must be non-empty, column_name: {key}")
     if len(set(vocabulary_list)) != len(vocabulary_list):
-        raise ValueError(
-            f"Duplicate keys in vocabulary_list {vocabulary_list}, column_name: {key}"
-        )
+        raise ValueError(f"Duplicate keys in vocabulary_list {vocabulary_list}, column_name: {key}")
     array = np.asarray(vocabulary_list)
     found = string if array.dtype.kind in "USO" else as_dtype(array.dtype)
     _check_buckets(key, num_oov_buckets, default_value != -1)

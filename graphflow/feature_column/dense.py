@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,18 +22,18 @@ from graphflow.graph.dtypes import as_dtype, float32, int64
 from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.casting import cast
-from graphflow.ops.sequences import one_hot
 from graphflow.ops.elementwise import multiply
 from graphflow.ops.embedding import safe_embedding_lookup_sparse
 from graphflow.ops.initializers import TruncatedNormal
 from graphflow.ops.joining import stack
 from graphflow.ops.reductions import reduce_sum
+from graphflow.ops.sequences import one_hot
 from graphflow.ops.sequences import range as range_of
 from graphflow.ops.shape import expand_dims, reshape
 from graphflow.ops.shape import shape as shape_of
+from graphflow.ops.slicing import tile
 from graphflow.ops.sparse_cross import bucketize
 from graphflow.ops.sparse_products import sparse_tensor_to_dense
-from graphflow.ops.slicing import tile
 from graphflow.ops.transposing import transpose
 from graphflow.ops.variable_scope import get_variable
 from graphflow.train.warm_starting import init_from_checkpoint
@@ -164,7 +165,7 @@ class IndicatorColumn(DenseColumn):
 class EmbeddingColumn(DenseColumn):
     """The rows of a variable that the ids of a categorical column name, combined."""
 
-    fields = (
+    fields: tuple[str, ...] = (
         "categorical_column", "dimension", "combiner", "initializer", "ckpt_to_load_from",
         "tensor_name_in_ckpt", "max_norm", "trainable",
     )  # fmt: skip
@@ -266,9 +267,7 @@ def numeric_column(
         if not isinstance(size, (int, np.integer)):
             raise TypeError(f"shape dimensions must be integer. shape: {shape}, key: {key}")
         if size < 1:
-            raise ValueError(
-                f"shape dimensions must be greater than 0. shape: {shape}, key: {key}"
-            )
+            raise ValueError(f"shape dimensions must be greater than 0. shape: {shape}, key: {key}")
     dtype = as_dtype(dtype)
     if not (dtype.is_integer or dtype.is_floating):
         raise ValueError(f"dtype must be convertible to float. dtype: {dtype}, key: {key}")
@@ -303,7 +302,9 @@ def _default(shape: tuple[int, ...], value: Any, dtype: Any, key: str) -> Any:
     return nested(np.broadcast_to(array.astype(dtype.numpy), shape).tolist())
 
 
-def bucketized_column(source_column: NumericColumn, boundaries: Sequence[float]) -> BucketizedColumn:
+def bucketized_column(
+    source_column: NumericColumn, boundaries: Sequence[float]
+) -> BucketizedColumn:
     """A column of the intervals that numbers are in.
 
     Parameters
@@ -321,7 +322,7 @@ def bucketized_column(source_column: NumericColumn, boundaries: Sequence[float])
     if len(boundaries) == 0:
         raise ValueError("boundaries must not be empty.")
     if not isinstance(boundaries, (list, tuple)) or any(
-        a >= b for a, b in zip(boundaries, boundaries[1:], strict=False)
+        a >= b for a, b in itertools.pairwise(boundaries)
     ):
         raise ValueError("boundaries must be a sorted list.")
     return BucketizedColumn(source_column=source_column, boundaries=tuple(boundaries))

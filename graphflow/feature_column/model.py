@@ -15,11 +15,11 @@ from graphflow.feature_column.base import (
 from graphflow.graph.collections import GraphKeys
 from graphflow.graph.dtypes import float32
 from graphflow.graph.tensor import Tensor
-from graphflow.ops.linear import matmul
 from graphflow.ops.elementwise import add_n
 from graphflow.ops.embedding import safe_embedding_lookup_sparse
 from graphflow.ops.initializers import Zeros
 from graphflow.ops.joining import concat
+from graphflow.ops.linear import matmul
 from graphflow.ops.nn import bias_add
 from graphflow.ops.shape import reshape
 from graphflow.ops.shape import shape as shape_of
@@ -35,7 +35,9 @@ def _checked_features(features: Any) -> Mapping[str, Any]:
 
 def _collections(given: Any) -> list[str]:
     found = list(given or [])
-    return [*found, GraphKeys.GLOBAL_VARIABLES] if GraphKeys.GLOBAL_VARIABLES not in found else found
+    return (
+        [*found, GraphKeys.GLOBAL_VARIABLES] if GraphKeys.GLOBAL_VARIABLES not in found else found
+    )
 
 
 def _noted(column: FeatureColumn, start: int, cols_to_vars: dict[Any, Any] | None) -> None:
@@ -67,7 +69,7 @@ def input_layer(
     ------
     ValueError : a column is categorical, two have one name, a feature is missing.
     """
-    columns = normalized(feature_columns)
+    columns: list[Any] = normalized(feature_columns)
     for column in columns:
         if not isinstance(column, DenseColumn):
             raise ValueError(
@@ -131,7 +133,9 @@ def linear_model(
         for column in columns:
             with variable_scope(None, default_name=column.var_scope_name):
                 start = _count()
-                sums.append(_weighted(column, builder, units, sparse_combiner, trainable, collections))
+                sums.append(
+                    _weighted(column, builder, units, sparse_combiner, trainable, collections)
+                )
                 _noted(column, start, cols_to_vars)
         _check_batch(sums)
         total = add_n(sums, name="weighted_sum_no_bias") if len(sums) > 1 else sums[0]

@@ -151,6 +151,4 @@ _BUCKETIZE = Signature("Bucketize", "input: T")
 
 def bucketize(input: Any, boundaries: Sequence[float], name: str | None = None) -> Tensor:
     """Return for each number how many of the boundaries it has reached."""
-    return _BUCKETIZE(
-        input, boundaries=tuple(float(v) for v in boundaries), name=name
-    ).outputs[0]
+    return _BUCKETIZE(input, boundaries=tuple(float(v) for v in boundaries), name=name).outputs[0]

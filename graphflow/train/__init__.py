@@ -106,8 +106,10 @@ _THREADS = {
     "Coordinator", "LooperThread", "QueueRunner", "add_queue_runner", "start_queue_runners",
 }  # fmt: skip
 _PRODUCERS = {
-    "batch", "input_producer", "limit_epochs", "range_input_producer", "shuffle_batch",
-    "slice_input_producer", "string_input_producer",
+    "batch", "batch_join", "input_producer", "limit_epochs", "match_filenames_once",
+    "maybe_batch", "maybe_batch_join", "maybe_shuffle_batch", "maybe_shuffle_batch_join",
+    "range_input_producer", "shuffle_batch", "shuffle_batch_join", "slice_input_producer",
+    "string_input_producer",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphflow import logging
 from graphflow.graph.collections import GraphKeys
+from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import control_dependencies, get_collection, name_scope
 from graphflow.ops.comparison import where
 from graphflow.ops.initializers import glorot_uniform_initializer
@@ -46,7 +47,8 @@ class VocabInfo(NamedTuple("VocabInfo", [
     ) -> VocabInfo:  # fmt: skip
         if axis not in (0, 1):
             raise ValueError(
-                f"The only supported values for the axis argument are 0 and 1.  Provided axis: {axis}"
+                "The only supported values for the axis argument are 0 and 1.  Provided axis: "
+                f"{axis}"
             )
         return super().__new__(
             cls, new_vocab, new_vocab_size, num_oov_buckets, old_vocab, old_vocab_size,
@@ -108,8 +110,8 @@ def _graph_variables() -> dict[str, Any]:
 def _from_scope(path: str, shapes: Mapping[str, Any], source: str, target: str) -> None:
     if not source.endswith("/"):
         raise ValueError(
-            "Assignment map with scope only name {} should map to scope only {}. "
-            "Should be 'scope/': 'other_scope/'.".format(target, source)
+            f"Assignment map with scope only name {target} should map to scope only {source}. "
+            "Should be 'scope/': 'other_scope/'."
         )
     prefix, source = target[:-1], "" if source == "/" else source
     found = {
@@ -144,7 +146,7 @@ def _restore_into(variable: Any, path: str, name: str, shape: Sequence[int]) -> 
             )
         text = info.spec if info is not None else ""
         with control_dependencies(None), name_scope("init_from_checkpoint/"):
-            value = restore_v2(path, [name], [text], [part.dtype.base_dtype])[0]
+            value = restore_v2(convert_to_tensor(path), [name], [text], [part.dtype.base_dtype])[0]
             value.set_shape(part.shape)
         _begin_with(part, value)
         logging.info("Initialize variable %s from checkpoint %s with %s", part.name, path, name)
@@ -225,9 +227,7 @@ def _lines(path: str, count: int) -> list[bytes]:
     return lines if count < 0 else lines[:count]
 
 
-def _from_vocabulary(
-    parts: Sequence[Variable], reader: Any, source: str, info: VocabInfo
-) -> None:
+def _from_vocabulary(parts: Sequence[Variable], reader: Any, source: str, info: VocabInfo) -> None:
     """Begin with the checkpoint's row of each word; with the backup where it has none."""
     old: Array = reader.get_tensor(source)
     places = {word: k for k, word in enumerate(_lines(info.old_vocab, info.old_vocab_size))}
@@ -235,7 +235,7 @@ def _from_vocabulary(
     rows = np.array([places.get(w, -1) for w in words] + [-1] * info.num_oov_buckets, np.int64)
     initializer = info.backup_initializer or glorot_uniform_initializer()
     for part in parts:
-        sizes = part.shape.as_list()
+        sizes: list[Any] = part.shape.as_list()
         place = part._save_slice_info
         start = place.var_offset[info.axis] if place is not None else 0
         chosen = rows[start : start + sizes[info.axis]]
@@ -248,9 +248,10 @@ def _from_vocabulary(
 
 def _mixed(old: Array, rows: Array, axis: int, initializer: Any, part: Variable) -> Any:
     known = rows >= 0
-    mask_shape = [1] * len(part.shape.as_list())
+    sizes: list[Any] = part.shape.as_list()
+    mask_shape = [1] * len(sizes)
     mask_shape[axis] = -1
-    mask = np.broadcast_to(known.reshape(mask_shape), part.shape.as_list())
+    mask = np.broadcast_to(known.reshape(mask_shape), sizes)
 
     def kept() -> Array:
         return np.ascontiguousarray(np.take(old, np.maximum(rows, 0), axis))

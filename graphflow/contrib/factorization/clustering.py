@@ -137,9 +137,7 @@ class KMeans:
         if width is None:
             raise ValueError("expected inputs whose number of columns is known")
         kind = self._inputs[0].dtype.base_dtype
-        centers = Variable(
-            zeros([self._count, width], kind), name=CLUSTERS_VAR_NAME
-        )
+        centers = Variable(zeros([self._count, width], kind), name=CLUSTERS_VAR_NAME)
         initialized = Variable(False, dtype=bool_, name="initialized")
         moving, left = centers, None
         if self._use_mini_batch and self._steps > 1:

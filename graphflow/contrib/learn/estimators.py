@@ -85,7 +85,9 @@ def _spec_of(made: Any, mode: str) -> EstimatorSpec:
     return EstimatorSpec(mode, predictions, loss, train_op)
 
 
-def _as_input(x: Any, y: Any, input_fn: Any, batch_size: int | None, epochs: Any, shuffle: bool) -> Any:
+def _as_input(
+    x: Any, y: Any, input_fn: Any, batch_size: int | None, epochs: Any, shuffle: bool
+) -> Any:
     """An input function from arrays, unless one is given; the features are named ``""``."""
     if input_fn is not None:
         return input_fn
@@ -141,7 +143,7 @@ class _WithArrays:
         return np.array(rows)
 
 
-class Estimator(_WithArrays, core.Estimator):
+class Estimator(_WithArrays, core.Estimator):  # type: ignore[misc]
     """Trains and uses the model that a function builds.
 
     Parameters
@@ -169,7 +171,7 @@ class Estimator(_WithArrays, core.Estimator):
         return _spec_of(self._model_fn(features, labels, **given), mode)
 
 
-class LinearClassifier(_WithArrays, linear.LinearClassifier):
+class LinearClassifier(_WithArrays, linear.LinearClassifier):  # type: ignore[misc]
     """A linear classifier."""
 
     def __init__(
@@ -183,7 +185,7 @@ class LinearClassifier(_WithArrays, linear.LinearClassifier):
         )  # fmt: skip
 
 
-class LinearRegressor(_WithArrays, linear.LinearRegressor):
+class LinearRegressor(_WithArrays, linear.LinearRegressor):  # type: ignore[misc]
     """A linear regression."""
 
     def __init__(
@@ -196,7 +198,7 @@ class LinearRegressor(_WithArrays, linear.LinearRegressor):
         )  # fmt: skip
 
 
-class DNNClassifier(_WithArrays, deep.DNNClassifier):
+class DNNClassifier(_WithArrays, deep.DNNClassifier):  # type: ignore[misc]
     """A deep classifier."""
 
     def __init__(
@@ -211,7 +213,7 @@ class DNNClassifier(_WithArrays, deep.DNNClassifier):
         )  # fmt: skip
 
 
-class DNNRegressor(_WithArrays, deep.DNNRegressor):
+class DNNRegressor(_WithArrays, deep.DNNRegressor):  # type: ignore[misc]
     """A deep regression."""
 
     def __init__(
@@ -251,9 +253,7 @@ class SKCompat:
 
     def predict(self, x: Any, batch_size: int = 128, outputs: Any = None) -> Any:
         """The predictions as arrays."""
-        return self._estimator.predict(
-            x, batch_size=batch_size, outputs=outputs, as_iterable=False
-        )
+        return self._estimator.predict(x, batch_size=batch_size, outputs=outputs, as_iterable=False)
 
 
 def infer_real_valued_columns_from_input(x: Any) -> list[Any]:

@@ -56,9 +56,10 @@ def load_csv_without_header(
 def shrink_csv(filename: str, ratio: int) -> None:
     """Write a file beside it, ``_small``, with every `ratio`-th line."""
     stem, ending = os.path.splitext(filename)
-    with open(filename, encoding="utf-8") as file, open(
-        f"{stem}_small{ending}", "w", encoding="utf-8"
-    ) as small:
+    with (
+        open(filename, encoding="utf-8") as file,
+        open(f"{stem}_small{ending}", "w", encoding="utf-8") as small,
+    ):
         small.writelines(line for k, line in enumerate(file) if k % ratio == 0)
 
 
