@@ -162,6 +162,14 @@ class HParams:
         """One of them, or the default."""
         return getattr(self, key) if key in self._hparam_types else default
 
+    def set_model_structure(self, model_structure: Any) -> None:
+        """Keep a description of the model."""
+        self._model_structure = model_structure
+
+    def get_model_structure(self) -> Any:
+        """The description of the model."""
+        return self._model_structure
+
     def __contains__(self, key: str) -> bool:
         return key in self._hparam_types
 

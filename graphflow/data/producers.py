@@ -280,7 +280,7 @@ def maybe_shuffle_batch(
     allow_smaller_final_batch: bool = False, shared_name: str | None = None,
     name: str | None = None,
 ) -> Any:  # fmt: skip
-    """`maybe_batch`, in an order that is drawn from a queue that keeps `min_after_dequeue` elements."""
+    """`maybe_batch` in a drawn order, by a queue that keeps `min_after_dequeue` elements."""
     with name_scope(name, "shuffle_batch", nest.flatten(tensors)):
         return _batch(
             lambda dtypes, known: RandomShuffleQueue(

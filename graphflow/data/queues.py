@@ -115,7 +115,10 @@ _shared_lock = threading.Lock()
 
 
 def _queue(op: Operation) -> SessionState:
-    state: SessionState = op.inputs[0].op.attrs["state"]
+    made = op.inputs[0].op
+    while "state" not in made.attrs:  # a branch or a loop hands the queue in
+        made = made.inputs[0].op
+    state: SessionState = made.attrs["state"]
     return state
 
 
