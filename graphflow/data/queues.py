@@ -114,11 +114,16 @@ _shared: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDiction
 _shared_lock = threading.Lock()
 
 
-def _queue(op: Operation) -> SessionState:
+def _maker(op: Operation) -> Operation:
+    """The operation that makes an operation's queue."""
     made = op.inputs[0].op
     while "state" not in made.attrs:  # a branch or a loop hands the queue in
         made = made.inputs[0].op
-    state: SessionState = made.attrs["state"]
+    return made
+
+
+def _queue(op: Operation) -> SessionState:
+    state: SessionState = _maker(op).attrs["state"]
     return state
 
 
@@ -137,7 +142,7 @@ def lower_call(function: Callable[..., Any], types: Callable[[Operation], list[A
 
 def _check_shapes(op: Operation, element: Element) -> None:
     for number, (array, shape) in enumerate(
-        zip(element, op.inputs[0].op.attrs["shapes"], strict=True)
+        zip(element, _maker(op).attrs["shapes"], strict=True)
     ):
         if not shape.is_compatible_with(array.shape):
             wanted, got = (",".join(str(n) for n in s) for s in (shape.as_list(), array.shape))
