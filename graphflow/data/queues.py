@@ -187,7 +187,7 @@ def _dequeue_many(op: Operation, count: Array) -> Any:
 
 
 def _specs(op: Operation) -> list[tuple[Any, TensorShape]]:
-    attrs = op.inputs[0].op.attrs
+    attrs = _maker(op).attrs
     pairs = list(zip(attrs["dtypes"], attrs["shapes"], strict=True))
     if op.type == "QueueDequeueV2":
         return pairs
