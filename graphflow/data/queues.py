@@ -141,9 +141,7 @@ def lower_call(function: Callable[..., Any], types: Callable[[Operation], list[A
 
 
 def _check_shapes(op: Operation, element: Element) -> None:
-    for number, (array, shape) in enumerate(
-        zip(element, _maker(op).attrs["shapes"], strict=True)
-    ):
+    for number, (array, shape) in enumerate(zip(element, _maker(op).attrs["shapes"], strict=True)):
         if not shape.is_compatible_with(array.shape):
             wanted, got = (",".join(str(n) for n in s) for s in (shape.as_list(), array.shape))
             raise errors.InvalidArgumentError(
