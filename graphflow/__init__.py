@@ -281,10 +281,10 @@ _MESSAGES = {
 }  # fmt: skip
 # Parts that most scripts do without, or that take long to load.
 _LATE = {
-    "app", "audio", "compat", "contrib", "data", "debugging", "dtypes", "examples", "flags",
-    "graph_util", "image", "io", "keras", "layers", "losses", "metrics", "python", "python_io",
-    "quantization", "queue", "raw_ops", "resource_loader", "saved_model", "sets", "signal",
-    "spectral", "summary", "sysconfig", "test",
+    "app", "audio", "compat", "contrib", "data", "debugging", "distributions", "dtypes",
+    "estimator", "examples", "feature_column", "flags", "graph_util", "image", "io", "keras",
+    "layers", "losses", "metrics", "python", "python_io", "quantization", "queue", "raw_ops",
+    "resource_loader", "saved_model", "sets", "signal", "spectral", "summary", "sysconfig", "test",
 }  # fmt: skip
 _QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
 _READERS = {

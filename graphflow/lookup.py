@@ -83,6 +83,20 @@ def _shown(value: Any) -> str:
 # ---- the operations
 
 
+def _content(op: Operation) -> _Content:
+    """What the operation's table holds; an imported graph's tables get theirs here."""
+    found = op.attrs.get("content")
+    if found is None:
+        table = op
+        while not table.type.endswith("HashTableV2"):
+            table = table.inputs[0].op
+        found = table.attrs.get("content")
+        if found is None:
+            found = table.attrs["content"] = _Content(table.type.startswith("Mutable"))
+    kept: _Content = found
+    return kept
+
+
 def _as_array(values: Sequence[Any], shape: Sequence[int], dtype: Any) -> Array:
     if dtype == dtypes.string:
         return object_array(shape, values)
@@ -91,7 +105,7 @@ def _as_array(values: Sequence[Any], shape: Sequence[int], dtype: Any) -> Array:
 
 def _find(op: Operation) -> Callable[..., list[Array]]:
     def find(keys: Array, default: Array) -> list[Array]:
-        pairs, other = op.attrs["content"].get(op), default.item() if default.ndim == 0 else default
+        pairs, other = _content(op).get(op), default.item() if default.ndim == 0 else default
         inner = () if default.ndim == 0 else default.shape
         values = [pairs.get(key, other) for key in keys.ravel().tolist()]
         dtype = op.outputs[0].dtype
@@ -122,7 +136,7 @@ def _pairs(keys: Array, values: Array) -> list[tuple[Any, Any]]:
 
 def _filler(op: Operation) -> Callable[..., list[Array]]:
     def fill(keys: Array, values: Array) -> list[Array]:
-        content = op.attrs["content"]
+        content = _content(op)
         if content.mutable:
             content.get(op).update(_pairs(keys, values))
         else:
@@ -134,7 +148,7 @@ def _filler(op: Operation) -> Callable[..., list[Array]]:
 
 def _remover(op: Operation) -> Callable[..., list[Array]]:
     def remove(keys: Array) -> list[Array]:
-        pairs = op.attrs["content"].get(op)
+        pairs = _content(op).get(op)
         for key in keys.ravel().tolist():
             pairs.pop(key, None)
         return []
@@ -159,7 +173,7 @@ def _file_filler(op: Operation) -> Callable[..., list[Array]]:
                 f"Invalid vocab_size in {path}: expected {size} but got {len(lines)}",
             )  # fmt: skip
         lines = lines if size == -1 else lines[:size]
-        op.attrs["content"].fill(op, _line_pairs(op, path, lines))
+        _content(op).fill(op, _line_pairs(op, path, lines))
         return []
 
     return fill
@@ -189,12 +203,12 @@ def _line_pairs(op: Operation, path: str, lines: Sequence[bytes]) -> list[tuple[
 
 
 def _sizer(op: Operation) -> Callable[..., list[Array]]:
-    return lambda *_: [np.array(len(op.attrs["content"].get(op)), np.int64)]
+    return lambda *_: [np.array(len(_content(op).get(op)), np.int64)]
 
 
 def _exporter(op: Operation) -> Callable[..., list[Array]]:
     def export(*_: Array) -> list[Array]:
-        pairs = op.attrs["content"].get(op)
+        pairs = _content(op).get(op)
         kinds, count = [t.dtype for t in op.outputs], len(pairs)
         return [
             _as_array(list(pairs), (count,), kinds[0]),

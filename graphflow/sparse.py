@@ -18,6 +18,8 @@ from graphflow.ops.sparse_composed import sparse_reset_shape as reset_shape
 from graphflow.ops.sparse_composed import sparse_retain as retain
 from graphflow.ops.sparse_composed import sparse_to_indicator as to_indicator
 from graphflow.ops.sparse_composed import sparse_transpose as transpose
+from graphflow.ops.sparse_cross import sparse_cross as cross
+from graphflow.ops.sparse_cross import sparse_cross_hashed as cross_hashed
 from graphflow.ops.sparse_products import sparse_reduce_max as reduce_max
 from graphflow.ops.sparse_products import sparse_reduce_max_sparse as reduce_max_sparse
 from graphflow.ops.sparse_products import sparse_reduce_sum as reduce_sum

@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "graphflow"
 ORDER = [
     "version", "errors", "config", "observe", "protos", "graph", "ir", "ops", "gradients",
     "trace", "rewrite", "schedule", "lowering", "codegen", "compiler", "inspection", "runtime",
-    "checkpoint", "data", "train", "saved_model", "layers", "losses", "metrics", "contrib",
-    "keras", "datasets", "theano", "cli",
+    "checkpoint", "data", "train", "saved_model", "layers", "losses", "metrics",
+    "distributions", "feature_column", "estimator", "contrib", "keras", "datasets", "theano", "cli",
 ]  # fmt: skip
 
 

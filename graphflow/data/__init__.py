@@ -6,12 +6,6 @@ from graphflow.data.iterator import Iterator
 from graphflow.data.readers import FixedLengthRecordDataset, TextLineDataset, TFRecordDataset
 
 
-class experimental:
-    """What moved in and out of ``tf.data.experimental``."""
-
-    AUTOTUNE = -1
-
-
 def make_one_shot_iterator(dataset: Dataset) -> Iterator:
     """`Dataset.make_one_shot_iterator`."""
     return dataset.make_one_shot_iterator()
@@ -39,6 +33,14 @@ def get_output_classes(dataset_or_iterator: Dataset | Iterator) -> object:
 
 __all__ = [
     "Dataset", "FixedLengthRecordDataset", "Iterator", "Options", "TFRecordDataset", "TensorSpec",
-    "TextLineDataset", "experimental", "get_output_classes", "get_output_shapes",
+    "TextLineDataset", "get_output_classes", "get_output_shapes",
     "get_output_types", "make_initializable_iterator", "make_one_shot_iterator",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name == "experimental":
+        import importlib
+
+        return importlib.import_module("graphflow.data.experimental")
+    raise AttributeError(f"module 'graphflow.data' has no attribute {name!r}")

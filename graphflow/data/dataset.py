@@ -392,10 +392,29 @@ class Dataset:
         return Dataset.zip((Dataset.range(start, np.iinfo(np.int64).max), self))
 
     def window(
-        self, size: int, shift: int | None = None, stride: int = 1, drop_remainder: bool = False
+        self, size: Any, shift: Any = None, stride: Any = 1, drop_remainder: bool = False
     ) -> Dataset:
-        """Not there: a data set of data sets."""
-        raise NotImplementedError("Dataset.window: data sets of data sets are not supported")
+        """Data sets of `size` elements each, one for each component.
+
+        Parameters
+        ----------
+        size, stride : how many elements, and how far they are apart.
+        shift : how far each window begins after the one before; `size` when None.
+        drop_remainder : leave out shorter windows at the end.
+        """
+        numbers = [
+            self._number(value, name)
+            for value, name in ((size, "size"), (size if shift is None else shift, "shift"),
+                                (stride, "stride"))
+        ]  # fmt: skip
+
+        def walk(values: Values) -> Iterator[Element]:
+            count, step, gap = (number(values) for _, number in numbers)
+            for window in walks.windows(self.walk(values), count, step, gap, bool(drop_remainder)):
+                yield tuple(walks.packed(column) for column in zip(*window, strict=True))
+
+        spec = nest.map_structure(WindowSpec, self.element_spec)
+        return self._with(spec, walk, [tensor for tensor, _ in numbers])
 
     def with_options(self, options: Options) -> Dataset:
         """The data set itself: all choices are made here."""
@@ -418,6 +437,20 @@ class Dataset:
         from graphflow.data.iterator import initializable_iterator
 
         return initializable_iterator(self)
+
+
+class WindowSpec(TensorSpec):
+    """A component that is a data set: its elements are packed into one text."""
+
+    __slots__ = ("element",)
+
+    def __init__(self, element: TensorSpec) -> None:
+        super().__init__(string, [])
+        self.element = element
+
+    def value(self, tensor: Tensor) -> Dataset:
+        """The data set."""
+        return Dataset(self.element, [tensor], lambda values: walks.unpacked(values[tensor]))
 
 
 # ---- helpers

@@ -38,6 +38,10 @@ class TensorSpec:
         """What is known of a tensor."""
         return cls(tensor.dtype.base_dtype, tensor.shape)
 
+    def value(self, tensor: Tensor) -> Any:
+        """What a function gets for a component: the tensor itself."""
+        return tensor
+
 
 class FunctionGraph(Graph):
     """The graph of a function's body; tensors of the graph around it come in as placeholders."""
@@ -74,8 +78,10 @@ class ElementFunction:
     def __init__(self, function: Callable[..., Any], spec: Spec, outer: Graph) -> None:
         self.graph = FunctionGraph(outer)
         with self.graph.as_default():
-            self.inputs = [placeholder(s.dtype, s.shape) for s in nest.flatten(spec)]
-            packed = nest.pack_sequence_as(spec, self.inputs)
+            flat = nest.flatten(spec)
+            self.inputs = [placeholder(s.dtype, s.shape) for s in flat]
+            given = [s.value(tensor) for s, tensor in zip(flat, self.inputs, strict=True)]
+            packed = nest.pack_sequence_as(spec, given)
             made = function(*packed) if _is_spread(spec) else function(packed)
             self.result = made
             if hasattr(made, "element_spec"):

@@ -14,17 +14,22 @@ from graphflow.checkpoint.records import read_records
 from graphflow.data.coordinator import QueueRunner, add_queue_runner
 from graphflow.data.queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
 from graphflow.graph import nest
+from graphflow.graph.collections import GraphKeys
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
-from graphflow.graph.dtypes import string
+from graphflow.graph.dtypes import bool_, string
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.conditionals import cond
+from graphflow.ops.files import matching_files
 from graphflow.ops.gathering import gather
-from graphflow.ops.identity import identity
+from graphflow.ops.identity import group, identity, no_op
+from graphflow.ops.indexing import boolean_mask
 from graphflow.ops.py_func import py_func
 from graphflow.ops.sampling import random_shuffle
 from graphflow.ops.sequences import range as range_op
 from graphflow.ops.shape import shape as shape_of
+from graphflow.ops.variables import Variable
 from graphflow.runtime.context import running
 
 Array = np.ndarray[Any, Any]
@@ -111,29 +116,51 @@ def slice_input_producer(
         return [gather(t, index) for t in tensors]
 
 
+def _flat(tensors: Any) -> list[Tensor]:
+    # A list of tensors among others is one tensor.
+    given = nest.flatten(tensors) if isinstance(tensors, dict) else tensors
+    return [convert_to_tensor(t) for t in given]
+
+
 def _batch(
-    queue_of: Callable[[list[Any], list[TensorShape]], QueueBase], tensors: Any, threads: int,
-    batch_size: Any, enqueue_many: bool, shapes: Any, smaller: bool,
+    queue_of: Callable[[list[Any], list[TensorShape]], QueueBase], sources: Sequence[Any],
+    threads: int, batch_size: Any, enqueue_many: bool, shapes: Any, smaller: bool,
+    keep_input: Any = True,
 ) -> Any:  # fmt: skip
-    if isinstance(tensors, dict):
-        flat = [convert_to_tensor(t) for t in nest.flatten(tensors)]
-    else:  # a list of tensors among them is one tensor
-        flat = [convert_to_tensor(t) for t in tensors]
+    """Batches of what several sources give, each put into the queue by threads of its own.
+
+    `keep_input` tells which elements are put there: a bool, or with `enqueue_many` a vector.
+    """
+    flats = [_flat(tensors) for tensors in sources]
+    flat, tensors = flats[0], sources[0]
+    if not isinstance(tensors, dict):
         tensors = flat
     if shapes is None:
         known = [t.shape[1:] if enqueue_many else t.shape for t in flat]
     else:
         known = [TensorShape(s) for s in shapes]
     queue = queue_of([t.dtype.base_dtype for t in flat], known)
-    put = queue.enqueue_many(flat) if enqueue_many else queue.enqueue(flat)
-    add_queue_runner(QueueRunner(queue, [put] * threads))
+    puts = [_put(queue, source, enqueue_many, keep_input) for source in flats]
+    add_queue_runner(QueueRunner(queue, puts * threads))
     taken = queue.dequeue_up_to(batch_size) if smaller else queue.dequeue_many(batch_size)
     found = taken if isinstance(taken, list) else [taken]
     return nest.pack_sequence_as(tensors, found)
 
 
-def batch(
-    tensors: Any, batch_size: Any, num_threads: int = 1, capacity: int = 32,
+def _put(queue: QueueBase, flat: Sequence[Tensor], enqueue_many: bool, keep_input: Any) -> Any:
+    if keep_input is True:
+        return queue.enqueue_many(flat) if enqueue_many else queue.enqueue(flat)
+    keep = convert_to_tensor(keep_input, dtype=bool_)
+    if enqueue_many:
+        rows = [boolean_mask(t, keep) if keep.shape.rank == 1 else t for t in flat]
+        if keep.shape.rank == 1:
+            return queue.enqueue_many(rows)
+        return cond(keep, lambda: group(queue.enqueue_many(rows)), lambda: group(no_op()))
+    return cond(keep, lambda: group(queue.enqueue(flat)), lambda: group(no_op()))
+
+
+def maybe_batch(
+    tensors: Any, keep_input: Any, batch_size: Any, num_threads: int = 1, capacity: int = 32,
     enqueue_many: bool = False, shapes: Any = None, dynamic_pad: bool = False,
     allow_smaller_final_batch: bool = False, shared_name: str | None = None,
     name: str | None = None,
@@ -143,14 +170,55 @@ def batch(
     Parameters
     ----------
     tensors : a list or dict of tensors.
+    keep_input : whether an element is taken; with `enqueue_many` a vector, for each.
     enqueue_many : each tensor is rows of elements.
     dynamic_pad : elements may differ in shape, and are padded.
     """
     with name_scope(name, "batch", nest.flatten(tensors)):
         kind = PaddingFIFOQueue if dynamic_pad else FIFOQueue
         return _batch(
-            lambda dtypes, known: kind(capacity, dtypes, known), tensors, num_threads, batch_size,
-            enqueue_many, shapes, allow_smaller_final_batch,
+            lambda dtypes, known: kind(capacity, dtypes, known), [tensors], num_threads,
+            batch_size, enqueue_many, shapes, allow_smaller_final_batch, keep_input,
+        )  # fmt: skip
+
+
+def batch(
+    tensors: Any, batch_size: Any, num_threads: int = 1, capacity: int = 32,
+    enqueue_many: bool = False, shapes: Any = None, dynamic_pad: bool = False,
+    allow_smaller_final_batch: bool = False, shared_name: str | None = None,
+    name: str | None = None,
+) -> Any:  # fmt: skip
+    """`maybe_batch` of all elements."""
+    return maybe_batch(
+        tensors, True, batch_size, num_threads, capacity, enqueue_many, shapes, dynamic_pad,
+        allow_smaller_final_batch, shared_name, name,
+    )  # fmt: skip
+
+
+def batch_join(
+    tensors_list: Sequence[Any], batch_size: Any, capacity: int = 32, enqueue_many: bool = False,
+    shapes: Any = None, dynamic_pad: bool = False, allow_smaller_final_batch: bool = False,
+    shared_name: str | None = None, name: str | None = None,
+) -> Any:  # fmt: skip
+    """`maybe_batch_join` of all elements."""
+    return maybe_batch_join(
+        tensors_list, True, batch_size, capacity, enqueue_many, shapes, dynamic_pad,
+        allow_smaller_final_batch, shared_name, name,
+    )  # fmt: skip
+
+
+def maybe_batch_join(
+    tensors_list: Sequence[Any], keep_input: Any, batch_size: Any, capacity: int = 32,
+    enqueue_many: bool = False, shapes: Any = None, dynamic_pad: bool = False,
+    allow_smaller_final_batch: bool = False, shared_name: str | None = None,
+    name: str | None = None,
+) -> Any:  # fmt: skip
+    """`maybe_batch` from several lists of tensors, with a thread for each."""
+    with name_scope(name, "batch_join", nest.flatten(list(tensors_list))):
+        kind = PaddingFIFOQueue if dynamic_pad else FIFOQueue
+        return _batch(
+            lambda dtypes, known: kind(capacity, dtypes, known), tensors_list, 1, batch_size,
+            enqueue_many, shapes, allow_smaller_final_batch, keep_input,
         )  # fmt: skip
 
 
@@ -160,13 +228,66 @@ def shuffle_batch(
     allow_smaller_final_batch: bool = False, shared_name: str | None = None,
     name: str | None = None,
 ) -> Any:  # fmt: skip
-    """`batch`, in an order that is drawn from a queue that keeps `min_after_dequeue` elements."""
+    """`maybe_shuffle_batch` of all elements."""
+    return maybe_shuffle_batch(
+        tensors, batch_size, capacity, min_after_dequeue, True, num_threads, seed, enqueue_many,
+        shapes, allow_smaller_final_batch, shared_name, name,
+    )  # fmt: skip
+
+
+def shuffle_batch_join(
+    tensors_list: Sequence[Any], batch_size: Any, capacity: int, min_after_dequeue: int,
+    seed: int | None = None, enqueue_many: bool = False, shapes: Any = None,
+    allow_smaller_final_batch: bool = False, shared_name: str | None = None,
+    name: str | None = None,
+) -> Any:  # fmt: skip
+    """`maybe_shuffle_batch_join` of all elements."""
+    return maybe_shuffle_batch_join(
+        tensors_list, batch_size, capacity, min_after_dequeue, True, seed, enqueue_many, shapes,
+        allow_smaller_final_batch, shared_name, name,
+    )  # fmt: skip
+
+
+def maybe_shuffle_batch_join(
+    tensors_list: Sequence[Any], batch_size: Any, capacity: int, min_after_dequeue: int,
+    keep_input: Any, seed: int | None = None, enqueue_many: bool = False, shapes: Any = None,
+    allow_smaller_final_batch: bool = False, shared_name: str | None = None,
+    name: str | None = None,
+) -> Any:  # fmt: skip
+    """`maybe_shuffle_batch` from several lists of tensors, with a thread for each."""
+    with name_scope(name, "shuffle_batch_join", nest.flatten(list(tensors_list))):
+        return _batch(
+            lambda dtypes, known: RandomShuffleQueue(
+                capacity, min_after_dequeue, dtypes, known, seed=seed
+            ),
+            tensors_list, 1, batch_size, enqueue_many, shapes, allow_smaller_final_batch,
+            keep_input,
+        )  # fmt: skip
+
+
+def match_filenames_once(pattern: Any, name: str | None = None) -> Any:
+    """A local variable that begins as the names of the files that match."""
+    with name_scope(name, "matching_filenames", [pattern]):
+        return Variable(
+            matching_files(pattern), trainable=False, validate_shape=False,
+            name="matching_filenames", collections=[GraphKeys.LOCAL_VARIABLES],
+        )  # fmt: skip
+
+
+def maybe_shuffle_batch(
+    tensors: Any, batch_size: Any, capacity: int, min_after_dequeue: int, keep_input: Any,
+    num_threads: int = 1, seed: int | None = None, enqueue_many: bool = False, shapes: Any = None,
+    allow_smaller_final_batch: bool = False, shared_name: str | None = None,
+    name: str | None = None,
+) -> Any:  # fmt: skip
+    """`maybe_batch` in a drawn order, by a queue that keeps `min_after_dequeue` elements."""
     with name_scope(name, "shuffle_batch", nest.flatten(tensors)):
         return _batch(
             lambda dtypes, known: RandomShuffleQueue(
                 capacity, min_after_dequeue, dtypes, known, seed=seed
             ),
-            tensors, num_threads, batch_size, enqueue_many, shapes, allow_smaller_final_batch,
+            [tensors], num_threads, batch_size, enqueue_many, shapes, allow_smaller_final_batch,
+            keep_input,
         )  # fmt: skip
 
 

@@ -114,8 +114,16 @@ _shared: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDiction
 _shared_lock = threading.Lock()
 
 
+def _maker(op: Operation) -> Operation:
+    """The operation that makes an operation's queue."""
+    made = op.inputs[0].op
+    while "state" not in made.attrs:  # a branch or a loop hands the queue in
+        made = made.inputs[0].op
+    return made
+
+
 def _queue(op: Operation) -> SessionState:
-    state: SessionState = op.inputs[0].op.attrs["state"]
+    state: SessionState = _maker(op).attrs["state"]
     return state
 
 
@@ -133,9 +141,7 @@ def lower_call(function: Callable[..., Any], types: Callable[[Operation], list[A
 
 
 def _check_shapes(op: Operation, element: Element) -> None:
-    for number, (array, shape) in enumerate(
-        zip(element, op.inputs[0].op.attrs["shapes"], strict=True)
-    ):
+    for number, (array, shape) in enumerate(zip(element, _maker(op).attrs["shapes"], strict=True)):
         if not shape.is_compatible_with(array.shape):
             wanted, got = (",".join(str(n) for n in s) for s in (shape.as_list(), array.shape))
             raise errors.InvalidArgumentError(
@@ -179,7 +185,7 @@ def _dequeue_many(op: Operation, count: Array) -> Any:
 
 
 def _specs(op: Operation) -> list[tuple[Any, TensorShape]]:
-    attrs = op.inputs[0].op.attrs
+    attrs = _maker(op).attrs
     pairs = list(zip(attrs["dtypes"], attrs["shapes"], strict=True))
     if op.type == "QueueDequeueV2":
         return pairs

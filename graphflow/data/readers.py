@@ -35,7 +35,8 @@ def _of_files(filenames: Any, read: Callable[[str], Iterator[bytes]], extra: Any
     return Dataset(TensorSpec(string, []), [names, *extra], walk)
 
 
-def _opened(name: str, compression: Any) -> Any:
+def opened(name: str, compression: Any) -> Any:
+    """A file of bytes, uncompressed; NotFoundError when there is none."""
     kind = compression if compression in ("GZIP", "ZLIB") else ""
     try:
         if kind == "GZIP":
@@ -58,7 +59,7 @@ def TextLineDataset(
     """The lines of files, without their ends."""
 
     def read(name: str) -> Iterator[bytes]:
-        with _opened(name, compression_type) as file:
+        with opened(name, compression_type) as file:
             for line in file:
                 yield line.removesuffix(b"\n").removesuffix(b"\r")
 
@@ -86,7 +87,7 @@ def FixedLengthRecordDataset(
     def walk(values: Any) -> Iterator[tuple[Array]]:
         size, head, foot = (int(values[s]) for s in sizes)
         for name in np.asarray(values[names], object).ravel():
-            with _opened(name.decode(), compression_type) as file:
+            with opened(name.decode(), compression_type) as file:
                 data = file.read()
             body = data[head : len(data) - foot]
             if size < 1 or len(body) % size:

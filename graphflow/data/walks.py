@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import itertools
+import pickle
 import queue
 import threading
 from collections import deque
@@ -78,9 +79,11 @@ def file_names(patterns: Array, shuffle: bool, seed: int | None) -> Elements:
 
 def mapped(elements: Elements, function: Callable[[Element], Element], threads: int) -> Elements:
     """The function's results, in order; with several threads some are computed ahead."""
-    if threads <= 1:
-        yield from map(function, elements)
-        return
+    # A `map` goes on behind an element that failed; a generator would have ended.
+    return map(function, elements) if threads <= 1 else _ahead(elements, function, threads)
+
+
+def _ahead(elements: Elements, function: Callable[[Element], Element], threads: int) -> Elements:
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Any] = deque()
         try:
@@ -186,6 +189,36 @@ def padded_rows(arrays: Sequence[Array], shape: Sequence[int | None], filling: A
         place: Any = (k, *(slice(n) for n in array.shape))
         found[place] = array
     return found
+
+
+def windows(
+    elements: Elements, size: int, shift: int, stride: int, drop: bool
+) -> Iterator[list[Element]]:
+    """Lists of elements, each beginning `shift` elements after the one before."""
+    waiting: list[Element] = []
+    span = (size - 1) * stride + 1
+    while True:
+        waiting += itertools.islice(elements, max(span - len(waiting), 0))
+        window = waiting[:span:stride]
+        if not window or (drop and len(window) < size):
+            return
+        yield window
+        skipped = max(shift - len(waiting), 0)
+        waiting = waiting[shift:]
+        for _ in itertools.islice(elements, skipped):
+            pass
+
+
+def packed(arrays: Sequence[Array]) -> Array:
+    """Arrays as one text, which passes through functions as a tensor does."""
+    found = np.empty((), object)
+    found[()] = pickle.dumps(arrays)
+    return found
+
+
+def unpacked(text: Array) -> Elements:
+    """The elements of a text that `packed` made."""
+    return ((array,) for array in pickle.loads(text.item()))
 
 
 def unbatched(elements: Elements) -> Elements:

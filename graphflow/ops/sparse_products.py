@@ -13,7 +13,7 @@ import numpy as np
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
-from graphflow.graph.dtypes import int64
+from graphflow.graph.dtypes import int64, string
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import shape_from_tuple, unknown_shape
@@ -75,10 +75,21 @@ def _infer_to_dense(op: Operation) -> Types:
     return [(op.inputs[2].dtype.base_dtype, shape_from_tuple(shape_of_value(op.inputs[1])))]
 
 
+def _dense_texts(indices: Any, shape: Any, values: Any, default: Any) -> Any:
+    found = np.full(tuple(shape.tolist()), default.item(), object)
+    places = indices.reshape(len(indices), -1)
+    if ((places < 0) | (places >= shape)).any():
+        raise ValueError(_NoPlace(found.shape)(indices))
+    found[tuple(places.T)] = values
+    return (found,)
+
+
 def _lower_to_dense(
     b: Any, op: Operation, indices: Any, shape: Any, values: Any, default: Any
 ) -> Any:
     sizes = tuple(b.static_ints(shape))
+    if op.inputs[2].dtype.base_dtype is string:
+        return compute(b, op, _dense_texts, (indices, shape, values, default), [sizes])
     if indices.rank < 2:
         indices = b.reshape(indices, (product(indices.shape), 1))
     if indices.shape[1] != len(sizes):

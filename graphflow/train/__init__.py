@@ -106,8 +106,10 @@ _THREADS = {
     "Coordinator", "LooperThread", "QueueRunner", "add_queue_runner", "start_queue_runners",
 }  # fmt: skip
 _PRODUCERS = {
-    "batch", "input_producer", "limit_epochs", "range_input_producer", "shuffle_batch",
-    "slice_input_producer", "string_input_producer",
+    "batch", "batch_join", "input_producer", "limit_epochs", "match_filenames_once",
+    "maybe_batch", "maybe_batch_join", "maybe_shuffle_batch", "maybe_shuffle_batch_join",
+    "range_input_producer", "shuffle_batch", "shuffle_batch_join", "slice_input_producer",
+    "string_input_producer",
 }  # fmt: skip
 
 
@@ -135,6 +137,7 @@ _LATE = {
     "supervisor": ("Supervisor", "basic_train_loop"),
     "cluster": ("ClusterSpec", "Server", "replica_device_setter"),
     "sync_replicas": ("SyncReplicasOptimizer",),
+    "warm_starting": ("VocabInfo", "init_from_checkpoint", "warm_start"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _LATE.items() for name in names}
 

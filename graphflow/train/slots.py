@@ -9,6 +9,7 @@ from graphflow.ops.creation import zeros
 from graphflow.ops.initializers import Zeros
 from graphflow.ops.shape import shape as shape_op
 from graphflow.ops.variable_scope import get_variable, get_variable_scope, variable_scope
+from graphflow.ops.variables import SaveSliceInfo
 
 __all__ = ["create_slot", "create_slot_with_initializer", "create_zeros_slot"]
 
@@ -27,6 +28,14 @@ def _make(primary: Any, name: str, initializer: Any, shape: Any, dtype: DType | 
                 validate_shape=known,
             )  # fmt: skip
         scope.set_partitioner(partitioner)
+    info = getattr(primary, "_save_slice_info", None)
+    if info is not None and slot.shape.as_list() == list(info.var_shape):
+        # TensorFlow cuts the name at this length, whatever scope the slot was made in.
+        rest = slot.op.name[len(primary.op.name) + 1 :]
+        part = SaveSliceInfo(
+            f"{info.full_name}/{rest}", info.full_shape, info.var_offset, info.var_shape
+        )
+        slot._set_save_slice_info(part)
     return slot
 
 

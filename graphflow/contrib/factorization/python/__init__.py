@@ -1,0 +1,1 @@
+"""Where programs look for parts of `tf.contrib.factorization`."""
