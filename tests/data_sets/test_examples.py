@@ -72,3 +72,31 @@ def test_examples_that_do_not_fit(row, text):
         parsed = tf.parse_single_example(row, {"x": FEATURES["x"]})
         with pytest.raises(tf.errors.InvalidArgumentError, match=text):
             session.run(parsed)
+
+
+def test_parsing_graphs_can_be_saved_and_loaded():
+    features = {
+        "a": tf.FixedLenFeature([2], tf.float32),
+        "b": tf.FixedLenFeature([], tf.int64, 7),
+        "t": tf.VarLenFeature(tf.string),
+    }
+    full = tf.train.Example()
+    full.features.feature["a"].float_list.value.extend([1.0, 2.0])
+    full.features.feature["t"].bytes_list.value.extend([b"x", b"y"])
+    with tf.Graph().as_default() as graph:
+        texts = tf.placeholder(tf.string, [None], name="texts")
+        found = tf.parse_example(texts, features)
+        tf.identity(found["a"] + tf.cast(found["b"], tf.float32)[:, None], name="sum")
+        tf.sparse_tensor_to_dense(found["t"], b"", name="words")
+        tf.identity(tf.parse_single_example(texts[0], features)["a"], name="single")
+        definition = graph.as_graph_def()
+        types = {node.op for node in definition.node}
+        assert {"ParseExample", "ParseSingleExample"} <= types
+        assert "PyFunc" not in types
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(definition, name="")
+        feed = {"texts:0": [full.SerializeToString()] * 2}
+        total, words, single = session.run(["sum:0", "words:0", "single:0"], feed)
+    np.testing.assert_array_equal(total, [[8.0, 9.0]] * 2)
+    np.testing.assert_array_equal(words, [[b"x", b"y"]] * 2)
+    np.testing.assert_array_equal(single, [1.0, 2.0])
