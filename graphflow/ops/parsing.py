@@ -77,10 +77,11 @@ def parse_messages(
     with name_scope("ParseExample") as scope:
         told = convert_to_tensor([] if names is None else names, dtype=string, name="names")
         keys = [
-            convert_to_tensor(feature.key, dtype=string, name=f"{kind}_keys_{k}")
-            for kind, features in (("sparse", sparse), ("dense", dense))
-            for k, feature in enumerate(features)
-        ]
+            convert_to_tensor(key, dtype=string, name=f"{kind}_keys_{k}")
+            for kind, names_of in (("sparse", [s.key for s in sparse]),
+                                   ("dense", [d.key for d in dense]))
+            for k, key in enumerate(names_of)
+        ]  # fmt: skip
         op = graph.create_op("ParseExample", [serialized, told, *keys, *defaults], attrs, scope)
     return list(op.outputs)
 
@@ -213,7 +214,7 @@ def _empty(shape: Sequence[int], dtype: DType) -> Array:
 
 
 def _fixed(feature: Dense, rows: Sequence[Any]) -> Array:
-    shape = [int(size) for size in feature.shape.as_list()]
+    shape = [size or 0 for size in feature.shape.as_list()]
     count = int(np.prod(shape, dtype=int))
     block = _empty([len(rows), *shape], feature.dtype)
     default = np.asarray(feature.default)
@@ -239,7 +240,7 @@ def _fixed(feature: Dense, rows: Sequence[Any]) -> Array:
 
 
 def _sequences(feature: Dense, rows: Sequence[Any]) -> Array:
-    shape = [int(size) for size in feature.shape.as_list()[1:]]
+    shape = [size or 0 for size in feature.shape.as_list()[1:]]
     size = max(int(np.prod(shape, dtype=int)), 1)
     lists = [_values(row, feature.key, feature.dtype) or [] for row in rows]
     longest = max((len(v) // size for v in lists), default=0)

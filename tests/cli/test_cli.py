@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from graphflow.cli import main
+from graphflow.cli.dump import DumpError, dump
+from graphflow.cli.targets import load_target
 
 SCRIPT = """
 import sys
@@ -68,21 +70,24 @@ def test_run_maps_tensorflow_and_passes_arguments(command):
     assert "verify: 3 runs agree" in done.stderr
 
 
-def test_dump_prints_every_stage(command):
+def test_dump_prints_every_stage(command, tmp_path):
     expected = {
         "graph": "Placeholder()", "program": "update w = ", "rewritten": "program ",
         "groups": "group ", "kernels": "kernel k", "plan": "slot 0: ", "llvm": "define void",
         "asm": "ret",
     }  # fmt: skip
+    done = command("dump", "--stage", "program", "--run", "2", "SCRIPT")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("# run 2 of 2")
+    assert done.stdout.count("# run") == 1
+    assert "result" in done.stderr
+    script = tmp_path / "again.py"
+    script.write_text(SCRIPT)
+    target = load_target(str(script))
     for stage, text in expected.items():
-        done = command("dump", "--stage", stage, "SCRIPT")
-        assert done.returncode == 0, done.stderr
-        assert text in done.stdout, stage
-        assert "result" in done.stderr
-    one = command("dump", "--stage", "program", "--run", "2", "SCRIPT").stdout
-    assert one.startswith("# run 2 of 2")
-    assert one.count("# run") == 1
-    assert command("dump", "--run", "9", "SCRIPT").returncode == 2
+        assert text in dump(target, stage), stage
+    with pytest.raises(DumpError, match="2 runs were compiled"):
+        dump(target, number=9)
 
 
 def test_a_failing_script_is_reported_after_its_dump(command):
