@@ -25,7 +25,7 @@ from graphflow import (
 )
 from graphflow import ops as _ops
 from graphflow.errors import OpError
-from graphflow.gradients.custom import custom_gradient, recompute_grad
+from graphflow.gradients.custom import custom_gradient, grad_pass_through, recompute_grad
 from graphflow.gradients.reverse import (
     AggregationMethod,
     Lop,

@@ -21,7 +21,9 @@ from graphflow.graph.graph import Graph
 from graphflow.graph.node_def import NodeDef
 from graphflow.graph.random_seed import set_random_seed
 from graphflow.graph.session_stack import default_session
-from graphflow.ops.creation import ones_like
+from graphflow.ops.creation import ones
+from graphflow.ops.shape import reshape
+from graphflow.ops.shape import shape as shape_of
 from graphflow.protos import message
 from graphflow.runtime.session import Session
 from graphflow.test_parts import Benchmark, Captured, CheckedThread
@@ -483,8 +485,10 @@ def _jacobians(
             start = start + 1j * np.random.random_sample(tuple(x_shape))  # noqa: NPY002
     start = np.array(start, dtype).reshape(tuple(x_shape))
     feeds = dict(extra or {})
-    weights = ones_like(y)
-    (derivative,) = gradients(y, x, grad_ys=[weights])
+    # Fed in the shape that the caller gives, which may write a scalar as [1].
+    weights = ones(tuple(y_shape), y.dtype.base_dtype)
+    given = weights if weights.shape.is_compatible_with(y.shape) else reshape(weights, shape_of(y))
+    (derivative,) = gradients(y, x, grad_ys=[given])
     row = np.zeros(tuple(y_shape), y.dtype.base_dtype.numpy)
     theoretical = np.zeros((_parts(start).size, _parts(row).size))
     for k in range(theoretical.shape[1] if derivative is not None else 0):

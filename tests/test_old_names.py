@@ -129,3 +129,34 @@ def test_a_staging_area_holds_values_between_runs():
 def test_eager_execution_is_refused_in_words():
     with pytest.raises(tf.errors.UnimplementedError, match="graphflow runs graphs"):
         tf.enable_eager_execution()
+
+
+def test_small_public_functions():
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.constant([1.0, -2.0])
+        y = tf.grad_pass_through(tf.sign)(x)
+        called = tf.py_function(lambda a: a.numpy() * 2, [x], tf.float32)
+        v = tf.Variable(np.zeros((2, 3), np.float32))
+        session.run(v.initializer)
+        rows = tf.batch_scatter_update(v, [[0, 2], [1, 0]], [[1.0, 2.0], [3.0, 4.0]])
+        found = session.run(
+            [
+                y,
+                tf.gradients(y, x)[0],
+                called,
+                tf.vectorized_map(tf.square, x),
+                rows,
+                tf.timestamp(),
+            ]
+        )
+    np.testing.assert_array_equal(found[0], [1, -1])
+    np.testing.assert_array_equal(found[1], [1, 1])
+    np.testing.assert_array_equal(found[2], [2, -4])
+    np.testing.assert_array_equal(found[3], [1, 4])
+    np.testing.assert_array_equal(found[4], [[1, 0, 2], [4, 3, 0]])
+    assert found[5] > 1.6e9
+    assert tf.is_tensor(x)
+    assert not tf.is_tensor(1.0)
+    assert tf.TensorSpec([None, 2]).is_compatible_with(tf.TensorSpec([3, 2]))
+    assert tf.__version__.startswith("1.15.")
+    assert tf.dtypes.float32 is tf.float32 and tf.queue.FIFOQueue is tf.FIFOQueue

@@ -301,8 +301,16 @@ reduce_any = _public(_ANY, "Return whether some element holds, over axes.")
 def reduce_euclidean_norm(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
-    """Return the square root of the sum of squares over axes."""
+    """Return the square root of the sum of squares over axes; of absolute ones, if complex."""
+    if getattr(input_tensor, "dtype", None) is not None:
+        tensor = convert_to_tensor(input_tensor)
+        if tensor.dtype.is_complex:
+            total = reduce_sum(tensor * _CONJ(tensor).outputs[0], axis, keepdims)
+            return _SQRT(total, name=name).outputs[0]
     return _reduce(_NORM, input_tensor, axis, keepdims, name)
+
+
+_CONJ, _SQRT = Signature("Conj", "input: T"), Signature("Sqrt", "x: T")
 
 
 # ---- what is made of several ops

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.gradients.custom import custom_gradient
 from graphflow.graph.dtypes import as_dtype, float64
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.shapes import TensorShape
@@ -20,8 +19,7 @@ from graphflow.ops.py_func import py_func
 from graphflow.ops.variables import Variable
 
 __all__ = [
-    "TensorSpec", "get_logger", "grad_pass_through", "is_tensor", "py_function", "timestamp",
-    "vectorized_map",
+    "TensorSpec", "get_logger", "is_tensor", "py_function", "timestamp", "vectorized_map",
 ]  # fmt: skip
 
 
@@ -33,19 +31,6 @@ def get_logger() -> logging.Logger:
 def is_tensor(x: Any) -> bool:
     """Whether something is a tensor, a variable, or a sparse form of a tensor."""
     return isinstance(x, (Tensor, Variable, SparseTensor, IndexedSlices))
-
-
-def grad_pass_through(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a function whose gradient is to be that of the identity."""
-
-    def passed(*args: Any, **kwargs: Any) -> Any:
-        @custom_gradient
-        def inner(*xs: Any) -> Any:
-            return f(*xs, **kwargs), lambda *upstream: upstream
-
-        return inner(*args)
-
-    return passed
 
 
 def timestamp(name: str | None = None) -> Tensor:

@@ -284,6 +284,10 @@ def _infer_nth(op: Operation) -> Types:
 
 
 def _nth(x: Any, n: Any, reverse: bool) -> Any:
+    if x.ndim < 1:
+        raise ValueError(f"Input must be at least rank 1 but is rank {x.ndim}")
+    if int(n) < 0:
+        raise ValueError(f"Need n >= 0, got {int(n)}")
     place = x.shape[-1] - 1 - int(n) if reverse else int(n)
     if not 0 <= place < x.shape[-1]:
         raise ValueError(f"Input must have at least n+1 = {int(n) + 1} columns")

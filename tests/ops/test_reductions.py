@@ -195,3 +195,11 @@ def test_sums_of_many():
             np.testing.assert_allclose(total, arrays.sum(0), rtol=1e-5, atol=1e-6)
     check_gradient(lambda x, y: tf.add_n([x, y, x * y]), arrays[0], arrays[1])
     check_gradient(lambda x, y: tf.accumulate_n([x, y, x * y]), arrays[0], arrays[1])
+
+
+def test_euclidean_norm_of_complex_numbers():
+    value = np.array([[1 + 2j, 3 - 1j], [0, 2j]], np.complex64)
+    with tf.Graph().as_default(), tf.Session() as session:
+        found = session.run(tf.reduce_euclidean_norm(tf.constant(value), 1))
+    np.testing.assert_allclose(found, np.linalg.norm(value, axis=1), rtol=1e-6)
+    assert found.dtype == np.complex64
