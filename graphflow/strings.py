@@ -1,5 +1,6 @@
 """Operations on texts: TensorFlow's `tf.strings`."""
 
+from graphflow.ops.checks import string_format as format
 from graphflow.ops.strings import reduce_join, regex_full_match, regex_replace, substr
 from graphflow.ops.strings import string_join as join
 from graphflow.ops.strings import string_length as length
@@ -11,7 +12,6 @@ from graphflow.ops.strings import string_to_hash_bucket_strong as to_hash_bucket
 from graphflow.ops.strings import string_upper as upper
 from graphflow.ops.strings import strings_split as split
 from graphflow.ops.text_conversions import as_string
-from graphflow.ops.text_conversions import string_format as format
 from graphflow.ops.text_conversions import string_to_number as to_number
 
 __all__ = [name for name in dir() if not name.startswith("_")]

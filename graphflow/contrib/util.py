@@ -4,4 +4,6 @@ from graphflow.graph.graph_def import tensor_array as make_ndarray
 from graphflow.graph.graph_def import tensor_proto as make_tensor_proto
 from graphflow.ops.shape_rules import known_array as constant_value
 
-__all__ = ["constant_value", "make_ndarray", "make_tensor_proto"]
+MakeNdarray = make_ndarray
+
+__all__ = ["MakeNdarray", "constant_value", "make_ndarray", "make_tensor_proto"]

@@ -183,7 +183,7 @@ _PARALLEL = Signature("ParallelConcat", "values: N * T")
 def parallel_stack(values: Sequence[Any], name: str = "parallel_stack") -> Tensor:
     """Return tensors of one known shape stacked along a new first axis."""
     with name_scope(name):
-        tensors = convert_n_to_tensor(values)
+        tensors = convert_n_to_tensor(list(values))
         shape = tensors[0].shape
         whole = shape_from_tuple((len(tensors), *(shape.extents or ())))
         return _PARALLEL([expand_dims(t, 0) for t in tensors], shape=whole).outputs[0]

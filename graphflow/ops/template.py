@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from graphflow.ops.variable_lists import global_variables, trainable_variables
+from graphflow.ops.variable_lists import global_variables, local_variables, trainable_variables
 from graphflow.ops.variable_scope import variable_scope
 
 __all__ = ["Template", "make_template"]
@@ -116,6 +116,27 @@ class Template:
     def trainable_variables(self) -> list[Any]:
         """The trainable variables of the scope."""
         return trainable_variables(self._prefix) if self._scope is not None else []
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        """The variables of the scope that are not trainable."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trained]
+
+    @property
+    def local_variables(self) -> list[Any]:
+        """The local variables of the scope."""
+        return local_variables(self._prefix) if self._scope is not None else []
+
+    @property
+    def weights(self) -> list[Any]:
+        """`variables`."""
+        return self.variables
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """`trainable_variables`."""
+        return self.trainable_variables
 
     @property
     def _prefix(self) -> str:

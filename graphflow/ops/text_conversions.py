@@ -105,32 +105,6 @@ def as_string(
     return _AS_STRING(input, name=name, **attrs).outputs[0]
 
 
-_FORMAT = Signature("StringFormat", "inputs: T...")
-
-
-def string_format(
-    template: str, inputs: Any, placeholder: str = "{}", summarize: int = 3,
-    name: str | None = None,
-) -> Tensor:  # fmt: skip
-    """Return a text with the values of tensors in place of the placeholders.
-
-    Parameters
-    ----------
-    inputs : a tensor, or a list of one for each placeholder.
-    summarize : how many elements at either end of an axis are shown.
-    """
-    inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
-    if template.count(placeholder) != len(inputs):
-        raise ValueError(
-            f"{template.count(placeholder)} placeholder(s) in template does not match "
-            f"{len(inputs)} tensor(s) provided as input"
-        )
-    attrs: dict[str, Any] = {
-        "template": template, "placeholder": placeholder, "summarize": summarize
-    }  # fmt: skip
-    return _FORMAT(inputs, name=name, **attrs).outputs[0]
-
-
 # ---- texts as numbers
 
 

@@ -36,6 +36,8 @@ _PLACES = {
     "rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),
     "seq2seq": ("contrib.legacy_seq2seq",),
     "session": ("",),
+    "string_ops": ("strings", "ops.checks"),
+    "tensor_util": ("contrib.util",),
     "tf_logging": ("logging",),
     "backend": ("keras.backend",),
     "pywrap_tensorflow": ("train",),
