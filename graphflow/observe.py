@@ -39,6 +39,19 @@ def note(event: str, *details: Any) -> None:
 
 
 @contextmanager
+def timed(event: str) -> Iterator[None]:
+    """Tell the listeners when what is done inside began and ended, by the clock in ns."""
+    if not listeners:
+        yield
+        return
+    began = time.perf_counter_ns()
+    try:
+        yield
+    finally:
+        note(event, began, time.perf_counter_ns())
+
+
+@contextmanager
 def observing(observer: Observer) -> Iterator[None]:
     """Call `observer` for every stage that ends inside."""
     _observers.append(observer)

@@ -5,7 +5,7 @@ Slow and obvious: it is the meaning of a Program. Generated code must agree with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,13 @@ from graphflow.ir.dims import SymDim, evaluate
 from graphflow.ir.node import Node, Program
 
 Array = np.ndarray[Any, Any]
+Visit = Callable[[Program, Node, list[Any], Any], None]
 
 
 def run_program(
-    program: Program, inputs: Sequence[Any], symbols: Mapping[str, int] | None = None
-) -> tuple[list[Array], dict[str, Array]]:
+    program: Program, inputs: Sequence[Any], symbols: Mapping[str, int] | None = None,
+    visit: Visit | None = None,
+) -> tuple[list[Array], dict[str, Array]]:  # fmt: skip
     """Evaluate a Program.
 
     Parameters
@@ -27,6 +29,8 @@ def run_program(
     program : the Program.
     inputs : one array for each of its inputs.
     symbols : values of the symbolic dimensions; taken from the inputs' shapes when None.
+    visit : called with each node that was computed: ``visit(program, node, operands, value)``, for
+        those of loops' bodies and branches with that Program, in the order of the computation.
 
     Returns
     -------
@@ -42,7 +46,10 @@ def run_program(
         values[node] = np.asarray(array, dtype=node.dtype.numpy)
     for node in program.nodes():
         if node not in values:
-            values[node] = evaluate_node(node, [values[i] for i in node.inputs], symbols)
+            operands = [values[i] for i in node.inputs]
+            values[node] = evaluate_node(node, operands, symbols, visit)
+            if visit is not None:
+                visit(program, node, operands, values[node])
     outputs = [values[n] for n in program.outputs]
     return outputs, {u.variable: values[u.value] for u in program.updates}
 
@@ -59,15 +66,17 @@ def bind_symbols(program: Program, inputs: Sequence[Any]) -> dict[str, int]:
     return symbols
 
 
-def evaluate_node(node: Node, operands: list[Any], symbols: Mapping[str, int]) -> Any:
+def evaluate_node(
+    node: Node, operands: list[Any], symbols: Mapping[str, int], visit: Visit | None = None
+) -> Any:
     """One node's value from its operands' values."""
     if node.op in ("host_call", "effect_call"):
         return [np.asarray(v) for v in node["function"].function(*operands)]
     if node.op == "while":
-        return _run_while(node, operands, symbols)
+        return _run_while(node, operands, symbols, visit)
     if node.op == "cond":
         branch = node["then"] if operands[0] else node["otherwise"]
-        return run_program(branch, operands[1:], symbols)[0]
+        return run_program(branch, operands[1:], symbols, visit)[0]
     if node.op == "result":
         return operands[0][node["index"]]
     if node.op == "dim_value":
@@ -86,11 +95,13 @@ def evaluate_node(node: Node, operands: list[Any], symbols: Mapping[str, int]) -
     return np.asarray(reference(attrs, *operands))
 
 
-def _run_while(node: Node, operands: list[Any], symbols: Mapping[str, int]) -> list[Any]:
+def _run_while(
+    node: Node, operands: list[Any], symbols: Mapping[str, int], visit: Visit | None
+) -> list[Any]:
     body, carried = node["body"], node["carried"]
     more, *values = operands
     while more:
-        (more,), updates = run_program(body, values, symbols)
+        (more,), updates = run_program(body, values, symbols, visit)
         for k, variable in enumerate(body.inputs[:carried]):
             values[k] = updates.get(variable["name"], values[k])
     return values[:carried]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphflow import errors
+from graphflow import errors, observe
 from graphflow.graph.tensor import Tensor
 from graphflow.runtime.engine import Engine, Request
 from graphflow.runtime.feeds import convert_feed
@@ -47,8 +47,9 @@ class BoundRun:
         fed = self.request.fed
         if len(values) != len(fed):
             raise TypeError(f"expected {len(fed)} arguments, got {len(values)}")
-        arrays = [convert_feed(t, v) for t, v in zip(fed, values, strict=True)]
-        results = self.engine.run(self.request, arrays)
+        with observe.timed("run"):
+            arrays = [convert_feed(t, v) for t, v in zip(fed, values, strict=True)]
+            results = self.engine.run(self.request, arrays)
         self.bind()
         return self.plan.build(results)
 

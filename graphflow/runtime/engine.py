@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from graphflow import errors
+from graphflow import errors, observe
 from graphflow.codegen.runner import DEADLINE
 from graphflow.compiler import CompiledProgram, Options, compile_program
 from graphflow.graph.dtypes import DType, as_dtype, float32, uint64
@@ -30,6 +30,7 @@ from graphflow.runtime.context import running
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.host_loops import run_loop
+from graphflow.runtime.inspectors import Watched, active_inspectors
 from graphflow.runtime.interrupts import check_deadline
 from graphflow.runtime.protos import RunMetadata
 from graphflow.runtime.shapes import (
@@ -40,9 +41,8 @@ from graphflow.runtime.shapes import (
     Sizes,
     SizesSeen,
 )
-from graphflow.runtime.stepstats import TracedCall, fill_metadata
+from graphflow.runtime.stepstats import Event, TracedCall, fill_metadata
 from graphflow.runtime.variables import VariableStore
-from graphflow.runtime.verify import active_verifier
 from graphflow.schedule.plan import OBJECT_KINDS
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Feed, Split, Traced, trace
@@ -93,8 +93,8 @@ class Prepared:
     is_shared: bool = False
     newest: tuple[FetchPlan, Callable[..., Any]] | None = None
 
-    def traced(self, metadata: RunMetadata, arguments: Sequence[Array]) -> list[Any]:
-        """Run step by step and fill in the step statistics."""
+    def stepwise(self, *arguments: Array) -> tuple[list[Any], list[Event]]:
+        """Run step by step: the results, and when each step began and ended."""
         instance = self.instance
         inputs = [n for n in instance.compiled.program.inputs if n["source"] == "feed"]
         slots = [instance.compiled.memory.by_node[n] for n in inputs]
@@ -103,8 +103,7 @@ class Prepared:
         assert isinstance(call, TracedCall)
         results = call(*arguments)
         self.after()
-        fill_metadata(metadata, call.stats, instance)
-        return results
+        return results, call.events
 
     def bound(self, fetch_plan: FetchPlan, fallback: Callable[..., Any]) -> Callable[..., Any]:
         """A native callable that gives the fetches in their simple form."""
@@ -163,7 +162,7 @@ class Engine:
         self.plans: dict[Request, Plan] = {}
         self.lock = threading.RLock()
         self.limits = _Limits()
-        self.verifier = active_verifier()
+        self.inspectors = active_inspectors()
         self.listener: Callable[[CompiledProgram], None] | None = None
 
     @contextmanager
@@ -222,7 +221,9 @@ class Engine:
             try:
                 with self.deadline_of(prepared.instance):
                     if metadata is not None:
-                        return prepared.traced(metadata, arguments)
+                        results, events = prepared.stepwise(*arguments)
+                        fill_metadata(metadata, events, prepared.instance)
+                        return results
                     return prepared.run(*arguments)
             except errors.SpeculationError:
                 request = replace(request, is_exact=True)
@@ -280,16 +281,17 @@ class Engine:
             if known is not None and not is_static(dims):
                 known = np.array(dims, dtype=object).reshape(array.shape)
             feeds[tensor] = Feed(TensorType(_type_of(tensor, array), shape), known)
-        return trace(
-            request.tensors,
-            request.operations,
-            feeds,
-            set(request.done),
-            self.store.type_of,
-            dict(request.givens),
-            dict(request.arrays),
-            not request.is_exact,
-        )
+        with observe.timed("trace"):
+            return trace(
+                request.tensors,
+                request.operations,
+                feeds,
+                set(request.done),
+                self.store.type_of,
+                dict(request.givens),
+                dict(request.arrays),
+                not request.is_exact,
+            )
 
     def compile(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
         """Compile for the sizes given, or for several at once where they have been others before.
@@ -361,11 +363,11 @@ class Engine:
         initializes = [
             name for name, _ in compiled.memory.updated if not self.store.is_initialized(name)
         ]
-        names = {t: k for k, t in enumerate(request.fed)}
+        places = {t: k for k, t in enumerate(request.fed)}
         slots = compiled.memory.by_node
         inputs = [n for n in traced.program.inputs if n["source"] == "feed"]
         prepared = Prepared(
-            [names[t] for t in traced.feeds], instance, traced.assumed, _nothing, initializes,
+            [places[t] for t in traced.feeds], instance, traced.assumed, _nothing, initializes,
             self.store.layout,
         )  # fmt: skip
 
@@ -381,11 +383,13 @@ class Engine:
             [slots[n] for n in inputs], [instance.shape_of(n) for n in inputs],
             list(range(len(request.tensors))), "list", None, after if needs_commit else None,
         )  # fmt: skip
-        if self.verifier is not None:
-            fetched = [t.name for t in request.tensors]
-            prepared.run = self.verifier.wrap(
-                traced.program, fetched, self.store, prepared.run, symbols
-            )
+        watched = Watched(
+            traced.program, tuple(t.name for t in request.tensors),
+            tuple(op.name for op in request.operations), self.store, dict(symbols), instance,
+            prepared.stepwise,
+        )  # fmt: skip
+        for inspector in self.inspectors:
+            prepared.run = inspector.wrap(watched, prepared.run)
         return prepared
 
     def native(
@@ -394,10 +398,10 @@ class Engine:
         """The newest compilation of a request as a native callable of its feeds.
 
         None when the request cannot be called directly: its result has a nested structure, it is
-        cut in parts, depends on values, has just initialised variables, or is verified.
+        cut in parts, depends on values, has just initialised variables, or is inspected.
         """
         known = self.plans.get(request)
-        if self.verifier is not None:
+        if self.inspectors:
             return None
         if fetch_plan.form is None or known is None or known.split is not None or known.statics:
             return None

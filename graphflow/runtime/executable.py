@@ -28,7 +28,7 @@ from graphflow.runtime.fastcall import make_callable
 from graphflow.runtime.interrupts import monitor_address, raise_stopped
 from graphflow.runtime.memory import allocate, allocate_array, check_available
 from graphflow.runtime.pool import ThreadPool, get_pool
-from graphflow.runtime.records import Encoder, Scope, make_scopes
+from graphflow.runtime.records import Encoder, Scope, Step, make_scopes
 from graphflow.runtime.variables import VariableStore
 from graphflow.schedule.plan import OBJECT_KINDS, Slot, Task, assign_offsets
 
@@ -89,7 +89,7 @@ class Instance:
         self.variables: dict[int, Array] = {}
         self.objects: dict[Node, Any] = {}  # text and other Python values of the current run
         self.pending: dict[str, Array] = {}  # memory of variables that change their shape
-        self.names: dict[Segment, list[str]] = {}
+        self.owners: dict[Segment, list[Step]] = {}
         self.cycles = 0.0
         self.checks: list[tuple[Scope, Task]] = []
         self.arena_bytes = 0
@@ -182,13 +182,13 @@ class Instance:
             encoder.task(self.scope, task)
         if is_last:
             encoder.copies(self.scope)
-        self.names[segment] = encoder.names
+        self.owners[segment] = encoder.owners
         self.cycles += encoder.cycles
         return encoder.packed()
 
-    def step_names(self, segment: Segment) -> list[str]:
-        """A name for each record of a segment."""
-        return self.names[segment]
+    def steps_of(self, segment: Segment) -> list[Step]:
+        """For each record of a segment the step that it is part of."""
+        return self.owners[segment]
 
     def slots_array(self, positions: list[int]) -> int:
         array = np.array(positions or [0], np.int64)
@@ -343,14 +343,14 @@ class SegmentedCall(PythonCall):
             for binding, array in zip(self.call.outputs, results, strict=True):
                 table[binding.slot] = array.ctypes.data
             for segment, record in zip(instance.segments, instance.records, strict=True):
-                status = self.run_segment(record, instance.step_names(segment))
+                status = self.run_segment(record, instance.steps_of(segment))
                 if status != 0:
                     return status
                 if segment.host is not None:
                     self.call_host(segment.host)
             return 0
 
-    def run_segment(self, record: Array, names: list[str]) -> int:
+    def run_segment(self, record: Array, steps: list[Step]) -> int:
         """Run the native steps of a segment; returns the status."""
         self.call.table[0] = record.ctypes.data
         return int(self._run(self.call.table.ctypes.data))

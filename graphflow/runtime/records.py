@@ -7,7 +7,8 @@ plan (a loop variable, a capture, a branch's result) are that plan's entries of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,24 @@ CHUNKS_PER_THREAD = 4
 MOST_CHUNKS_PER_THREAD = 32
 CHUNK_CYCLES = 50_000
 LOOP_CYCLES = 100_000  # what a loop is taken to cost, whose rounds are not known
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a record is part of.
+
+    Attributes
+    ----------
+    name : of the step, or of what a copy is for.
+    task : the step; None for the copies at the end of a plan or of a region.
+    compiled : the Program or region whose step it is.
+    is_first : whether it is the step's first record; a product may have several.
+    """
+
+    name: str
+    task: Task | None
+    compiled: CompiledProgram
+    is_first: bool
 
 
 @dataclass(eq=False)
@@ -125,7 +144,8 @@ class Encoder:
         self.symbols, self.sizes, self.pool = symbols, sizes, pool
         self.keep, self.note_check = keep, note_check
         self.records: list[Record] = []
-        self.names: list[str] = []
+        self.owners: list[Step] = []
+        self.current: tuple[Task | None, Scope] | None = None
         self.cycles = 0.0
         self.is_final = False
 
@@ -135,14 +155,30 @@ class Encoder:
         return np.array(flat, np.int64)
 
     def add(self, name: str, record: Record) -> Record:
+        assert self.current is not None
+        task, scope = self.current
+        is_first = not self.owners or task is None or self.owners[-1].task is not task
         self.records.append(record)
-        self.names.append(name)
+        self.owners.append(Step(name, task, scope.compiled, is_first))
         return record
+
+    @contextmanager
+    def writing(self, task: Task | None, scope: Scope) -> Iterator[None]:
+        """Records that are added inside are part of this step."""
+        before, self.current = self.current, (task, scope)
+        try:
+            yield
+        finally:
+            self.current = before
 
     # ---- steps
 
     def task(self, scope: Scope, task: Task) -> None:
         """Add the records of one step."""
+        with self.writing(task, scope):
+            self.step(scope, task)
+
+    def step(self, scope: Scope, task: Task) -> None:
         if scope.is_whole and not self.is_final:
             slots = [scope.compiled.memory.by_node.get(node) for node in task.writes]
             if any(slot is not None and slot.home().kind == "variable" for slot in slots):
@@ -160,11 +196,12 @@ class Encoder:
     def copies(self, scope: Scope) -> None:
         """Add the copies at a plan's end."""
         for target, source in scope.compiled.memory.copies:
-            if scope.is_whole and not self.is_final and target.kind == "variable":
-                self.finalize()
             nbytes = evaluate(source.type.nbytes, self.symbols)
             name = f"copy_{target.name or target.number}"
-            self.copy(name, scope.positions[target], scope.positions[source], nbytes)
+            with self.writing(None, scope):
+                if scope.is_whole and not self.is_final and target.kind == "variable":
+                    self.finalize()
+                self.copy(name, scope.positions[target], scope.positions[source], nbytes)
 
     def finalize(self) -> None:
         """From here on variables are written, and the run is not to be stopped."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphflow import errors
+from graphflow import errors, observe
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.graph.session_stack import as_default_session, pop_session, push_session
@@ -123,7 +123,7 @@ class BaseSession:
                 pass  # the slow way knows what to do
         wanted = options is not None and options.trace_level > RunOptions.NO_TRACE
         timeout = 0 if options is None else options.timeout_in_ms
-        with self._engine.limited(timeout or self._timeout):
+        with self._engine.limited(timeout or self._timeout), observe.timed("run"):
             return self._run_slow(fetches, feed_dict, run_metadata if wanted else None)
 
     def _state(self) -> tuple[int, int]:
@@ -227,11 +227,14 @@ class BaseSession:
     def close(self) -> None:
         """Free the session's variables and compiled runs. Using it afterwards is an error."""
         self._closed = True
-        self._fast.clear()
-        self._latest = _NO_RUN
+        self._forget_callables()
         self._requests.clear()
         self._engine.plans.clear()
         self._engine.store.close()
+
+    def _forget_callables(self) -> None:
+        self._fast.clear()
+        self._latest = _NO_RUN
 
     def __del__(self) -> None:
         if getattr(self, "_closed", True) is False:

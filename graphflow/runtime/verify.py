@@ -6,7 +6,7 @@ Python functions for their effect are run once only: they are counted, not check
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +14,10 @@ from typing import Any
 import numpy as np
 
 from graphflow.ir.interpreter import run_program
-from graphflow.ir.node import Program
-from graphflow.runtime.variables import VariableStore
+from graphflow.runtime.inspectors import Watched, inspecting
 
 # Sums are taken in another order by generated code: errors are relative to the largest element.
 _TOLERANCE = {2: 2e-2, 4: 1e-4, 8: 1e-10}
-
-_active: list[Verifier] = []
 
 
 @dataclass
@@ -31,28 +28,21 @@ class Verifier:
     skipped: int = 0
     difference: str = ""
 
-    def wrap(
-        self, program: Program, names: Sequence[str], store: VariableStore,
-        run: Callable[..., list[Any]], symbols: Mapping[str, int],
-    ) -> Callable[..., list[Any]]:  # fmt: skip
+    def wrap(self, watched: Watched, run: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
         """Return `run` with the check added; it takes the Program's feeds in order."""
-        if any(node.op in ("effect_call", "host_call") for node in program.nodes()):
+        if watched.calls_python():
             self.skipped += 1
             return run
 
         def checked(*arrays: Any) -> list[Any]:
-            feeds = iter(arrays)
-            inputs = [
-                next(feeds) if i["source"] == "feed" else store.get(i["name"])
-                for i in program.inputs
-            ]
+            inputs = watched.inputs(arrays)
             results = run(*arrays)
-            outputs, updates = run_program(program, inputs, symbols)
+            outputs, updates = run_program(watched.program, inputs, watched.symbols)
             self.checked += 1
-            for name, found, expected in zip(names, results, outputs, strict=True):
+            for name, found, expected in zip(watched.names, results, outputs, strict=True):
                 self.compare(name, found, expected)
             for name, expected in updates.items():
-                self.compare(f"variable {name}", store.get(name), expected)
+                self.compare(f"variable {name}", watched.store.get(name), expected)
             return results
 
         return checked
@@ -91,16 +81,8 @@ def _where(found: Any, expected: Any, differs: Any) -> str:
     )
 
 
-def active_verifier() -> Verifier | None:
-    """Return the verifier that sessions made now report to."""
-    return _active[-1] if _active else None
-
-
 @contextmanager
 def verifying() -> Iterator[Verifier]:
     """Check the runs of all sessions that are made inside."""
-    _active.append(Verifier())
-    try:
-        yield _active[-1]
-    finally:
-        _active.pop()
+    with inspecting(Verifier()) as verifier:
+        yield verifier
