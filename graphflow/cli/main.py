@@ -1,4 +1,4 @@
-"""The command line: ``graphflow run | dump | devices | ops | cache``."""
+"""The command line: ``graphflow run | dump | profile | devices | ops | cache``."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     _add_run(commands)
     _add_dump(commands)
+    _add_profile(commands)
     commands.add_parser(
         "devices",
         help="the processors that code is compiled for",
@@ -88,6 +89,32 @@ def _add_dump(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     _add_target(show)
 
 
+def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    show = commands.add_parser(
+        "profile",
+        help="where the time of a script's runs goes",
+        description="Runs a script step by step and adds up: time, bytes and arithmetic of each "
+        "kernel, memory, compilation. What the script prints goes to the standard error stream.",
+        epilog="example: graphflow profile --html profile.html train.py --epochs 3",
+    )
+    show.add_argument("--html", metavar="FILE", help="a page with a flame chart to write")
+    show.add_argument(
+        "--trace", metavar="FILE", help="a trace to write, for Perfetto or chrome://tracing"
+    )
+    show.add_argument("--json", action="store_true", help="print data in place of the table")
+    show.add_argument(
+        "--top", type=_count, metavar="N", help="only the N steps of each run that took longest"
+    )
+    show.add_argument("target", help="a script, or module:function")
+    show.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {text!r}")
+    return int(text)
+
+
 def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
@@ -111,6 +138,19 @@ def _dump(options: argparse.Namespace, others: Sequence[str]) -> int:
         sys.stderr.write(f"graphflow dump: {error}\n")
         return 2
     return target.status
+
+
+def _profile(options: argparse.Namespace) -> int:
+    from graphflow.cli.profile import profile
+    from graphflow.cli.targets import TargetError
+
+    try:
+        return profile(
+            options.target, options.args, options.html, options.trace, options.json, options.top
+        )
+    except (TargetError, OSError) as error:
+        sys.stderr.write(f"graphflow profile: {error}\n")
+        return 2
 
 
 def _run(script: str, arguments: Sequence[str], verify: bool) -> int:
@@ -184,6 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options.script, options.args, options.verify)
     if options.command == "dump":
         return _dump(options, others)
+    if options.command == "profile":
+        return _profile(options)
     if options.command == "devices":
         return _devices()
     if options.command == "ops":

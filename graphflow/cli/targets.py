@@ -71,10 +71,21 @@ def load_target(name: str, arguments: Sequence[str] = ()) -> Target:
         return _script(name, arguments)
     if os.path.isfile(f"{name}.index"):
         return _checkpoint(name)
-    module, colon, function = name.partition(":")
-    if colon and os.sep not in module:
-        return _function(name, module, function)
-    raise TargetError(f"no file, folder or module:function {name!r}{_near(name)}")
+    if is_function(name):
+        graph, fetches = build_function(name)
+        return _compiled(Target("function", name, graph), fetches)
+    raise no_target(name)
+
+
+def is_function(name: str) -> bool:
+    """Whether the name has the form ``module:function``."""
+    module, colon, _ = name.partition(":")
+    return bool(colon) and os.sep not in module
+
+
+def no_target(name: str) -> TargetError:
+    """The error for a name that is nothing."""
+    return TargetError(f"no file, folder or module:function {name!r}{_near(name)}")
 
 
 def _near(name: str) -> str:
@@ -99,8 +110,14 @@ def _script(name: str, arguments: Sequence[str]) -> Target:
     return Target("script", name, get_default_graph(), collector.compilations, status)
 
 
-def _function(name: str, module: str, function: str) -> Target:
-    """A function that builds a graph and returns its fetches."""
+def build_function(name: str) -> tuple[Graph, list[Tensor | Operation]]:
+    """Call ``module:function``, which builds a graph: the graph, and the fetches it returned.
+
+    Raises
+    ------
+    TargetError : there is no such module or function.
+    """
+    module, _, function = name.partition(":")
     map_tensorflow()
     sys.path.insert(0, os.getcwd())
     try:
@@ -117,7 +134,7 @@ def _function(name: str, module: str, function: str) -> Target:
         raise TargetError(f"{module} has no function {function!r}{hint}")
     with Graph().as_default() as graph, redirect_stdout(sys.stderr):
         fetches = _elements(graph, build())
-    return _compiled(Target("function", name, graph), fetches)
+    return graph, fetches
 
 
 def _elements(graph: Graph, structure: Any) -> list[Tensor | Operation]:

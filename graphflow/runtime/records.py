@@ -182,7 +182,7 @@ class Encoder:
         if scope.is_whole and not self.is_final:
             slots = [scope.compiled.memory.by_node.get(node) for node in task.writes]
             if any(slot is not None and slot.home().kind == "variable" for slot in slots):
-                self.finalize()
+                self.finalize(scope)
         if task.kind == "check":
             position = scope.of(task.reads[0])
             code = self.note_check(scope, task)
@@ -198,15 +198,16 @@ class Encoder:
         for target, source in scope.compiled.memory.copies:
             nbytes = evaluate(source.type.nbytes, self.symbols)
             name = f"copy_{target.name or target.number}"
+            if scope.is_whole and not self.is_final and target.kind == "variable":
+                self.finalize(scope)
             with self.writing(None, scope):
-                if scope.is_whole and not self.is_final and target.kind == "variable":
-                    self.finalize()
                 self.copy(name, scope.positions[target], scope.positions[source], nbytes)
 
-    def finalize(self) -> None:
+    def finalize(self, scope: Scope) -> None:
         """From here on variables are written, and the run is not to be stopped."""
         self.is_final = True
-        self.add("final", [runner.FINAL, 0, 0, self.keep([]), 0, 0, 0, 0])
+        with self.writing(None, scope):
+            self.add("final", [runner.FINAL, 0, 0, self.keep([]), 0, 0, 0, 0])
 
     def copy(self, name: str, target: int, source: int, nbytes: int) -> None:
         self.cycles += nbytes / 8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from graphflow.graph.collections import GraphKeys
 from graphflow.graph.default import get_collection, get_default_graph
 from graphflow.graph.graph_def import graph_to_proto
 from graphflow.protos import message
+from graphflow.runtime.chrome_trace import step_stats_trace
 from graphflow.runtime.protos import RunOptions, StepStats
 from graphflow.train.control_hooks import needed_global_step
 from graphflow.train.events import FileWriterCache
@@ -340,22 +340,4 @@ class ProfilerHook(SessionRunHook):
         path = os.path.join(self._output_dir, f"timeline-{step}.json")
         logging.info("Saving timeline for %d into '%s'.", step, path)
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(chrome_trace(step_stats), file)
-
-
-def chrome_trace(step_stats: StepStats) -> dict[str, Any]:
-    """Step statistics as Chrome's trace viewer reads them."""
-    events: list[dict[str, Any]] = []
-    for number, device in enumerate(step_stats.dev_stats):
-        events.append(
-            {"name": "process_name", "ph": "M", "pid": number, "args": {"name": device.device}}
-        )
-        for node in device.node_stats:
-            events.append(
-                {
-                    "ph": "X", "cat": "Op", "pid": number, "tid": 0, "name": node.timeline_label,
-                    "ts": node.all_start_micros, "dur": node.op_end_rel_micros,
-                    "args": {"name": node.node_name, "op": node.timeline_label},
-                }
-            )  # fmt: skip
-    return {"traceEvents": events}
+            file.write(step_stats_trace(step_stats).text())

@@ -1,0 +1,276 @@
+"""Profiles: how often each step of each compiled Program ran and how long it took.
+
+While a `Profiler` is active, sessions run step by step. Times are those of the native steps alone;
+what Python adds in between is part of the runs' times and of no step's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphflow import observe
+from graphflow.compiler import CompiledProgram
+from graphflow.ir.dims import evaluate
+from graphflow.ir.node import Node
+from graphflow.runtime.chrome_trace import ChromeTrace
+from graphflow.runtime.inspectors import Run, Watched, inspecting
+from graphflow.runtime.records import Step
+from graphflow.runtime.stepstats import Event
+from graphflow.schedule.plan import Task
+from graphflow.schedule.traffic import Traffic, memory_peak, task_traffic
+
+EVENTS_KEPT = 200_000  # single spans of time, for traces; totals go on beyond
+_PARTS = {"variable": "variables", "constant": "constants", "feed": "feeds", "output": "outputs"}
+
+
+@dataclass(eq=False)
+class StepTotal:
+    """One step in all its runs.
+
+    Attributes
+    ----------
+    name, kind : of the step; a plan's copies at the end are of kind copy.
+    operations, line : the user's operations that it computes; where the first of them was made.
+    calls, nanoseconds : how often it ran, and how long that took in all.
+    bytes, flops : estimates of what was moved and computed, in all.
+    """
+
+    name: str
+    kind: str
+    operations: tuple[str, ...]
+    line: str
+    calls: int = 0
+    nanoseconds: int = 0
+    bytes: int = 0
+    flops: int = 0
+
+
+@dataclass(eq=False)
+class Memory:
+    """What a Program keeps in memory, in bytes.
+
+    Attributes
+    ----------
+    parts : by what it is for: variables, constants, feeds, outputs, arena.
+    step : the name of the step at which most of the arena is alive.
+    alive : what is alive there, with its bytes, largest first.
+    """
+
+    parts: dict[str, int]
+    step: str
+    peak: int
+    alive: list[tuple[str, int]]
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(self.parts.values())
+
+
+@dataclass(eq=False)
+class ProgramProfile:
+    """A compiled Program in all its runs.
+
+    Attributes
+    ----------
+    title : what it computes: names of fetches, or of operations that run.
+    memory : of its largest instance.
+    """
+
+    number: int
+    title: str
+    memory: Memory
+    runs: int = 0
+    nanoseconds: int = 0
+    steps: dict[Any, StepTotal] = field(default_factory=dict)
+
+    @property
+    def in_steps(self) -> int:
+        """The time of all steps together, in ns."""
+        return sum(step.nanoseconds for step in self.steps.values())
+
+
+@dataclass(frozen=True)
+class Span:
+    """Something that took time, for traces: when it began and how long it took, in ns."""
+
+    lane: str
+    name: str
+    began: int
+    length: int
+    operations: tuple[str, ...] = ()
+
+
+class Profiler:
+    """Adds up the times of runs.
+
+    Attributes
+    ----------
+    programs : in the order in which they were compiled.
+    spans : the first of all times, one by one; `dropped` are no longer kept.
+    stages : seconds of compilation by stage, tracing first.
+    runs, run_nanoseconds : calls of sessions, and their time with all that is done in Python.
+    """
+
+    def __init__(self) -> None:
+        self.programs: list[ProgramProfile] = []
+        self.spans: list[Span] = []
+        self.dropped = 0
+        self.stages: dict[str, float] = {}
+        self.runs = 0
+        self.run_nanoseconds = 0
+        self._by_program: dict[CompiledProgram, ProgramProfile] = {}
+
+    # ---- what is told
+
+    def wrap(self, watched: Watched, run: Run) -> Run:
+        """Run the request step by step from now on, and add up."""
+        profile = self._profile(watched)
+        symbols = watched.symbols
+
+        def profiled(*arrays: Any) -> list[Any]:
+            results, events = watched.stepwise(*arrays)
+            self.add(profile, events, symbols)
+            return results
+
+        return profiled
+
+    def _profile(self, watched: Watched) -> ProgramProfile:
+        compiled = watched.instance.compiled
+        memory = memory_of(compiled, watched.symbols)
+        found = self._by_program.get(compiled)
+        if found is None:
+            title = ", ".join(watched.names or watched.operations) or "nothing"
+            found = ProgramProfile(len(self.programs) + 1, title, memory)
+            self.programs.append(found)
+            self._by_program[compiled] = found
+        elif memory.total > found.memory.total:
+            found.memory = memory
+        return found
+
+    def add(self, profile: ProgramProfile, events: list[Event], symbols: dict[str, int]) -> None:
+        """Add the events of one run of a Program."""
+        profile.runs += 1
+        costs: dict[Task, Traffic] = {}
+        for step, began, ended in events:
+            key = step.task or (step.compiled, step.name)
+            total = profile.steps.get(key)
+            if total is None:
+                total = profile.steps[key] = _new_total(step)
+            total.nanoseconds += ended - began
+            if step.is_first:
+                total.calls += 1
+                cost = costs.get(step.task) if step.task is not None else _copied(step, symbols)
+                if cost is None:
+                    assert step.task is not None
+                    cost = costs[step.task] = task_traffic(step.task, symbols)
+                total.bytes += cost.bytes
+                total.flops += cost.flops
+            self._keep("steps", total.name, began, ended, total.operations)
+        if events:
+            profile.nanoseconds += events[-1][2] - events[0][1]
+
+    def listen(self, event: str, *details: Any) -> None:
+        """Take the times of sessions' runs and of tracing from the pipeline's notes."""
+        if event in ("run", "trace"):
+            began, ended = details
+            self._keep(event, event, began, ended)
+            if event == "run":
+                self.runs += 1
+                self.run_nanoseconds += ended - began
+            else:
+                self._add_stage("trace", (ended - began) / 1e9)
+
+    def observe(self, run: Any, stage: str, product: Any, seconds: float) -> None:
+        """Take the times of the compiler's stages."""
+        if stage != "program":  # what was traced is handed over: no work
+            self._add_stage(stage, seconds)
+
+    def _add_stage(self, stage: str, seconds: float) -> None:
+        self.stages[stage] = self.stages.get(stage, 0.0) + seconds
+
+    def _keep(
+        self, lane: str, name: str, began: int, ended: int, operations: tuple[str, ...] = ()
+    ) -> None:
+        if len(self.spans) < EVENTS_KEPT:
+            self.spans.append(Span(lane, name, began, ended - began, operations))
+        else:
+            self.dropped += 1
+
+    # ---- what comes of it
+
+    def trace(self) -> ChromeTrace:
+        """The single times, a lane for the runs, for tracing and for the steps each."""
+        trace = ChromeTrace()
+        trace.process(0, "graphflow")
+        lanes = {"run": 0, "trace": 1, "steps": 2}
+        for name, number in lanes.items():
+            trace.lane(0, number, name)
+        for span in self.spans:
+            trace.span(
+                span.name, span.lane, (0, lanes[span.lane]), span.began / 1000, span.length / 1000,
+                {"operations": ", ".join(span.operations)},
+            )  # fmt: skip
+        return trace
+
+
+@contextmanager
+def profiling() -> Iterator[Profiler]:
+    """Profile the runs of all sessions that are made inside."""
+    profiler = Profiler()
+    with (
+        inspecting(profiler),
+        observe.observing(profiler.observe),
+        observe.listening(profiler.listen),
+    ):
+        yield profiler
+
+
+def _new_total(step: Step) -> StepTotal:
+    if step.task is None:
+        return StepTotal(step.name, "copy", (), "")
+    operations, line = operations_of(step.task, step.compiled)
+    return StepTotal(step.task.name, step.task.kind, operations, line)
+
+
+def operations_of(task: Task, compiled: CompiledProgram) -> tuple[tuple[str, ...], str]:
+    """The user's operations that a step computes, and where the last of them was made."""
+    group, sources = task.group, compiled.program.sources
+    nodes = {*group.members, *(r.value for r in group.roots), *(r.target for r in group.roots)}
+    nodes |= {*task.writes} | ({task.node} if task.node is not None else set())
+    named = sorted((n for n in nodes if n in sources.names), key=lambda n: n.serial)
+    names = dict.fromkeys(name for n in named for name in sources.names[n])
+    return tuple(names), sources.lines.get(named[-1], "") if named else ""
+
+
+def _copied(step: Step, symbols: dict[str, int]) -> Traffic:
+    """What a copy at the end of a plan moves."""
+    for target, source in step.compiled.memory.copies:
+        if step.name == f"copy_{target.name or target.number}":
+            return Traffic(2 * int(evaluate(source.type.nbytes, symbols)), 0)
+    return Traffic(0, 0)
+
+
+def memory_of(compiled: CompiledProgram, symbols: dict[str, int]) -> Memory:
+    """What a compiled Program keeps in memory for these sizes, and what makes its peak."""
+    parts = dict.fromkeys((*_PARTS.values(), "arena"), 0)
+    for slot in compiled.memory.slots:
+        if slot.home() is slot and slot.kind in _PARTS:
+            parts[_PARTS[slot.kind]] += int(evaluate(slot.type.nbytes, symbols))
+    peak = memory_peak(compiled.memory, symbols)
+    inside = [memory_of(r, symbols) for regions in compiled.regions.values() for r in regions]
+    parts["arena"] = peak.bytes + sum(m.parts["arena"] + m.parts["outputs"] for m in inside)
+    tasks = compiled.tasks
+    step = tasks[peak.position].name if peak.position < len(tasks) else "the copies at the end"
+    names = [(_slot_name(slot.node, compiled), nbytes) for slot, nbytes in peak.slots]
+    return Memory(parts, step if peak.bytes else "", peak.bytes, names)
+
+
+def _slot_name(node: Node | None, compiled: CompiledProgram) -> str:
+    if node is None:
+        return "workspace"
+    names = compiled.program.sources.names.get(node, ())
+    return f"{names[0] if names else node.op} {node.type}"
