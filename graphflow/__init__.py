@@ -117,7 +117,13 @@ from graphflow.ops import tensorflow_forms as _tensorflow_forms  # lets GraphDef
 from graphflow.ops.assertions import *
 from graphflow.ops.batch_updates import batch_scatter_update
 from graphflow.ops.casting import *
-from graphflow.ops.checks import Assert, Print, check_numerics, print_v2
+from graphflow.ops.checks import (
+    Assert,
+    Print,
+    add_check_numerics_ops,
+    check_numerics,
+    print_v2,
+)
 from graphflow.ops.checks import print_v2 as print
 from graphflow.ops.clip import *
 from graphflow.ops.comparison import *

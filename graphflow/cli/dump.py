@@ -9,6 +9,7 @@ from typing import Any
 from graphflow.cli.explain import closest, explanation, known_names, pass_differences, task_data
 from graphflow.cli.targets import Target
 from graphflow.inspection import Compilation
+from graphflow.runtime.statistics import statistics_text, type_text
 
 STAGES = ("graph", "program", "rewritten", "groups", "kernels", "plan", "llvm", "asm", "ptx")
 FORMATS = ("text", "json", "dot")
@@ -148,15 +149,8 @@ def checkpoint_text(target: Target) -> str:
     rows = []
     for name in sorted(shapes):
         value = np.asarray(reader.get_tensor(name))
-        text = f"{name}: {value.dtype}{list(value.shape)}"
-        if value.dtype.kind in "fiu" and value.size:
-            wide = value.astype(np.float64)
-            text += (
-                f"  mean {wide.mean():.4g}, deviation {wide.std():.4g}, "
-                f"from {wide.min():.4g} to {wide.max():.4g}"
-            )
-            wrong = int(np.size(wide) - np.isfinite(wide).sum())
-            text += f", {wrong} not finite" if wrong else ""
+        text = f"{name}: {type_text(value)}"
+        text += f"  {statistics_text(value)}".rstrip()
         rows.append(text)
     return "\n".join(rows) + "\n"
 

@@ -1,14 +1,14 @@
-"""The command line: ``graphflow run | dump | profile | devices | ops | cache``."""
+"""The command line: ``graphflow run | dump | profile | debug | devices | ops | cache``, ...."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from graphflow import errors
+from graphflow.cli.completion import SHELLS, completion
 from graphflow.cli.dump import FORMATS, GPUS, STAGES
 from graphflow.cli.output import one_of, write_output
 from graphflow.cli.script import run_script
@@ -19,19 +19,33 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="graphflow",
         description="Runs TensorFlow 1.x scripts, compiled, and shows what was compiled.",
-        epilog="example: graphflow run train.py --epochs 3",
+        epilog="example: graphflow run train.py --epochs 3. Exit codes: 0; 1 when a script fails or "
+        "a check finds something; 2 for wrong usage. A script's own exit code is passed on.",
     )
     parser.add_argument("--version", action="version", version=f"graphflow {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     _add_run(commands)
     _add_dump(commands)
     _add_profile(commands)
-    commands.add_parser(
+    _add_debug(commands)
+    _add_small_commands(commands)
+    return parser
+
+
+def _add_small_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    devices = commands.add_parser(
         "devices",
-        help="the processors that code is compiled for",
-        epilog="example: graphflow devices",
+        help="the processors that code is compiled for, and what a report of a fault needs",
+        epilog="example: graphflow devices --json",
     )
-    commands.add_parser("ops", help="the table of operations", epilog="example: graphflow ops")
+    devices.add_argument("--json", action="store_true", help="print data")
+    ops = commands.add_parser(
+        "ops", help="the table of operations", epilog="example: graphflow ops MatMul"
+    )
+    form = ops.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print a table, as without options")
+    form.add_argument("--json", action="store_true", help="print data")
+    ops.add_argument("name", nargs="?", metavar="NAME", help="one operation only")
     cache = commands.add_parser(
         "cache",
         help="the compiled objects on disk",
@@ -39,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: graphflow cache clear",
     )
     cache.add_argument("action", choices=["path", "size", "clear"])
-    return parser
+    shell = commands.add_parser(
+        "completion",
+        help="a script by which a shell completes graphflow's commands",
+        epilog='example: eval "$(graphflow completion bash)"',
+    )
+    shell.add_argument("shell", choices=SHELLS)
 
 
 def _add_script(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +128,29 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
 
 
+def _add_debug(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    look = commands.add_parser(
+        "debug",
+        help="run a script and look at its runs: NaNs, differences, values",
+        description="Runs a script with each run computed by the interpreter too, which is slow. "
+        "Reports go to the standard error stream.",
+        epilog="example: graphflow debug --nan --watch loss train.py --epochs 3",
+    )
+    look.add_argument(
+        "--nan", action="store_true",
+        help="stop at the first operation that makes a NaN or an infinity out of finite values",
+    )  # fmt: skip
+    look.add_argument(
+        "--verify", action="store_true",
+        help="report the first tensor in which a run differs from the interpreter",
+    )  # fmt: skip
+    look.add_argument(
+        "--watch", action="append", default=[], metavar="NAME",
+        help="print a tensor's or variable's statistics at every run; may be given again",
+    )  # fmt: skip
+    _add_script(look)
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {text!r}")
@@ -156,62 +198,34 @@ def _profile(options: argparse.Namespace) -> int:
 def _run(script: str, arguments: Sequence[str], verify: bool) -> int:
     if not verify:
         return run_script(script, arguments)
-    from graphflow.runtime.verify import verifying
+    from graphflow.cli.debug import debug
 
-    with verifying() as verifier:
-        status = run_script(script, arguments)
-    if verifier.difference:
-        sys.stderr.write(f"graphflow: verify: {verifier.difference}\n")
-        return status or 1
-    more = f", {verifier.skipped} with Python calls not checked" if verifier.skipped else ""
-    sys.stderr.write(f"graphflow: verify: {verifier.checked} runs agree{more}\n")
-    return status
+    return debug(script, arguments, nan=False, verify=True, watch=())
 
 
-def _devices() -> int:
-    from graphflow.codegen.target import host_target
-    from graphflow.runtime.pool import default_threads
+def _debug(options: argparse.Namespace) -> int:
+    from graphflow.cli.debug import debug
 
-    target = host_target()
-    sys.stdout.write(
-        f"/device:CPU:0  {target.cpu} ({target.triple}), {target.vector_bits}-bit vectors, "
-        f"{default_threads()} threads\n"
-    )
-    return 0
+    if not (options.nan or options.verify or options.watch):
+        sys.stderr.write("graphflow debug: expected one of --nan, --verify, --watch NAME\n")
+        return 2
+    return debug(options.script, options.args, options.nan, options.verify, options.watch)
 
 
-def _ops() -> int:
+def _ops(options: argparse.Namespace) -> int:
     import graphflow  # noqa: F401  # loads all families
-    from graphflow.cli.optable import op_table
+    from graphflow.cli.optable import UnknownOp, op_data, op_table, op_text
 
-    sys.stdout.write(op_table())
+    try:
+        data = op_data(options.name)
+    except UnknownOp as error:
+        sys.stderr.write(f"graphflow ops: {error}\n")
+        return 2
+    if options.json:
+        sys.stdout.write(json.dumps(data, indent=1) + "\n")
+    else:
+        sys.stdout.write(op_text(data[0]) if options.name else op_table())
     return 0
-
-
-def _cache(action: str) -> int:
-    from graphflow.codegen.object_cache import cache_folder
-
-    folder = cache_folder()
-    if folder is None:
-        sys.stdout.write("no cache: GRAPHFLOW_CACHE_DIR is empty\n")
-        return 0
-    if action == "path":
-        sys.stdout.write(f"{folder}\n")
-        return 0
-    objects = sorted(folder.glob("[0-9a-f][0-9a-f]/*.o")) if folder.is_dir() else []
-    size = sum(path.stat().st_size for path in objects)
-    if action == "size":
-        sys.stdout.write(f"{len(objects)} objects, {size / 1e6:.1f} MB in {folder}\n")
-        return 0
-    _clear(objects)
-    sys.stdout.write(f"removed {len(objects)} objects, {size / 1e6:.1f} MB\n")
-    return 0
-
-
-def _clear(objects: Sequence[Path]) -> None:
-    """Remove the objects' folders, and nothing else that may lie beside them."""
-    for folder in sorted({path.parent for path in objects}):
-        shutil.rmtree(folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -226,11 +240,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _dump(options, others)
     if options.command == "profile":
         return _profile(options)
-    if options.command == "devices":
-        return _devices()
+    if options.command == "debug":
+        return _debug(options)
     if options.command == "ops":
-        return _ops()
-    return _cache(options.action)
+        return _ops(options)
+    if options.command == "completion":
+        sys.stdout.write(completion(parser, options.shell))
+        return 0
+    from graphflow.cli.machine import manage_cache, show_devices
+
+    return (
+        manage_cache(options.action) if options.command == "cache" else show_devices(options.json)
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,6 +29,24 @@ def cache_folder() -> Path | None:
         return Path(chosen) if chosen else None
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(base) / "graphflow"
+
+
+@dataclass(frozen=True)
+class CacheContents:
+    """What is kept: the folder (None when caching is off), the objects' files, their bytes."""
+
+    folder: Path | None
+    objects: list[Path]
+    size: int
+
+
+def cache_contents() -> CacheContents:
+    """Look at what is kept."""
+    folder = cache_folder()
+    if folder is None or not folder.is_dir():
+        return CacheContents(folder, [], 0)
+    objects = sorted(folder.glob("[0-9a-f][0-9a-f]/*.o"))
+    return CacheContents(folder, objects, sum(path.stat().st_size for path in objects))
 
 
 @lru_cache(maxsize=1)

@@ -24,7 +24,7 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import SCALAR
 from graphflow.graph.tensor import Tensor
-from graphflow.ops.identity import no_outputs, same_as_input
+from graphflow.ops.identity import group, no_outputs, same_as_input
 from graphflow.ops.summarize import assertion_text, edge_elements, first_elements
 
 Arrays = np.ndarray[Any, Any]
@@ -212,6 +212,33 @@ def Assert(  # TensorFlow's name
 def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor:
     """Return `tensor`; the run fails with InvalidArgumentError when it has a nan or an infinity."""
     return _CHECK_NUMERICS(tensor, name=name, message=message).outputs[0]
+
+
+def add_check_numerics_ops() -> Operation:
+    """Check every tensor of floating-point numbers in the default graph, in the graph's order.
+
+    Returns
+    -------
+    An operation that runs all checks.
+
+    Raises
+    ------
+    ValueError : a tensor is computed within a `cond` or a `while_loop`.
+    """
+    graph = get_default_graph()
+    last: list[Tensor] = []
+    for op in list(graph.get_operations()):
+        for output in op.outputs:
+            if output.dtype not in (dtypes.float16, dtypes.float32, dtypes.float64):
+                continue
+            if op._get_control_flow_context() is not None:
+                raise ValueError(
+                    "`tf.add_check_numerics_ops() is not compatible with TensorFlow control flow "
+                    "operations such as `tf.cond()` or `tf.while_loop()`."
+                )
+            with graph.control_dependencies(last):
+                last = [check_numerics(output, f"{op.name}:{output.value_index}")]
+    return group(*last)
 
 
 def Print(  # TensorFlow's name

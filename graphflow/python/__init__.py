@@ -12,6 +12,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -40,6 +41,11 @@ _PLACES = {
     "tensor_util": ("contrib.util",),
     "tf_logging": ("logging",),
     "backend": ("keras.backend",),
+    "device_lib": ("runtime.devices",),
+    "timeline": ("runtime.chrome_trace",),
+    **dict.fromkeys(
+        ("debug", "debug_data", "hooks", "local_cli_wrapper"), ("train.debug_sessions",)
+    ),
     "pywrap_tensorflow": ("train",),
 }
 _SEARCHED = (
@@ -57,6 +63,35 @@ def _part(path: str) -> Any:
     return found
 
 
+def _public(places: Iterable[str], name: str) -> Any:
+    """A name of the first of these parts of graphflow that has it."""
+    for place in places:
+        found = getattr(_part(place), name, None)
+        if found is not None and not _is_ours(found):
+            return found
+    return None
+
+
+def _in_places(module: str, name: str) -> Any:
+    """A name of one of TensorFlow's modules that `_PLACES` knows; None if it is not there."""
+    for place in _PLACES.get(module, ()):
+        part = _part(place)
+        if part is None:
+            part = importlib.import_module(f"graphflow.{place}")
+        found = getattr(part, name, None)
+        if found is not None and not _is_ours(found):
+            return found
+    return None
+
+
+def _is_ours(found: Any) -> bool:
+    """Whether something is a module of ours, which may have the name of one of TensorFlow's.
+
+    The import system then asks for that one by its whole path.
+    """
+    return isinstance(found, ModuleType) and found.__name__.startswith("graphflow")
+
+
 class PrivateModule(ModuleType):
     """Stands for ``tensorflow.python.<path>``: its names are the public ones."""
 
@@ -65,20 +100,21 @@ class PrivateModule(ModuleType):
             raise AttributeError(name)
         below = self.__name__.partition(".")[2].split(".")[1:]  # of `python` or `core`
         if len(below) == 1 and below[0] in _PACKAGES:
+            known = _in_places(below[0], name)
+            if known is not None:
+                return known
             return importlib.import_module(f"{self.__name__}.{name}")
         own = below[-1] if below else ""
         if own.startswith("gen_") and (made := _part("raw_ops").function_named(name)):
             return made
-        whole = ".".join(
-            below
-        )  # `keras.layers`, and `saved_model.loader`, are as in the public API
-        for place in (whole, *_PLACES.get(own, ()), own, *_SEARCHED):
-            found = getattr(_part(place), name, None)
-            # A module of ours that has the name of one of TensorFlow's private ones (`ops`) is
-            # another module; the import system then asks for that one by its whole path.
-            is_ours = isinstance(found, ModuleType) and found.__name__.startswith("graphflow")
-            if found is not None and not is_ours:
-                return found
+        # `keras.layers`, and `saved_model.loader`, are as in the public API.
+        found = _public((".".join(below),), name)
+        if found is None:
+            found = _in_places(own, name)
+        if found is None:
+            found = _public((own, *_SEARCHED), name)
+        if found is not None:
+            return found
         if own.endswith("_ops") and (made := _part("raw_ops").function_named(name)):
             return made  # what TensorFlow took over from its `gen_` modules
         raise AttributeError(f"graphflow offers no {name!r}, which {self.__name__} has")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphflow.runtime.profiler import Memory, ProgramProfile, Profiler, StepTotal
+from graphflow.runtime.profiler import Memory, Profiler, ProgramProfile, StepTotal
 from graphflow.runtime.roofline import Limits
 
 

@@ -1,0 +1,151 @@
+"""The machine that code runs on: processor, caches, memory, GPUs, and the versions of packages."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from graphflow.runtime.protos import Message
+from graphflow.version import VERSION
+
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+_PACKAGES = ("numpy", "llvmlite", "ml_dtypes", "networkx", "protobuf")
+_CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76  # of cuDeviceGetAttribute
+# LLVM's names of features that decide how kernels are written, by processor.
+_TELLING = (
+    "sse4.2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512bf16",
+    "avx512fp16", "amx-tile", "neon", "fullfp16", "bf16", "sve", "sve2",
+)  # fmt: skip
+
+
+class DeviceLocality(Message):
+    """Where a device is; not known here."""
+
+    _fields: ClassVar = {"bus_id": 0, "numa_node": 0, "links": []}
+
+
+class DeviceAttributes(Message):
+    """A device as TensorFlow describes one."""
+
+    _fields: ClassVar = {
+        "name": "", "device_type": "", "memory_limit": 0, "locality": DeviceLocality,
+        "incarnation": 0, "physical_device_desc": "",
+    }  # fmt: skip
+
+
+def list_local_devices(session_config: Any = None) -> list[DeviceAttributes]:
+    """The devices that sessions run on: the processor."""
+    return [
+        DeviceAttributes(
+            name="/device:CPU:0", device_type="CPU", memory_limit=memory_bytes(), incarnation=1
+        )
+    ]
+
+
+def memory_bytes() -> int:
+    """The machine's memory; 0 where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def machine_facts() -> dict[str, Any]:
+    """What a report of a fault needs, as plain data."""
+    from graphflow.codegen.object_cache import cache_contents
+    from graphflow.codegen.target import host_target
+    from graphflow.runtime.pool import default_threads
+
+    target, contents = host_target(), cache_contents()
+    return {
+        "processor": {
+            "model": _model(),
+            "llvm_name": target.cpu,
+            "triple": target.triple,
+            "features": [name for name in _TELLING if target.has(name)],
+            "vector_bits": target.vector_bits,
+            "vector_registers": target.num_vector_registers,
+            "logical_processors": os.cpu_count() or 1,
+            "threads": default_threads(),
+            "caches": _caches(),
+            "memory_bytes": memory_bytes(),
+        },
+        "gpus": gpus(),
+        "versions": _versions(),
+        "cache": {
+            "folder": None if contents.folder is None else str(contents.folder),
+            "objects": len(contents.objects),
+            "bytes": contents.size,
+        },
+    }
+
+
+def _model() -> str:
+    """The processor's name as its maker has it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _caches() -> list[dict[str, Any]]:
+    """The caches of one core, as Linux describes them."""
+    found = []
+    for folder in sorted(_CACHES.glob("index*")):
+        try:
+            level, kind, size = [
+                (folder / name).read_text().strip() for name in ("level", "type", "size")
+            ]
+        except OSError:
+            continue
+        found.append({"level": int(level), "type": kind.lower(), "size": size})
+    return found
+
+
+def _versions() -> dict[str, str]:
+    import llvmlite.binding as llvm
+
+    found = {"graphflow": VERSION, "python": platform.python_version(), "system": sys.platform}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    found["llvm"] = ".".join(map(str, llvm.llvm_version_info))
+    return found
+
+
+def gpus() -> list[dict[str, Any]]:
+    """The GPUs that NVIDIA's driver has, asked directly; none where there is no driver."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return []
+    count = ctypes.c_int()
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return []
+    return [_gpu(driver, number) for number in range(count.value)]
+
+
+def _gpu(driver: Any, number: int) -> dict[str, Any]:
+    device, name, memory = ctypes.c_int(), ctypes.create_string_buffer(256), ctypes.c_size_t()
+    driver.cuDeviceGet(ctypes.byref(device), number)
+    driver.cuDeviceGetName(name, len(name), device)
+    driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
+    capability = []
+    for attribute in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR):
+        value = ctypes.c_int()
+        driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
+        capability.append(str(value.value))
+    return {
+        "name": name.value.decode(errors="replace"),
+        "capability": ".".join(capability),
+        "memory_bytes": memory.value,
+    }
