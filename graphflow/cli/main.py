@@ -19,8 +19,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="graphflow",
         description="Runs TensorFlow 1.x scripts, compiled, and shows what was compiled.",
-        epilog="example: graphflow run train.py --epochs 3. Exit codes: 0; 1 when a script fails or "
-        "a check finds something; 2 for wrong usage. A script's own exit code is passed on.",
+        epilog="example: graphflow run train.py --epochs 3. Exit codes: 0; 1 when a script fails "
+        "or a check finds something; 2 for wrong usage. A script's own exit code is passed on.",
     )
     parser.add_argument("--version", action="version", version=f"graphflow {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -249,9 +249,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     from graphflow.cli.machine import manage_cache, show_devices
 
-    return (
-        manage_cache(options.action) if options.command == "cache" else show_devices(options.json)
-    )
+    if options.command == "cache":
+        return manage_cache(options.action)
+    return show_devices(options.json)
 
 
 if __name__ == "__main__":

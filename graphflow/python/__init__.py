@@ -99,6 +99,8 @@ class PrivateModule(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         below = self.__name__.partition(".")[2].split(".")[1:]  # of `python` or `core`
+        if not below and name in _PACKAGES:
+            return importlib.import_module(f"{self.__name__}.{name}")
         if len(below) == 1 and below[0] in _PACKAGES:
             known = _in_places(below[0], name)
             if known is not None:

@@ -12,6 +12,7 @@ _HEAD = (
     "step", "operations", "calls", "total", "mean", "share", "bytes", "GB/s", "flops", "GFLOP/s",
     "of limit",
 )  # fmt: skip
+_PREFIXES = ("", "k", "M", "G", "T")
 _LEFT = 2  # columns that begin at the left
 
 
@@ -97,11 +98,11 @@ def duration(seconds: float) -> str:
 
 def scaled(number: float, unit: str) -> str:
     """A large number in words: ``1.23 MB``."""
-    for prefix in ("", "k", "M", "G", "T"):
-        if number < 999.5:
-            break
+    power = 0
+    while number >= 999.5 and power < len(_PREFIXES) - 1:
         number /= 1000
-    return f"{number:.3g} {prefix}{unit}".rstrip()
+        power += 1
+    return f"{number:.3g} {_PREFIXES[power]}{unit}".rstrip()
 
 
 def shortened(text: str, width: int) -> str:
