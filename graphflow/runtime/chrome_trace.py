@@ -64,7 +64,7 @@ def step_stats_trace(step_stats: StepStats) -> ChromeTrace:
         trace.process(number, device.device)
         for node in device.node_stats:
             trace.span(
-                node.timeline_label, "Op", (number, node.thread_id), node.all_start_micros,
+                node.node_name, "Op", (number, node.thread_id), node.all_start_micros,
                 node.op_end_rel_micros, {"name": node.node_name, "op": node.timeline_label},
             )  # fmt: skip
     return trace

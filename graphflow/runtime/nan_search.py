@@ -3,7 +3,7 @@
 Beside each run the interpreter evaluates the Program as it was traced, operation by operation, and
 looks for a value that is not finite although all operands are, or NaN although no operand is. Where
 the compiler's stable forms give finite results all the same, nothing is reported. A NaN that comes
-in with a feed or a variable, and reaches a result, is reported as such.
+in with a feed, a variable or a constant, and reaches a result, is reported as such.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Finding:
     ----------
     run : the number of the run, from 1.
     operation, primitive, line : whose it is, what computed it, and where it was made.
-    origin : what it was made out of, in words.
+    origin : what it was made out of, in words; empty for what was there before the run.
     nans, infinities : how many there are.
     value : what came out, in words.
     operands : what went in: names and words.
@@ -52,8 +52,8 @@ class Finding:
         counts = [f"{self.nans} NaN"] if self.nans else []
         counts += [f"{self.infinities} infinite"] if self.infinities else []
         lines = [
-            f"run {self.run}: {self.operation} ({self.primitive}) {self.origin} "
-            f"{' and '.join(counts)}",
+            f"run {self.run}: {self.operation} ({self.primitive}) "
+            f"{'made' if self.origin else 'holds'} {' and '.join(counts)}{self.origin}",
             f"  made at {self.line}" if self.line else "  made by no line of the script",
             f"  result: {self.value}",
         ]
@@ -150,17 +150,19 @@ class NanSearch:
             raise SystemExit(1)
 
     def found_input(self, watched: Watched, inputs: list[Any]) -> None:
-        """Report the first feed or variable with a NaN, if there is one."""
-        for node, value in zip(watched.program.inputs, inputs, strict=True):
+        """Report the first feed, variable or computed constant with a NaN, if there is one."""
+        program = watched.program
+        given = [(n, n["source"], v) for n, v in zip(program.inputs, inputs, strict=True)]
+        given += [(n, "constant", n["value"].array) for n in program.nodes() if n.op == "const"]
+        for node, kind, value in given:
             nans, infinities = _wrong(value)
             if nans:
-                line = watched.program.sources.lines.get(node, "")
+                name, line = _name(program, node), program.sources.lines.get(node, "")
+                path = _path(watched, node)
+                text = _described(value)
                 self.found(
-                    Finding(
-                        self.runs, node["name"], node["source"], line, "holds", nans, infinities,
-                        _described(value), [], _path(watched, node),
-                    )
-                )  # fmt: skip
+                    Finding(self.runs, name, kind, line, "", nans, infinities, text, [], path)
+                )
                 return
 
 
@@ -178,7 +180,7 @@ def _finding(run: int, look: _Look, watched: Watched) -> Finding:
         if o is not None and not isinstance(o, list)
     ]
     return Finding(
-        run, _name(program, node), node.op, line, f"made, out of {kind} values,", nans, infinities,
+        run, _name(program, node), node.op, line, f" out of {kind} values", nans, infinities,
         _described(array), described, _path(watched, outer) if outer is not None else [],
     )  # fmt: skip
 
@@ -192,8 +194,6 @@ def _name(program: Program, node: Node) -> str:
     if node.op == "input":
         return str(node["name"])
     names = program.sources.names
-    if node.op == "const":
-        return names.get(node, ["a constant"])[0]
     if node in names:
         return names[node][0]
     users = program.users()

@@ -6,6 +6,7 @@ what Python adds in between is part of the runs' times and of no step's.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from graphflow.schedule.plan import Task
 from graphflow.schedule.traffic import Traffic, memory_peak, task_traffic
 
 EVENTS_KEPT = 200_000  # single spans of time, for traces; totals go on beyond
+LANES = ("runs", "compilation", "steps")  # of the spans
 _PARTS = {"variable": "variables", "constant": "constants", "feed": "feeds", "output": "outputs"}
 
 
@@ -177,7 +179,7 @@ class Profiler:
         """Take the times of sessions' runs and of tracing from the pipeline's notes."""
         if event in ("run", "trace"):
             began, ended = details
-            self._keep(event, event, began, ended)
+            self._keep("runs" if event == "run" else "compilation", event, began, ended)
             if event == "run":
                 self.runs += 1
                 self.run_nanoseconds += ended - began
@@ -188,6 +190,8 @@ class Profiler:
         """Take the times of the compiler's stages."""
         if stage != "program":  # what was traced is handed over: no work
             self._add_stage(stage, seconds)
+            ended = time.perf_counter_ns()
+            self._keep("compilation", stage, ended - int(seconds * 1e9), ended)
 
     def _add_stage(self, stage: str, seconds: float) -> None:
         self.stages[stage] = self.stages.get(stage, 0.0) + seconds
@@ -203,15 +207,14 @@ class Profiler:
     # ---- what comes of it
 
     def trace(self) -> ChromeTrace:
-        """The single times, a lane for the runs, for tracing and for the steps each."""
+        """The single times, as a trace of one process."""
         trace = ChromeTrace()
         trace.process(0, "graphflow")
-        lanes = {"run": 0, "trace": 1, "steps": 2}
-        for name, number in lanes.items():
+        for number, name in enumerate(LANES):
             trace.lane(0, number, name)
         for span in self.spans:
             trace.span(
-                span.name, span.lane, (0, lanes[span.lane]), span.began / 1000, span.length / 1000,
+                span.name, span.lane, (0, LANES.index(span.lane)), span.began / 1000, span.length / 1000,
                 {"operations": ", ".join(span.operations)},
             )  # fmt: skip
         return trace
@@ -232,18 +235,8 @@ def profiling() -> Iterator[Profiler]:
 def _new_total(step: Step) -> StepTotal:
     if step.task is None:
         return StepTotal(step.name, "copy", (), "")
-    operations, line = operations_of(step.task, step.compiled)
+    operations, line = step.operations()
     return StepTotal(step.task.name, step.task.kind, operations, line)
-
-
-def operations_of(task: Task, compiled: CompiledProgram) -> tuple[tuple[str, ...], str]:
-    """The user's operations that a step computes, and where the last of them was made."""
-    group, sources = task.group, compiled.program.sources
-    nodes = {*group.members, *(r.value for r in group.roots), *(r.target for r in group.roots)}
-    nodes |= {*task.writes} | ({task.node} if task.node is not None else set())
-    named = sorted((n for n in nodes if n in sources.names), key=lambda n: n.serial)
-    names = dict.fromkeys(name for n in named for name in sources.names[n])
-    return tuple(names), sources.lines.get(named[-1], "") if named else ""
 
 
 def _copied(step: Step, symbols: dict[str, int]) -> Traffic:

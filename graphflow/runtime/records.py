@@ -51,6 +51,17 @@ class Step:
     compiled: CompiledProgram
     is_first: bool
 
+    def operations(self) -> tuple[tuple[str, ...], str]:
+        """The user's operations that it computes, and where the last of them was made."""
+        if self.task is None:
+            return (), ""
+        group, sources = self.task.group, self.compiled.program.sources
+        nodes = {*group.members, *self.task.writes, self.task.node}
+        nodes |= {node for root in group.roots for node in (root.value, root.target)}
+        named = sorted((n for n in nodes if n in sources.names), key=lambda n: n.serial)
+        names = dict.fromkeys(name for n in named for name in sources.names[n])
+        return tuple(names), sources.lines.get(named[-1], "") if named else ""
+
 
 @dataclass(eq=False)
 class Scope:

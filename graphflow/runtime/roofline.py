@@ -18,7 +18,7 @@ SECONDS = 0.06  # for each of the three
 COPIED = 16 << 20  # bytes a thread copies at a time: beyond the caches that it has for itself
 CACHED = 128 << 10  # bytes that are copied within a cache, by one thread, as small steps run
 MOST_CACHED = 1 << 20  # bytes a call of a step that may come from a cache
-EXTENT = 512  # of the matrices
+EXTENT = 384  # of the matrices: many products, so that one is not disturbed
 
 
 @dataclass(frozen=True)
