@@ -214,8 +214,8 @@ class Profiler:
             trace.lane(0, number, name)
         for span in self.spans:
             trace.span(
-                span.name, span.lane, (0, LANES.index(span.lane)), span.began / 1000, span.length / 1000,
-                {"operations": ", ".join(span.operations)},
+                span.name, span.lane, (0, LANES.index(span.lane)), span.began / 1000,
+                span.length / 1000, {"operations": ", ".join(span.operations)},
             )  # fmt: skip
         return trace
 

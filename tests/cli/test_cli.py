@@ -1,6 +1,8 @@
 """The command line in processes of its own."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -38,6 +40,9 @@ with Session() as session:
     for _ in range(2):
         print("result", session.run(y, {x: np.ones(3)}).shape, *sys.argv[1:])
 """
+
+
+COMMANDS = ("run", "dump", "profile", "debug", "devices", "ops", "cache", "completion")
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +108,11 @@ def test_a_failing_script_is_reported_after_its_dump(command):
 def test_devices_and_help(capsys):
     assert main.main(["devices"]) == 0
     assert "/device:CPU:0" in capsys.readouterr().out
-    for name in ("run", "dump", "devices", "cache"):
+    assert main.main(["devices", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["processor"]["vector_bits"] >= 128
+    assert {"graphflow", "python", "numpy", "llvm"} <= set(facts["versions"])
+    for name in COMMANDS:
         with pytest.raises(SystemExit):
             main.main([name, "--help"])
         assert "example: graphflow" in capsys.readouterr().out
@@ -123,8 +132,112 @@ def test_the_cache_is_measured_and_cleared(tmp_path, monkeypatch, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_profile_writes_a_table_a_page_and_a_trace(command, tmp_path):
+    page, trace = tmp_path / "page.html", tmp_path / "trace.json"
+    done = command("profile", "--html", str(page), "--trace", str(trace), "SCRIPT", "--flag")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("3 runs in ")
+    assert "limits of this machine" in done.stdout
+    assert "result (3,) --flag" in done.stderr
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert json.loads(trace.read_text())["traceEvents"]
+    data = json.loads(command("profile", "--json", "--top", "1", "SCRIPT").stdout)
+    assert [p["runs"] for p in data["programs"]] == [1, 2]
+    assert [len(p["steps"]) for p in data["programs"]] == [1, 1]
+
+
+def test_profile_of_a_failing_script_of_none_and_of_a_function(command, tmp_path, monkeypatch):
+    done = command("profile", "SCRIPT", script_text=f"{SCRIPT}\nraise KeyError('of the script')\n")
+    assert done.returncode == 1
+    assert "program 1: " in done.stdout
+    assert "KeyError: 'of the script'" in done.stderr
+    done = command("profile", "SCRIPT", script_text="print('no run')")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "nothing ran")
+    done = command("profile", str(tmp_path / "skript.py"))
+    assert done.returncode == 2
+    assert "did you mean" in done.stderr
+    (tmp_path / "model.py").write_text(
+        "import tensorflow as tf\n"
+        "def build():\n"
+        "    x = tf.placeholder(tf.float32, [None, 3])\n"
+        "    return tf.reduce_sum(x * tf.Variable([1., 2., 3.]))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    data = json.loads(command("profile", "--json", "model:build").stdout)
+    assert [p["runs"] for p in data["programs"]] == [1, 10]
+    assert command("profile", "model:no").returncode == 2
+    assert command("profile", "--html", "no/such/folder.html", "model:build").returncode == 2
+    assert command("profile", "--top", "0", "model:build").returncode == 2
+
+
+FAULTY = """
+import numpy as np, tensorflow as tf
+x = tf.placeholder(tf.float32, [2], name="x")
+y = tf.log(x, name="logarithm")
+with tf.Session() as session:
+    for k in (1, -1, 2):
+        print(session.run(y, {x: np.full(2, k)}))
+"""
+
+
+def test_debug_stops_at_the_first_nan(command):
+    done = command("debug", "--nan", "--verify", "--watch", "x", "SCRIPT", script_text=FAULTY)
+    assert done.returncode == 1
+    assert done.stdout == "[0. 0.]\n"
+    assert "nan: run 2: logarithm (log) made 2 NaN out of finite values" in done.stderr
+    assert "script.py:4" in done.stderr
+    assert "run 2: x: float32[2] mean -1, deviation 0, from -1 to -1" in done.stderr
+    assert "verify: 2 runs agree" in done.stderr
+    done = command("debug", "--nan", "SCRIPT", script_text=SCRIPT)
+    assert done.returncode == 0
+    assert "nan: nothing found in 3 runs" in done.stderr
+
+
+def test_debug_of_unknown_names_and_without_options(command):
+    done = command("debug", "--watch", "logaritm:0", "SCRIPT", script_text=FAULTY)
+    assert done.returncode == 2
+    assert "no run computes 'logaritm:0'; did you mean logarithm" in done.stderr
+    assert command("debug", "SCRIPT").returncode == 2
+
+
+def test_one_operation(capsys):
+    assert main.main(["ops", "MatMul"]) == 0
+    assert capsys.readouterr().out == "MatMul\n  gradient  yes\n"
+    assert main.main(["ops", "--json", "MatMul"]) == 0
+    (data,) = json.loads(capsys.readouterr().out)
+    assert data == {"name": "MatMul", "gradient": "yes", "stateful": False}
+    assert main.main(["ops", "matmull"]) == 2
+    assert "did you mean MatMul" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell, capsys):
+    assert main.main(["completion", shell]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in COMMANDS)
+    assert "nan" in text
+    if shutil.which(shell):
+        done = subprocess.run([shell, "-n"], input=text, text=True, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes_commands_and_options(capsys):
+    main.main(["completion", "bash"])
+    ask = 'COMP_WORDS=({}); COMP_CWORD={}; _graphflow; echo "${{COMPREPLY[@]}}"\n'
+    script = capsys.readouterr().out + "".join(
+        ask.format(words, words.count(" "))
+        for words in ("graphflow pro", "graphflow profile --tr", "graphflow cache si")
+    )
+    done = subprocess.run(["bash"], input=script, text=True, capture_output=True, cwd="/")
+    assert done.stdout.splitlines() == ["profile", "--trace", "size"]
+
+
 PRIVATE_IMPORTS = """
 from tensorflow.core.framework import graph_pb2
+from tensorflow.python import debug as tf_debug
+from tensorflow.python.client import device_lib, timeline
+from tensorflow.python.debug.wrappers.hooks import LocalCLIDebugHook
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python import keras
 from tensorflow.python.framework import dtypes, errors_impl, ops, tensor_shape
@@ -135,6 +248,8 @@ from tensorflow.python.platform import gfile, tf_logging as logging
 from tensorflow.python.training import saver
 import tensorflow as tf
 
+assert callable(tf_debug.has_inf_or_nan) and tf_debug.LocalCLIDebugHook is LocalCLIDebugHook
+assert device_lib.list_local_devices()[0].device_type == "CPU" and callable(timeline.Timeline)
 assert vs.get_variable is tf.get_variable and variables.Variable is tf.Variable
 assert rnn_cell.BasicLSTMCell is tf.nn.rnn_cell.BasicLSTMCell and dynamic_rnn is tf.nn.dynamic_rnn
 assert Dense is tf.keras.layers.Dense and keras is not None
