@@ -56,7 +56,7 @@ def _add_small_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     shell = commands.add_parser(
         "completion",
         help="a script by which a shell completes graphflow's commands",
-        epilog='example: eval "$(graphflow completion bash)"',
+        epilog="example: graphflow completion bash >> ~/.bash_completion",
     )
     shell.add_argument("shell", choices=SHELLS)
 

@@ -146,7 +146,7 @@ def test_profile_writes_a_table_a_page_and_a_trace(command, tmp_path):
     assert [len(p["steps"]) for p in data["programs"]] == [1, 1]
 
 
-def test_profile_of_a_failing_script_of_none_and_of_a_function(command, tmp_path, monkeypatch):
+def test_profile_of_a_failing_script_and_of_none(command, tmp_path):
     done = command("profile", "SCRIPT", script_text=f"{SCRIPT}\nraise KeyError('of the script')\n")
     assert done.returncode == 1
     assert "program 1: " in done.stdout
@@ -156,18 +156,24 @@ def test_profile_of_a_failing_script_of_none_and_of_a_function(command, tmp_path
     done = command("profile", str(tmp_path / "skript.py"))
     assert done.returncode == 2
     assert "did you mean" in done.stderr
-    (tmp_path / "model.py").write_text(
+
+
+def test_profile_of_a_function(tmp_path, monkeypatch, capsys):
+    (tmp_path / "profiled_model.py").write_text(
         "import tensorflow as tf\n"
         "def build():\n"
         "    x = tf.placeholder(tf.float32, [None, 3])\n"
         "    return tf.reduce_sum(x * tf.Variable([1., 2., 3.]))\n"
     )
     monkeypatch.chdir(tmp_path)
-    data = json.loads(command("profile", "--json", "model:build").stdout)
+    assert main.main(["profile", "--json", "profiled_model:build"]) == 0
+    data = json.loads(capsys.readouterr().out)
     assert [p["runs"] for p in data["programs"]] == [1, 10]
-    assert command("profile", "model:no").returncode == 2
-    assert command("profile", "--html", "no/such/folder.html", "model:build").returncode == 2
-    assert command("profile", "--top", "0", "model:build").returncode == 2
+    assert main.main(["profile", "profiled_model:built"]) == 2
+    assert "did you mean build?" in capsys.readouterr().err
+    assert main.main(["profile", "--html", "no/folder.html", "profiled_model:build"]) == 2
+    with pytest.raises(SystemExit):
+        main.main(["profile", "--top", "0", "profiled_model:build"])
 
 
 FAULTY = """
