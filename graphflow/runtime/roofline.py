@@ -18,7 +18,7 @@ SECONDS = 0.06  # for each of the three
 COPIED = 16 << 20  # bytes a thread copies at a time: beyond the caches that it has for itself
 CACHED = 128 << 10  # bytes that are copied within a cache, by one thread, as small steps run
 MOST_CACHED = 1 << 20  # bytes a call of a step that may come from a cache
-EXTENT = 384  # of the matrices: many products, so that one is not disturbed
+EXTENT = 64  # of the matrices: libraries multiply such in one thread, and nothing is waited for
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,15 @@ class Limits:
 
 
 def measure_limits(threads: int) -> Limits:
-    """Measure by NumPy: copies in as many threads, and products in the threads that it takes."""
+    """Measure by NumPy: copies in as many threads, and products in one, taken that many times."""
     pairs = [(np.zeros(COPIED, np.uint8), np.ones(COPIED, np.uint8)) for _ in range(threads)]
     near = np.zeros(CACHED, np.uint8), np.ones(CACHED, np.uint8)
     a = np.ones((EXTENT, EXTENT), np.float32)
     with ThreadPoolExecutor(threads) as pool:
         copies = _best(lambda: list(pool.map(lambda p: np.copyto(*p), pairs)))
     cached = _best(lambda: np.copyto(*near))
-    products = _best(lambda: a @ a)
+    result = np.empty_like(a)
+    products = _best(lambda: np.matmul(a, a, out=result)) / threads
     return Limits(2 * COPIED * threads / copies, 2 * CACHED / cached, 2 * EXTENT**3 / products)
 
 
