@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # it imports the compiler, which a picture of a graph does no
 
 STAGES = ("graph", "program", "kernels")
 FORMATS = ("svg", "png", "pdf", "html", "dot")
-MOST_SHOWN = 150  # boxes that a picture shows at most when no depth was asked for
+MOST_SHOWN = 80  # boxes that a picture shows at most when no depth was asked for
 MOST_ASKED = 2000
 
 
@@ -34,7 +34,7 @@ class Drawing:
     stage : which of them the picture shows; the page shows all.
     depth : how deep scopes are open; as deep as stays legible when None.
     color : what colours tell: kind, device, kernel or cost.
-    plan : the memory plan, or None.
+    plan : the memory plan as `plan_view.plan_data` gives it, or None.
     """
 
     makers: dict[str, Callable[[], Diagram]]
@@ -42,7 +42,7 @@ class Drawing:
     stage: str = "graph"
     depth: int | None = None
     color: str = "kind"
-    plan: Any = None
+    plan: dict[str, Any] | None = None
     _diagrams: dict[str, Diagram] = field(default_factory=dict)
 
     def diagram(self, stage: str | None = None) -> Diagram:
@@ -172,8 +172,15 @@ def drawing_of(
     if stage not in makers:
         there = ", ".join(makers) or "nothing"
         raise ValueError(f"no {stage} to draw: expected a stage that was made, which are {there}")
-    plan = compilation.products.get("plan") if compilation is not None else None
-    return Drawing(makers, title, stage, depth, color, plan)
+    return Drawing(makers, title, stage, depth, color, _plan(compilation))
+
+
+def _plan(compilation: Compilation | None) -> dict[str, Any] | None:
+    from graphflow.views.plan_view import plan_data
+
+    if compilation is None or "plan" not in compilation.products:
+        return None
+    return plan_data(compilation.products["plan"], compilation.products["kernels"])
 
 
 def draw(
