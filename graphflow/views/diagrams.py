@@ -94,7 +94,16 @@ def _kernels_by_node(compilation: Compilation) -> dict[Node, str]:
 
 
 def _cost(node: Node) -> float:
-    return float(typical(node.type.size) * node.prim.cost)
+    """About how many arithmetic operations a node is."""
+    size = float(typical(node.type.size))
+    if node.op == "matmul":
+        return 2 * size * typical(node.inputs[0].shape[-2 if node["trans_a"] else -1])
+    if node.op == "conv":
+        filters = node.inputs[1].type
+        return 2 * size * typical(filters.size) / max(1, typical(filters.shape[-1]))
+    if node.prim.kind == "reduce":
+        size = max(float(typical(i.type.size)) for i in node.inputs)
+    return size * node.prim.cost
 
 
 def _bytes(node: Node) -> int:

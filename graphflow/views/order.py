@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Union
@@ -23,8 +23,10 @@ from graphflow.views.scopes import Box, Diagram, Link
 
 MOST_PORTS = 16  # on one side of a box; beyond, all its links share one
 MOST_BENDS = 12_000  # in a container: the longest segments beyond are drawn straight
+MOST_BENDS_IN_HASTE = 200
 MOST_LABELS = 150  # segments in a container that still get a row for their labels
 ROUNDS = 4
+MANY_LINKS = 20_000  # with as many and half as many boxes, one round and no rows for labels
 
 
 @dataclass(eq=False)
@@ -109,6 +111,7 @@ class Arrangement:
 def arrange(diagram: Diagram, opened: Iterable[Box]) -> dict[Box, Arrangement]:
     """Order the inside of every opened box; `opened` holds the boxes around each box in it."""
     opened = set(opened)
+    hasty = len(diagram.links) > MANY_LINKS and _many_shown(opened)
     found: dict[Box, Arrangement] = {}
     pending: list[tuple[Box, list[Link], dict[Link, Port]]] = [(diagram.root, diagram.links, {})]
     while pending:
@@ -117,8 +120,8 @@ def arrange(diagram: Diagram, opened: Iterable[Box]) -> dict[Box, Arrangement]:
         _break_cycles(box.children, segments)
         through = _open_ports(segments, opened)
         own_ports = list(dict.fromkeys(ports.values()))
-        rows = _rows(box.children, own_ports, segments)
-        _reduce_crossings(rows, segments)
+        rows = _rows(box.children, own_ports, segments, hasty)
+        _reduce_crossings(rows, segments, 1 if hasty else ROUNDS)
         found[box] = Arrangement(box, own_ports, segments, rows)
         for child in box.children:
             if child in opened:
@@ -209,10 +212,12 @@ def _open_ports(segments: list[Segment], opened: set[Box]) -> dict[Box, dict[Lin
     return through
 
 
-def _rows(children: list[Box], ports: list[Port], segments: list[Segment]) -> list[list[Item]]:
+def _rows(
+    children: list[Box], ports: list[Port], segments: list[Segment], hasty: bool
+) -> list[list[Item]]:
     """Rows of children, ports and new bends."""
     layers = _layers(children, segments)
-    step = 2 if len(segments) <= MOST_LABELS else 1  # a row for labels between any two
+    step = 1 if hasty or len(segments) > MOST_LABELS else 2  # a row for labels between any two
     has_top = any(port.top for port in ports)
     last = max(layers.values(), default=-1) + 1 + has_top
     row_of: dict[Item, int] = {child: step * (layers[child] + has_top) for child in children}
@@ -220,7 +225,7 @@ def _rows(children: list[Box], ports: list[Port], segments: list[Segment]) -> li
     rows: list[list[Item]] = [[] for _ in range(1 + max(row_of.values(), default=0))]
     for item, row in row_of.items():
         rows[row].append(item)
-    left = MOST_BENDS
+    left = MOST_BENDS_IN_HASTE if hasty else MOST_BENDS
     for segment in sorted(segments, key=lambda s: row_of[s.lower] - row_of[s.upper]):
         between = range(row_of[segment.upper] + 1, row_of[segment.lower])
         left -= len(between)
@@ -296,7 +301,11 @@ def neighbours(
     return above, below
 
 
-def _reduce_crossings(rows: list[list[Item]], segments: list[Segment]) -> None:
+def _many_shown(opened: set[Box]) -> bool:
+    return sum(len(box.children) for box in opened) > MANY_LINKS // 2
+
+
+def _reduce_crossings(rows: list[list[Item]], segments: list[Segment], rounds: int) -> None:
     """Order each row by the mean place of its items' neighbours, downwards and upwards in turn."""
     above, below = neighbours(segments)
     best = [list(row) for row in rows]
@@ -304,13 +313,14 @@ def _reduce_crossings(rows: list[list[Item]], segments: list[Segment]) -> None:
     place: dict[Item, float] = {}
     for row in rows:
         _number(row, place)
-    for turn in range(2 * ROUNDS):
+    for turn in range(2 * rounds):
         downwards = turn % 2 == 0
         joined = above if downwards else below
         for row in rows if downwards else reversed(rows):
-            centre = {i: _mean(joined.get(i, ()), place, place[i]) for i in row}
-            row.sort(key=lambda item: centre[item])  # noqa: B023
-            _number(row, place)
+            if len(row) > 1:
+                centre = {i: _mean(joined.get(i, ()), place, place[i]) for i in row}
+                row.sort(key=centre.__getitem__)
+                _number(row, place)
         count = crossings(rows, below, place)
         if fewest is None or count < fewest:
             fewest, best = count, [list(row) for row in rows]
@@ -324,9 +334,10 @@ def _number(row: list[Item], place: dict[Item, float]) -> None:
         place[item] = (number + 0.5) / len(row)
 
 
-def _mean(items: Iterable[Item], place: dict[Item, float], otherwise: float) -> float:
-    places = [place[item] for item in items]
-    return sum(places) / len(places) if places else otherwise
+def _mean(items: Sequence[Item], place: dict[Item, float], otherwise: float) -> float:
+    if len(items) == 1:
+        return place[items[0]]
+    return sum([place[item] for item in items]) / len(items) if items else otherwise
 
 
 def crossings(
@@ -335,10 +346,13 @@ def crossings(
     """How many pairs of lines cross between neighbouring rows."""
     count = 0
     for row in rows:
+        if len(row) == 1:
+            continue
         ends: list[float] = []
         for item in row:
-            targets = sorted(place[other] for other in below.get(item, ()))
-            count += sum(len(ends) - bisect_right(ends, target) for target in targets)
+            targets = [place[other] for other in below.get(item, ())]
+            for target in targets:
+                count += len(ends) - bisect_right(ends, target)
             for target in targets:
                 insort(ends, target)
     return count

@@ -23,7 +23,7 @@ from graphflow.views.order import Arrangement, Bend, Item, Port, arrange
 from graphflow.views.scopes import Box, Diagram, opened_boxes
 from graphflow.views.svg import plain
 
-MOST_OPEN = 60  # boxes that show at first
+MOST_OPEN = 35  # boxes that show at first
 MOST_DETAILS = 20_000  # boxes; in larger graphs operations' attributes are left out
 
 

@@ -32,9 +32,11 @@ def plan_data(plan: Any, tasks: Sequence[Any] = ()) -> dict[str, Any]:
         )
     steps = 1 + max((slot["last"] for slot in slots), default=-1)
     names = [task.name for task in tasks]
-    if any(task.kind == "control" for task in tasks) or len(names) < steps:
-        names = []
     steps = max(steps, len(names))
+    if any(task.kind == "control" for task in tasks):
+        names = []
+    elif names:
+        names += ["end of the run"] * (steps - len(names))
     live = [0] * steps
     for slot in slots:
         if slot["kind"] == "arena" and slot["shares"] is None:
