@@ -190,7 +190,9 @@ def _task_box(task: Any, program: Program) -> tuple[Box, str]:
         "op": task.kind,
         "computes": cut(" ".join(node.op for node in members if node is not None)),
         "operations": cut(", ".join(dict.fromkeys(operations))),
-        "made at": next((program.sources.lines[n] for n in members if n in program.sources.lines), ""),
+        "made at": next(
+            (program.sources.lines[n] for n in members if n in program.sources.lines), ""
+        ),
         "reads": cut(" ".join(str(node.type) for node in task.reads)),
         "writes": cut(written),
         "why": cut("; ".join(task.group.why)),

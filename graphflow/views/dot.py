@@ -7,6 +7,7 @@ import json
 from graphflow.views.colours import Scheme
 from graphflow.views.layout import Layout, box_lines
 from graphflow.views.scopes import Box
+from graphflow.views.svg import printable
 
 
 def dot_text(layout: Layout, scheme: str = "kind") -> str:
@@ -21,8 +22,12 @@ def dot_text(layout: Layout, scheme: str = "kind") -> str:
     for (source, target), (count, text, control) in _edges(layout).items():
         label = f"{text} ×{count}" if count > 1 and text else text
         style = ", style=dashed" if control else ""
-        lines.append(f"  {names[source]} -> {names[target]} [label={json.dumps(label)}{style}];")
+        lines.append(f"  {names[source]} -> {names[target]} [label={_quoted(label)}{style}];")
     return "\n".join([*lines, "}"]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(printable(text), ensure_ascii=False)
 
 
 def _inside(
@@ -31,12 +36,12 @@ def _inside(
     lines = []
     for child in box.children:
         if child in layout.opened:
-            label = json.dumps(child.label, ensure_ascii=False)
+            label = _quoted(child.label)
             lines.append(f"{indent}subgraph cluster_{names[child]} {{ label={label};")
             lines += _inside(child, layout, names, colours, indent + "  ")
             lines.append(f"{indent}}}")
         else:
-            label = json.dumps("\n".join(box_lines(child)), ensure_ascii=False)
+            label = _quoted("\n".join(box_lines(child)))
             lines.append(
                 f'{indent}{names[child]} [label={label}, fillcolor="{colours.fill(child)}"];'
             )

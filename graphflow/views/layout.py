@@ -171,7 +171,9 @@ def _gap(arrangement: Arrangement, held: _Inside, number: int) -> float:
     """The height between a row and the next: more where lines go far to the side."""
     row, following = arrangement.rows[number], arrangement.rows[number + 1]
     has_bends = any(isinstance(i, Bend) for i in (*row, *following))
-    widest = max(abs(held.x[a] - held.x[b]) for a, b in ((row[0], following[-1]), (row[-1], following[0])))
+    widest = max(
+        abs(held.x[a] - held.x[b]) for a, b in ((row[0], following[-1]), (row[-1], following[0]))
+    )
     return (16.0 if has_bends else 30.0) + min(24.0, 0.02 * widest)
 
 
@@ -249,9 +251,7 @@ def _solve(
     return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
 
 
-def _line(
-    held: _Inside, segment: Segment, inside: dict[Box, _Inside], x: float, y: float
-) -> Line:
+def _line(held: _Inside, segment: Segment, inside: dict[Box, _Inside], x: float, y: float) -> Line:
     """A segment's points; straight down through rows, so that it bends only between them."""
     points: list[tuple[float, float]] = []
     label = None

@@ -116,8 +116,7 @@ def _box_data(
 ) -> dict[str, Any]:
     first, second = box_lines(box)
     colours = [
-        palette.setdefault((scheme.fill(box), scheme.text(box)), len(palette))
-        for scheme in schemes
+        palette.setdefault((scheme.fill(box), scheme.text(box)), len(palette)) for scheme in schemes
     ]
     known = {key: value for key, value in box.details.items() if value}
     if not details:

@@ -5,6 +5,7 @@ The ground makes it readable in a notebook with a dark theme.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -25,11 +26,17 @@ _STYLE = (
     ".small{font-size:9.5px}.title{font-size:13px;font-weight:bold}"
 )
 
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def printable(text: str) -> str:
+    """Text without the characters that neither XML nor UTF-8 can hold."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
 
 def plain(text: str) -> str:
-    """Text for XML: escaped, and without the characters that XML cannot hold."""
-    kept = "".join(c if c >= " " and not "\ud800" <= c <= "\udfff" and c < "\ufffe" or c > "\uffff" else "�" for c in text)
-    return escape(kept)
+    """Text for XML."""
+    return escape(printable(text))
 
 
 def svg_text(layout: Layout, scheme: str = "kind") -> str:
@@ -126,9 +133,7 @@ def _line(line: Line) -> str:
         style = ' stroke-dasharray="7 3"'
     style += ' stroke-opacity="0.35"' if segment.straight else ""
     arrow = ' marker-end="url(#arrow)"' if line.arrow else ""
-    ends = " to ".join(
-        dict.fromkeys((segment.links[0].source.name, segment.links[0].target.name))
-    )
+    ends = " to ".join(dict.fromkeys((segment.links[0].source.name, segment.links[0].target.name)))
     more = f" and {len(segment.links) - 1} more" if len(segment.links) > 1 else ""
     types = "\n".join(dict.fromkeys(link.text for link in segment.links[:20] if link.text))
     return (
