@@ -1,8 +1,8 @@
 """What colour a box has: by its kind, device, kernel or cost.
 
 Light tints of Okabe's and Ito's palette, which colour-blind people can tell apart, under dark text;
-costs go from light to dark in one hue's order (yellow to blue), on a logarithmic scale. Gradients have dashed
-borders too, so that no meaning hangs on colour alone.
+costs go from light yellow to dark blue, on a logarithmic scale. Gradients have dashed borders too,
+so that no meaning hangs on colour alone.
 """
 
 from __future__ import annotations

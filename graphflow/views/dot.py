@@ -49,7 +49,7 @@ def _inside(
 
 
 def _edges(layout: Layout) -> dict[tuple[Box, Box], tuple[int, str, bool]]:
-    """Links between boxes that are not opened, merged: how many, what passes, whether only order."""
+    """Links between boxes that show, merged: how many, what passes, whether only order."""
     edges: dict[tuple[Box, Box], tuple[int, str, bool]] = {}
     for link in layout.diagram.links:
         source, target = shown_box(link.source, layout), shown_box(link.target, layout)

@@ -2,17 +2,18 @@
 
 Containers are laid out from the inside out. In a row, items want to stand where their neighbours in
 the next row stand; the positions nearest to that, with the order and the distances kept, are an
-isotonic regression (pool adjacent violators). Lines run straight through rows and bend between them, so
-that no line crosses a box of its container. The page's script does the same in JavaScript.
+isotonic regression (pool adjacent violators). Lines run straight through rows and bend between
+them, so that no line crosses a box of its container. The page's script does the same in JavaScript.
 """
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from graphflow.views.order import Arrangement, Bend, Item, Port, Segment, arrange, neighbours
+from graphflow.views.order import Arrangement, Bend, Item, Port, Segment, arrange
 from graphflow.views.scopes import Box, Diagram
 
 CHARACTER = 6.3  # the mean width of one, in the boxes' font
@@ -138,7 +139,7 @@ def shows_label(bend: Bend, opened: Iterable[Box]) -> bool:
     """Whether a bend carries its segment's label: the one next to a source that is no container."""
     segment = bend.segment
     source = segment.source
-    if isinstance(source, Port) or source in opened or not segment.label:
+    if not isinstance(source, Box) or source in opened or not segment.label:
         return False
     return bend is segment.bends[-1 if segment.turned else 0]
 
@@ -206,14 +207,14 @@ def _columns(
 def _joints(
     arrangement: Arrangement, inside: dict[Box, _Inside]
 ) -> tuple[dict[Item, list[tuple[Item, float]]], dict[Item, list[tuple[Item, float]]]]:
-    """For every item its neighbours above and below, with how far from theirs its centre wants to be."""
+    """An item's neighbours above and below, with how far from theirs its centre wants to be."""
     above: dict[Item, list[tuple[Item, float]]] = {}
     below: dict[Item, list[tuple[Item, float]]] = {}
     for segment in arrangement.segments:
         if segment.straight:
             continue
         chain = [segment.upper, *segment.bends, segment.lower]
-        for high, low in zip(chain, chain[1:], strict=False):
+        for high, low in itertools.pairwise(chain):
             shift = attach(segment, high, inside) - attach(segment, low, inside)
             below.setdefault(high, []).append((low, -shift))
             above.setdefault(low, []).append((high, shift))
@@ -236,7 +237,7 @@ def _solve(
 ) -> list[float]:
     """The centres nearest to those wanted (least squares) that keep order and distances."""
     offsets = [0.0]
-    for left, right in zip(row, row[1:], strict=False):
+    for left, right in itertools.pairwise(row):
         offsets.append(offsets[-1] + (sizes[left][0] + sizes[right][0]) / 2 + DISTANCE)
     pools: list[list[float]] = []  # weight, mean, count
     for place, weight, offset in zip(wanted, weights, offsets, strict=True):

@@ -3,8 +3,8 @@
 Within a container, links between different children are merged into segments. A link that leaves
 the container ends at a port on its border. Cycles are broken, items get rows (longest path, with a
 bound on how many share one), a segment over several rows gets a bend in each row between, and
-barycentres bring few crossings. A child's fold state changes none of this, so that whoever folds and
-unfolds, the page for one, only computes coordinates anew.
+barycentres bring few crossings. A child's fold state changes none of this, so that whoever folds
+and unfolds, the page for one, only computes coordinates anew.
 
 K. Sugiyama, S. Tagawa, M. Toda: Methods for visual understanding of hierarchical system structures,
 IEEE Trans. Systems, Man, and Cybernetics 11(2), 1981.
@@ -13,11 +13,12 @@ IEEE Trans. Systems, Man, and Cybernetics 11(2), 1981.
 from __future__ import annotations
 
 import heapq
+import itertools
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Union
+from typing import TypeAlias
 
 from graphflow.views.scopes import Box, Diagram, Link
 
@@ -43,7 +44,7 @@ class Bend:
     segment: Segment
 
 
-Item = Union[Box, Port, Bend]
+Item: TypeAlias = Box | Port | Bend
 
 
 @dataclass(eq=False)
@@ -140,7 +141,7 @@ def _segments(
         source, target = (_item(leaf, box, level, ports, link) for leaf in _ends(link))
         for item in {source, target}:
             if item in opened:
-                inner.setdefault(item, []).append(link)  # type: ignore[arg-type]
+                inner.setdefault(item, []).append(link)
         if source is not target:
             segment = segments.setdefault((source, target), Segment(source, target))
             segment.links.append(link)
@@ -295,7 +296,7 @@ def neighbours(
     below: dict[Item, list[Item]] = {}
     for segment in segments:
         chain = [] if segment.straight else [segment.upper, *segment.bends, segment.lower]
-        for high, low in zip(chain, chain[1:], strict=False):
+        for high, low in itertools.pairwise(chain):
             below.setdefault(high, []).append(low)
             above.setdefault(low, []).append(high)
     return above, below

@@ -1,7 +1,7 @@
 """The page: one HTML file that needs no network, with everything in it as JSON.
 
-What costs time, the order of boxes and bends in every scope, is computed here, once, since it does not
-depend on what is folded; the page's script places them (`layout.js`, as `layout.py` does).
+What costs time, the order of boxes and bends in every scope, is computed here, once, since it does
+not depend on what is folded; the page's script places them (`layout.js`, as `layout.py` does).
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ def _embedded(data: Any) -> str:
 def view_data(diagram: Diagram, depth: int | None = None) -> dict[str, Any]:
     """A diagram for the page's script: boxes by number, and the order in every scope.
 
-    An item of a scope is a list: [0, box], [1, whether it is at the top] for a port, [2, segment] for
-    a bend. A segment is [source, target, bends, label, its width, flags, count, source port, target
-    port], items by their place in their own scope's list. Flags add up: 1 turned, 2 control, 4 back,
-    8 straight.
+    An item of a scope is a list: [0, box], [1, whether it is at the top] for a port, [2, segment]
+    for a bend. A segment is [source, target, bends, label, its width, flags, count, source port,
+    target port], items by their place in their own scope's list. Flags add up: 1 turned, 2 control,
+    4 back, 8 straight.
     """
     boxes = list(diagram.root.boxes())
     numbers = {box: number for number, box in enumerate(boxes)}

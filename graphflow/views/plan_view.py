@@ -13,7 +13,7 @@ def plan_data(plan: Any, tasks: Sequence[Any] = ()) -> dict[str, Any]:
 
     Returns
     -------
-    dict with `steps`, their number; `names` of the steps, empty where loops make steps of their own;
+    dict with `steps`, their number; `names` of the steps, empty where loops make steps too;
     `live`, the arena's bytes in use at each step; and `slots`, each with number, kind, what, bytes,
     first, last and `shares`, the number of the slot whose memory it takes over, or None.
     """

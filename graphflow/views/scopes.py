@@ -1,8 +1,8 @@
 """What is drawn: a tree of boxes, folded by name scopes, and links between its leaves.
 
 Leaves are operations, Program nodes or kernels; the boxes around them are scopes. Gradients and
-updates get a box of their own. A scope with very many members is cut into consecutive parts, so that
-no picture has to show more than a page holds; a box that is not opened stands for all in it.
+updates get a box of their own. A scope with very many members is cut into consecutive parts, so
+that no picture has to show more than a page holds; a box that is not opened stands for all in it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-MOST_CHILDREN = 100
+MOST_CHILDREN = 50
+MOST_PARTS = 12
 GRADIENTS = "gradients and updates"
 
 
@@ -100,6 +101,7 @@ def make_diagram(
         leaf.position = position
         inside = leaf.name if leaf.name in scopes and scope != leaf.name else scope
         scopes[inside].children.append(leaf)
+    _sort(root)
     _set_apart_gradients(root)
     for box in list(root.boxes()):
         _cut(box, most)
@@ -133,19 +135,28 @@ def _set_apart_gradients(root: Box) -> None:
         root.children = [box for box in root.children if not box.gradient] + [section]
 
 
+def _sort(root: Box) -> None:
+    """Put children in the order of their first leaves."""
+    for box in reversed(list(root.boxes())):
+        if box.children:
+            box.children.sort(key=lambda child: child.position)
+            box.position = box.children[0].position
+
+
 def _cut(box: Box, most: int) -> None:
-    """Cut many children into consecutive parts, and those into parts until none has too many."""
-    while len(box.children) > most:
-        size = max(most // 2, ceil(len(box.children) / most))
-        starts = range(0, len(box.children), size)
-        parts = []
-        for number, start in enumerate(starts, start=1):
-            inside = box.children[start : start + size]
-            label = f"part {number} of {len(starts)}"
-            prefix = f"{box.name}/" if box.name else ""
-            name = f"{prefix}({inside[0].label} to {inside[-1].label}, {label})"
-            parts.append(Box(name, label, "part", children=inside))
-        box.children = parts
+    """Cut many children into a few consecutive parts, and those again."""
+    if len(box.children) <= most:
+        return
+    size = max(most // 2, ceil(len(box.children) / MOST_PARTS))
+    parts = []
+    for start in range(0, len(box.children), size):
+        inside = box.children[start : start + size]
+        label = f"{inside[0].label} … {inside[-1].label}"
+        prefix = f"{box.name}/" if box.name else ""
+        name = f"{prefix}({label}, from {start + 1} of {len(box.children)})"
+        parts.append(Box(name, label, "part", children=inside))
+        _cut(parts[-1], most)
+    box.children = parts
 
 
 def _finish(root: Box) -> None:

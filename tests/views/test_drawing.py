@@ -20,7 +20,8 @@ from graphflow.views.svg import svg_text
 
 HOSTILE = [
     "<script>alert(1)</script>", "</script><b>", "<!--", "-->", '"quotes" & \'more\'', "]]>",
-    "x" * 5000, "漢字/テンソル", "\x00\x1f\ufffe", "\ud800", "🙂", "", "/", "//", "a//b", "(part 1 of 2)",
+    "x" * 5000, "漢字/テンソル", "\x00\x1f\ufffe", "\ud800", "🙂", "",
+    "/", "//", "a//b", "(part 1 of 2)",
 ]  # fmt: skip
 
 

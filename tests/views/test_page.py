@@ -130,7 +130,7 @@ def test_names_are_text_in_the_page(opened):
 
 def test_an_empty_graph(opened):
     page = opened(page_text("empty", {"graph": make_diagram("empty", [], [])}, "graph"))
-    assert "nothing to draw" in page.inner_text("svg")
+    assert "nothing to draw" in page.text_content("#picture")
 
 
 def test_the_script_places_boxes_as_python_does(opened, drawing):
