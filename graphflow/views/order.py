@@ -24,7 +24,7 @@ from graphflow.views.scopes import Box, Diagram, Link
 
 MOST_PORTS = 16  # on one side of a box; beyond, all its links share one
 MOST_BENDS = 12_000  # in a container: the longest segments beyond are drawn straight
-MOST_BENDS_IN_HASTE = 200
+MOST_BENDS_IN_HASTE = 60
 MOST_LABELS = 150  # segments in a container that still get a row for their labels
 ROUNDS = 4
 MANY_LINKS = 20_000  # with as many and half as many boxes, one round and no rows for labels
