@@ -12,8 +12,8 @@ ORDER = [
     "version", "errors", "config", "observe", "protos", "graph", "ir", "ops", "gradients",
     "trace", "rewrite", "schedule", "lowering", "codegen", "compiler", "inspection", "runtime",
     "checkpoint", "data", "train", "saved_model", "layers", "losses", "metrics",
-    "distributions", "feature_column", "estimator", "contrib", "keras", "datasets", "theano", "views",
-    "cli",
+    "distributions", "feature_column", "estimator", "contrib", "keras", "datasets", "theano",
+    "views", "cli",
 ]  # fmt: skip
 
 
