@@ -23,9 +23,12 @@ def target_drawing(
     Raises
     ------
     DrawError : there is no such compilation or stage.
+    OpError, ValueError : it could not be compiled, and the stage is not that of the graph.
     """
     if target.variables is not None:
         raise DrawError(f"{target.name} is a checkpoint, which has no graph; draw its .meta file")
+    if target.failure is not None and stage != "graph":
+        raise target.failure
     compilation, title = _chosen(target, number)
     try:
         return drawing_of(target.graph, compilation, title, stage, depth, color)

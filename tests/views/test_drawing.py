@@ -219,6 +219,17 @@ def test_a_script_that_fails_is_drawn_as_far_as_it_came(script):
     assert "MatMul" in out.read_text()
 
 
+def test_a_graph_that_does_not_compile_is_drawn(tmp_path, monkeypatch, capsys):
+    (tmp_path / "open_rank.py").write_text(
+        "import tensorflow as tf\ndef build():\n    return tf.exp(tf.placeholder(tf.float32))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["draw", "-o", "out.svg", "open_rank:build"]) == 0
+    assert "Exp" in (tmp_path / "out.svg").read_text()
+    assert main.main(["draw", "-o", "out.svg", "--stage", "program", "open_rank:build"]) == 2
+    assert "has no rank" in capsys.readouterr().err
+
+
 def test_the_plans_data():
     from graphflow.inspection import compile_fetches
     from graphflow.views.plan_view import plan_data
