@@ -24,6 +24,7 @@ STAGES = ("graph", "program", "kernels")
 FORMATS = ("svg", "png", "pdf", "html", "dot")
 MOST_SHOWN = 80  # boxes that a picture shows at most when no depth was asked for
 MOST_ASKED = 2000
+MOST_PIXELS = 16_000  # along a side of a png; cairo's own limit is 32,767
 
 
 @dataclass(eq=False)
@@ -91,7 +92,11 @@ class Drawing:
         ImportError : the package that makes it is not installed.
         """
         if form in ("png", "pdf"):
-            return _converted(self.svg(), form)
+            from graphflow.views.svg import svg_text
+
+            layout = self._layout()
+            longest = max(layout.width, layout.height)
+            return _converted(svg_text(layout, self.color), form, min(1.0, MOST_PIXELS / longest))
         if form not in FORMATS:
             raise ValueError(f"a drawing is one of {', '.join(FORMATS)}, not {form!r}")
         text: str = getattr(self, form)()
@@ -150,7 +155,7 @@ def path_format(path: str) -> str:
     return form
 
 
-def _converted(svg: str, form: str) -> bytes:
+def _converted(svg: str, form: str, scale: float) -> bytes:
     try:
         import cairosvg
     except (ImportError, OSError) as error:  # OSError: without the cairo library itself
@@ -159,7 +164,7 @@ def _converted(svg: str, form: str) -> bytes:
             f"'graphflow[viz]', or draw an svg or html ({error})"
         ) from error
     convert = cairosvg.svg2png if form == "png" else cairosvg.svg2pdf
-    content: bytes = convert(bytestring=svg.encode())
+    content: bytes = convert(bytestring=svg.encode(), scale=scale)
     return content
 
 
