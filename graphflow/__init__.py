@@ -248,6 +248,7 @@ from graphflow.runtime.protos import (
 from graphflow.runtime.session import InteractiveSession, Session
 from graphflow.version import API_VERSION as VERSION
 from graphflow.version import FULL_VERSION as __version__
+from graphflow.views.drawing import draw
 
 newaxis = None
 GIT_VERSION = COMPILER_VERSION = __git_version__ = __compiler_version__ = "graphflow"

@@ -159,4 +159,5 @@ def test_small_public_functions():
     assert not tf.is_tensor(1.0)
     assert tf.TensorSpec([None, 2]).is_compatible_with(tf.TensorSpec([3, 2]))
     assert tf.__version__.startswith("1.15.")
-    assert tf.dtypes.float32 is tf.float32 and tf.queue.FIFOQueue is tf.FIFOQueue
+    assert tf.dtypes.float32 is tf.float32
+    assert tf.queue.FIFOQueue is tf.FIFOQueue

@@ -182,6 +182,8 @@ def dump(
         return checkpoint_text(target)
     if stage == "graph" and why is None and not diff:
         return _rendered(target, None, stage, form, gpu)
+    if target.failure is not None:
+        raise target.failure
     chosen = list(enumerate(target.compilations, start=1))
     if number is not None:
         chosen = [(k, c) for k, c in chosen if k == number]

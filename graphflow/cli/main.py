@@ -1,4 +1,4 @@
-"""The command line: ``graphflow run | dump | profile | debug | devices | ops | cache``, ...."""
+"""The command line: ``graphflow run | dump | draw | profile | debug | devices | ops``, ...."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from graphflow.cli.dump import FORMATS, GPUS, STAGES
 from graphflow.cli.output import one_of, write_output
 from graphflow.cli.script import run_script
 from graphflow.version import VERSION
+from graphflow.views.colours import SCHEMES as COLORS
+from graphflow.views.drawing import FORMATS as PICTURES
+from graphflow.views.drawing import STAGES as DRAWN
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -26,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     _add_run(commands)
     _add_dump(commands)
+    _add_draw(commands)
     _add_profile(commands)
     _add_debug(commands)
     _add_small_commands(commands)
@@ -157,6 +161,43 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    picture = commands.add_parser(
+        "draw",
+        help="draw a script's graph, or a model's, and what was compiled",
+        description="Draws nested scopes with what passes between them. An .html file is a page in "
+        "which scopes fold and unfold; .png and .pdf need the extra viz.",
+        epilog="example: graphflow draw -o train.html train.py",
+    )
+    picture.add_argument(
+        "-o", "--output", required=True, metavar="FILE",
+        help=f"a file to write, whole or not at all; ends in .{', .'.join(PICTURES)}",
+    )  # fmt: skip
+    picture.add_argument(
+        "--stage", type=one_of(DRAWN), default="graph", metavar="STAGE",
+        help=f"what to draw: {', '.join(DRAWN)}",
+    )  # fmt: skip
+    picture.add_argument(
+        "--depth", type=_depth, metavar="N",
+        help="open scopes that deep, 0 for none; as deep as stays legible if not given",
+    )  # fmt: skip
+    picture.add_argument(
+        "--color", type=one_of(COLORS), default="kind", metavar="WHAT",
+        help=f"what colours tell: {', '.join(COLORS)}",
+    )  # fmt: skip
+    picture.add_argument(
+        "--run", type=int, metavar="N", help="the N-th compiled run, from 1; else the largest"
+    )
+    _add_target(picture)
+
+
+def _depth(text: str) -> int:
+    depth = int(text)
+    if depth < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more, got {depth}")
+    return depth
+
+
 def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
@@ -193,6 +234,22 @@ def _profile(options: argparse.Namespace) -> int:
     except (TargetError, OSError) as error:
         sys.stderr.write(f"graphflow profile: {error}\n")
         return 2
+
+
+def _draw(options: argparse.Namespace, others: Sequence[str]) -> int:
+    from graphflow.cli.draw import DrawError, target_drawing
+    from graphflow.cli.targets import TargetError, load_target
+    from graphflow.views.drawing import path_format
+
+    try:
+        path_format(options.output)  # before a script runs for long
+        target = load_target(options.target, others)
+        drawing = target_drawing(target, options.stage, options.depth, options.run, options.color)
+        drawing.save(options.output)
+    except (DrawError, TargetError, ImportError, OSError, errors.OpError, ValueError) as error:
+        sys.stderr.write(f"graphflow draw: {error}\n")
+        return 2
+    return target.status
 
 
 def _run(script: str, arguments: Sequence[str], verify: bool) -> int:
@@ -232,12 +289,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     parser = _parser()
     options, others = parser.parse_known_args(arguments)
-    if others and options.command != "dump":
+    if others and options.command not in ("dump", "draw"):
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     if options.command == "run":
         return _run(options.script, options.args, options.verify)
     if options.command == "dump":
         return _dump(options, others)
+    if options.command == "draw":
+        return _draw(options, others)
     if options.command == "profile":
         return _profile(options)
     if options.command == "debug":

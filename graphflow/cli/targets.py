@@ -15,7 +15,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphflow import observe
+from graphflow import errors, observe
 from graphflow.cli.import_map import map_tensorflow
 from graphflow.cli.script import run_script
 from graphflow.graph import nest
@@ -42,6 +42,7 @@ class Target:
     compilations : what was compiled, in order.
     status : the script's exit status.
     variables : of a checkpoint: values by name, read when they are asked for.
+    failure : why a graph that is no script's could not be compiled; it can still be looked at.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Target:
     compilations: list[Compilation] = field(default_factory=list)
     status: int = 0
     variables: Any = None
+    failure: Exception | None = None
 
 
 def load_target(name: str, arguments: Sequence[str] = ()) -> Target:
@@ -162,7 +164,10 @@ def _savers_scope(meta: Any) -> str:
 def _compiled(target: Target, fetches: list[Tensor | Operation]) -> Target:
     if not fetches:
         raise TargetError(f"{target.name} has no operation")
-    target.compilations.append(compile_fetches(fetches)[1])
+    try:
+        target.compilations.append(compile_fetches(fetches)[1])
+    except (errors.OpError, ValueError) as failure:
+        target.failure = failure
     return target
 
 
