@@ -1,6 +1,7 @@
 """Keras's layers: TensorFlow's `tf.keras.layers`."""
 
 from graphflow.keras.core import *
+from graphflow.keras.local import *
 from graphflow.keras.merging import *
 from graphflow.keras.noise import *
 from graphflow.keras.pooling import *
