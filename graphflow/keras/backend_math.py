@@ -68,12 +68,10 @@ from graphflow.ops.shape import shape
 from graphflow.ops.shape import squeeze as squeeze_op
 from graphflow.ops.slicing import reverse as reverse_op
 from graphflow.ops.slicing import tile as tile_op
-from graphflow.ops.unary import square
 from graphflow.ops.sparse_products import sparse_tensor_dense_matmul
 from graphflow.ops.transposing import transpose as transpose_op
 from graphflow.ops.unary import abs as abs
-from graphflow.ops.unary import cos, sign
-from graphflow.ops.unary import exp, log, sin
+from graphflow.ops.unary import cos, exp, log, sign, sin, square
 from graphflow.ops.unary import round as round
 from graphflow.ops.unary import sqrt as sqrt_op
 from graphflow.ops.variables import Variable
@@ -88,7 +86,8 @@ __all__ = [
     "random_uniform_variable", "repeat", "repeat_elements", "reshape", "resize_images",
     "resize_volumes", "reverse", "round", "shape", "sign", "sin", "spatial_2d_padding",
     "spatial_3d_padding", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "sum",
-    "switch", "temporal_padding", "tile", "transpose", "truncated_normal", "var", "zeros", "zeros_like",
+    "switch", "temporal_padding", "tile", "transpose", "truncated_normal", "var", "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
 

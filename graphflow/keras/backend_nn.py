@@ -10,7 +10,7 @@ from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
-from graphflow.keras.backend_state import epsilon, floatx, image_data_format
+from graphflow.keras.backend_state import epsilon, image_data_format
 from graphflow.layers.arguments import as_data_format, as_tuple, op_layout
 from graphflow.ops.activations import elu as elu_op
 from graphflow.ops.activations import relu as relu_op
@@ -54,8 +54,8 @@ from graphflow.ops.while_loops import while_loop
 __all__ = [
     "batch_normalization", "bias_add", "binary_crossentropy", "categorical_crossentropy", "conv1d",
     "conv2d", "conv2d_transpose", "conv3d", "ctc_batch_cost", "ctc_decode",
-    "ctc_label_dense_to_sparse", "depthwise_conv2d", "dropout", "elu", "in_top_k", "local_conv1d", "local_conv2d",
-    "normalize_batch_in_training", "pool2d", "pool3d", "relu", "rnn", "separable_conv2d", "sigmoid",
+    "ctc_label_dense_to_sparse", "depthwise_conv2d", "dropout", "elu", "in_top_k", "local_conv1d",
+    "local_conv2d", "normalize_batch_in_training", "pool2d", "pool3d", "relu", "rnn", "separable_conv2d", "sigmoid",
     "softmax", "softplus", "softsign", "sparse_categorical_crossentropy", "tanh",
 ]  # fmt: skip
 

@@ -106,3 +106,20 @@ class RadialConstraint(Constraint):
 
 max_norm, non_neg, unit_norm = MaxNorm, NonNeg, UnitNorm
 min_max_norm, radial_constraint = MinMaxNorm, RadialConstraint
+
+
+def get(identifier: Any) -> Any:
+    """The constraint of a name; anything else is itself."""
+    from graphflow.keras import functions
+
+    return functions.constraint(identifier)
+
+
+def serialize(constraint: Any) -> Any:
+    """A constraint's class and arguments."""
+    return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The constraint that `serialize` described."""
+    return get(config)

@@ -138,6 +138,11 @@ class Layer(_Layer):
             )
         return self._inbound[0]
 
+    def _outputs_of(self, output: Any) -> Any:
+        """All outputs of the call that made one."""
+        return next(made for _, made in reversed(self._inbound)
+                    if any(one is output for one in nest.flatten(made)))  # fmt: skip
+
     def get_input_at(self, node_index: int) -> Any:
         """What the layer was called on the so manieth time."""
         return self._inbound[node_index][0]

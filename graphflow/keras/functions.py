@@ -10,20 +10,14 @@ from graphflow import initializers as init
 from graphflow.keras import backend as K
 from graphflow.keras import constraints
 from graphflow.keras.serialization import get_custom_objects
-from graphflow.ops.layer_base import snake_case
-from graphflow.ops.elementwise import add
 from graphflow.ops.activations import elu, relu, selu, softsign
-from graphflow.ops.casting import cast
-from graphflow.ops.comparison import equal, greater
-from graphflow.ops.elementwise import maximum
-from graphflow.ops.reductions import argmax, reduce_mean
-from graphflow.ops.shape import reshape
-from graphflow.ops.shape import shape as shape_op
+from graphflow.ops.elementwise import add
+from graphflow.ops.layer_base import snake_case
 from graphflow.ops.softmax import softmax
 from graphflow.ops.unary import abs as absolute
-from graphflow.ops.unary import exp, log, sigmoid, softplus, square, tanh
+from graphflow.ops.unary import exp, sigmoid, softplus, square, tanh
 
-__all__ = ["activation", "initializer", "loss", "metric", "regularizer"]
+__all__ = ["activation", "constraint", "initializer", "named", "regularizer"]
 
 
 def _linear(x: Any) -> Any:
@@ -35,6 +29,7 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "relu": relu, "selu": selu, "sigmoid": sigmoid, "softmax": softmax, "softplus": softplus,
     "softsign": softsign, "tanh": tanh,
 }  # fmt: skip
+
 
 class RandomNormal(init.RandomNormal):
     """Normal numbers, of Keras's deviation."""
@@ -135,88 +130,6 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     return L1L2(l1, l2)
 
 
-# ---- losses, a number for each example
-
-
-def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
-    """The mean of squared differences."""
-    return reduce_mean(square(y_pred - y_true), -1)
-
-
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
-    """The mean of differences."""
-    return reduce_mean(absolute(y_pred - y_true), -1)
-
-
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
-    """The mean of differences, in per cent."""
-    below = maximum(absolute(y_true), K.epsilon())
-    return 100.0 * reduce_mean(absolute((y_true - y_pred) / below), -1)
-
-
-def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> Any:
-    """The mean cross entropy of independent classes."""
-    return reduce_mean(K.binary_crossentropy(y_true, y_pred, from_logits), -1)
-
-
-def hinge(y_true: Any, y_pred: Any) -> Any:
-    """``max(0, 1 - y_true y_pred)``, labels 0 and 1 standing for -1 and 1."""
-    return reduce_mean(maximum(1.0 - y_true * y_pred, 0.0), -1)
-
-
-def kullback_leibler_divergence(y_true: Any, y_pred: Any) -> Any:
-    """The divergence of distributions."""
-    y_true = K.clip(y_true, K.epsilon(), 1.0)
-    y_pred = K.clip(y_pred, K.epsilon(), 1.0)
-    return K.sum(y_true * log(y_true / y_pred), -1)
-
-
-LOSSES: dict[str, Callable[..., Any]] = {
-    "binary_crossentropy": binary_crossentropy,
-    "categorical_crossentropy": K.categorical_crossentropy,
-    "hinge": hinge,
-    "kld": kullback_leibler_divergence,
-    "kullback_leibler_divergence": kullback_leibler_divergence,
-    "mae": mean_absolute_error,
-    "mape": mean_absolute_percentage_error,
-    "mean_absolute_error": mean_absolute_error,
-    "mean_absolute_percentage_error": mean_absolute_percentage_error,
-    "mean_squared_error": mean_squared_error,
-    "mse": mean_squared_error,
-    "sparse_categorical_crossentropy": K.sparse_categorical_crossentropy,
-}
-
-
-# ---- metrics
-
-
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
-    """How often the prediction is on the label's side."""
-    return reduce_mean(cast(equal(y_true > 0.5, greater(y_pred, threshold)), "float32"), -1)
-
-
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
-    """How often the most probable class is the label's."""
-    return cast(equal(argmax(y_true, -1), argmax(y_pred, -1)), "float32")
-
-
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
-    """How often the most probable class is the label."""
-    labels = cast(y_true, "int64")
-    found = argmax(y_pred, -1)
-    if labels.shape.rank != found.shape.rank:
-        labels = reshape(labels, shape_op(found))
-    return cast(equal(labels, found), "float32")
-
-
-METRICS: dict[str, Callable[..., Any]] = {
-    **LOSSES,
-    "binary_accuracy": binary_accuracy,
-    "categorical_accuracy": categorical_accuracy,
-    "sparse_categorical_accuracy": sparse_categorical_accuracy,
-}
-
-
 # ---- by name
 
 
@@ -229,7 +142,9 @@ def _snake(name: str) -> str:
     return name if name.islower() else snake_case(name)
 
 
-def _get(table: dict[str, Callable[..., Any]], kind: str, make: bool) -> Callable[[Any], Any]:
+def named(table: dict[str, Callable[..., Any]], kind: str, make: bool) -> Callable[[Any], Any]:
+    """A function that looks names up in a table; `make` says whether it makes what it finds."""
+
     def get(identifier: Any) -> Any:
         """What has this name, or class name and arguments; anything else is itself."""
         if isinstance(identifier, dict) and "class_name" in identifier:
@@ -250,9 +165,7 @@ def _get(table: dict[str, Callable[..., Any]], kind: str, make: bool) -> Callabl
     return get
 
 
-activation = _get(ACTIVATIONS, "activation function", make=False)
-initializer = _get(INITIALIZERS, "initializer", make=True)
-regularizer = _get(REGULARIZERS, "regularizer", make=True)
-constraint = _get(CONSTRAINTS, "constraint", make=True)
-loss = _get(LOSSES, "loss function", make=False)
-metric = _get(METRICS, "metric function", make=False)
+activation = named(ACTIVATIONS, "activation function", make=False)
+initializer = named(INITIALIZERS, "initializer", make=True)
+regularizer = named(REGULARIZERS, "regularizer", make=True)
+constraint = named(CONSTRAINTS, "constraint", make=True)

@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 
 from graphflow.graph import nest
-from graphflow.keras import backend, functions, optimizers
+from graphflow.graph.tensor import Tensor
+from graphflow.ops.casting import cast
+from graphflow.keras import backend, losses, optimizers
+from graphflow.keras import metrics as known_metrics
 from graphflow.keras.callbacks import Callback, History
-from graphflow.keras.core import Input, InputLayer
+from graphflow.keras.core import Input, InputLayer, mask_of
+from graphflow.keras.metrics import Metric
 from graphflow.ops.elementwise import add_n
 from graphflow.ops.identity import placeholder
 from graphflow.ops.reductions import reduce_mean
@@ -51,9 +55,10 @@ class Model:
         seen: dict[Any, None] = {}
 
         def visit(tensor: Any) -> None:
-            layer, before, _, _ = tensor._keras_history
-            for other in [] if before is None else nest.flatten(before):
-                visit(other)
+            layer, before, args, kwargs = tensor._keras_history
+            for other in [] if before is None else nest.flatten([before, args, kwargs]):
+                if hasattr(other, "_keras_history"):
+                    visit(other)
             seen[layer] = None
 
         for output in self.outputs:
@@ -65,9 +70,14 @@ class Model:
         made = dict(zip(self.inputs, _listed(inputs), strict=True))
 
         def value_of(tensor: Any) -> Any:
+            if not hasattr(tensor, "_keras_history"):
+                return tensor
             if tensor not in made:
                 layer, before, args, kwargs = tensor._keras_history
-                made[tensor] = layer(nest.map_structure(value_of, before), *args, **kwargs)
+                known = {k: v for k, v in kwargs.items() if k != "mask"}
+                given = nest.map_structure(value_of, [before, args, known])
+                outputs = nest.flatten(layer(given[0], *given[1], **given[2]))
+                made.update(zip(nest.flatten(layer._outputs_of(tensor)), outputs, strict=True))
             return made[tensor]
 
         found = [value_of(output) for output in self.outputs]
@@ -265,27 +275,32 @@ class _Trainer:
     def __init__(self, model: Model, loss: Any, metrics: list[Any], weights: Any) -> None:
         self.model = model
         count = len(model.outputs)
-        losses = loss if isinstance(loss, (list, tuple)) else [loss] * count
+        given_losses = loss if isinstance(loss, (list, tuple)) else [loss] * count
         weights = weights or [1.0] * count
         self.targets, parts, named = [], [], []
-        for output, given, weight in zip(model.outputs, losses, weights, strict=True):
-            function = functions.loss(given)
+        self.objects: dict[str, Any] = {}  # metrics that keep values of their own
+        for output, given, weight in zip(model.outputs, given_losses, weights, strict=True):
+            function = losses.get(given)
             target = self._target(output, given)
             self.targets.append(target)
-            parts.append(weight * reduce_mean(function(target, output)))
+            parts.append(weight * _reduced(function, target, output))
             for metric in metrics:
                 found = _metric(metric, given, output)
+                if isinstance(found, Metric):
+                    update = found.update_state(target, output)
+                    self.objects[found.name] = (found, update, found.result())
+                    continue
                 name = metric if isinstance(metric, str) else found.__name__
                 named.append((name, reduce_mean(found(target, output))))
         self.loss = (
             add_n([*parts, *model.losses]) if len(parts) + len(model.losses) > 1 else parts[0]
         )
-        self.names = ["loss", *(name for name, _ in named)]
+        self.names = ["loss", *(name for name, _ in named), *self.objects]
         self.values = [self.loss, *(value for _, value in named)]
         self.step: Any = None
 
     def _target(self, output: Any, loss: Any) -> Any:
-        sparse = getattr(loss, "__name__", loss)
+        sparse = getattr(loss, "__name__", getattr(loss, "name", loss))
         if isinstance(sparse, str) and sparse.startswith("sparse"):
             return placeholder("int64", None if output.shape.rank is None else _labels(output))
         return placeholder(output.dtype, output.shape)
@@ -301,15 +316,30 @@ class _Trainer:
         count = len(xs[0])
         order = np.random.permutation(count) if shuffle else np.arange(count)  # noqa: NPY002
         totals = np.zeros(len(self.values))
+        updates = [update for _, update, _ in self.objects.values()]
+        for metric, _, _ in self.objects.values():
+            metric.reset_states()
         for start in range(0, count, size):
             rows = order[start : start + size]
             feed = {t: a[rows] for t, a in zip(self.model.inputs, xs, strict=True)}
             for target, array in zip(self.targets, ys, strict=True):
                 feed[target] = _fitting(array[rows], target)
-            feed[phase] = train
-            fetches = [self.values, self.step] if train else [self.values]
+            if isinstance(phase, Tensor):
+                feed[phase] = train
+            fetches = [self.values, self.step, updates] if train else [self.values, updates]
             totals += np.array(session.run(fetches, feed)[0], np.float64) * len(rows)
-        return dict(zip(self.names, (totals / count).tolist(), strict=True))
+        found = session.run([result for _, _, result in self.objects.values()])
+        values = [*(totals / count).tolist(), *(float(np.mean(value)) for value in found)]
+        return dict(zip(self.names, values, strict=True))
+
+
+def _reduced(function: Any, target: Any, output: Any) -> Any:
+    """A loss over a batch: its mean, over the steps that count where some do not."""
+    found, mask = function(target, output), mask_of(output)
+    if mask is None or found.shape.rank != mask.shape.rank:
+        return reduce_mean(found)
+    weights = cast(mask, found.dtype)
+    return reduce_mean(found * weights / reduce_mean(weights))
 
 
 def _labels(output: Any) -> list[Any]:
@@ -327,12 +357,12 @@ def _fitting(array: Any, target: Any) -> Any:
 def _metric(metric: Any, loss: Any, output: Any) -> Callable[..., Any]:
     """A metric's function; accuracy is that which fits the loss."""
     if metric not in ("accuracy", "acc"):
-        return functions.metric(metric)
-    name = getattr(loss, "__name__", loss)
+        return known_metrics.get(metric)
+    name = getattr(loss, "__name__", getattr(loss, "name", loss))
     if isinstance(name, str) and name.startswith("sparse"):
-        return functions.sparse_categorical_accuracy
+        return known_metrics.sparse_categorical_accuracy
     last = output.shape.as_list()[-1]
-    return functions.binary_accuracy if last == 1 else functions.categorical_accuracy
+    return known_metrics.binary_accuracy if last == 1 else known_metrics.categorical_accuracy
 
 
 class Sequential(Model):
