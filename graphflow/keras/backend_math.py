@@ -368,7 +368,7 @@ def resize_images(
     sizes = shape(images)[1:3] if None in known else known
     wanted = sizes * np.array([height_factor, width_factor], np.int32)
     resize = resize_nearest_neighbor if interpolation == "nearest" else resize_bilinear
-    made = resize(images, wanted)
+    made = resize(images, wanted, half_pixel_centers=True)
     high, wide = (n and n * f for n, f in zip(known, (height_factor, width_factor), strict=True))
     made.set_shape([images.shape.as_list()[0], high, wide, images.shape.as_list()[3]])
     return transpose_op(made, [0, 3, 1, 2]) if first else made

@@ -80,6 +80,12 @@ class _Cell(Layer):
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self._masks: tuple[Any, Any] = (None, None)
 
+    weight_suffix = ""
+
+    def add_weight(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """A variable, numbered where the cell is not the first in its scope."""
+        return super().add_weight(name + self.weight_suffix, *args, **kwargs)
+
     @property
     def state_size(self) -> Any:
         """The sizes of the states."""
@@ -280,14 +286,10 @@ class StackedRNNCells(Layer):
         return self.cells[-1].output_size
 
     def build(self, input_shape: Any) -> None:
-        self._set_scope(None)
-        for cell in self.cells:
-            if not cell.built:
-                with variable_scope(self._scope, auxiliary_name_scope=False):
-                    cell._set_scope(None)
-                cell._dtype = cell._dtype or self._dtype
-                cell.build(TensorShape(input_shape))
-                cell.built = True
+        for place, cell in enumerate(self.cells):
+            # One scope has the variables of all cells: those of the others are numbered.
+            cell.weight_suffix = f"_{place}" if place else ""
+            build_inside(self, cell, input_shape)
             size = getattr(cell, "output_size", None) or self._sizes(cell)[0]
             input_shape = TensorShape([None, size])
         self.built = True

@@ -205,16 +205,20 @@ class Model:
             cut = int(len(xs[0]) * (1.0 - validation_split))
             validation_data = ([a[cut:] for a in xs], [a[cut:] for a in ys])
             xs, ys = [a[:cut] for a in xs], [a[:cut] for a in ys]
+        trainer.prepare()
         history = History()
         called: list[Callback] = [*_listed(callbacks), history]
+        params = {"epochs": epochs, "batch_size": size, "samples": len(xs[0]), "verbose": verbose,
+                  "steps": -(-len(xs[0]) // size), "metrics": self.metrics_names}  # fmt: skip
         for callback in called:
+            callback.set_params(params)
             callback.set_model(self)
             callback.on_train_begin()
         self.stop_training = False
         for epoch in range(initial_epoch, epochs):
             for callback in called:
                 callback.on_epoch_begin(epoch)
-            logs = trainer.run(xs, ys, size, train=True, shuffle=shuffle)
+            logs = trainer.run(xs, ys, size, train=True, shuffle=shuffle, called=called)
             if validation_data is not None:
                 given = _arrays(validation_data[0]), _arrays(validation_data[1])
                 found = trainer.run(*given, size, train=False)
@@ -305,13 +309,19 @@ class _Trainer:
             return placeholder("int64", None if output.shape.rank is None else _labels(output))
         return placeholder(output.dtype, output.shape)
 
-    def run(
-        self, xs: list[Any], ys: list[Any], size: int, train: bool, shuffle: bool = False
-    ) -> dict[str, float]:
-        """Means over all batches of the loss and the metrics, of a pass."""
-        if train and self.step is None:
+    def prepare(self) -> None:
+        """Make the step, unless it is made."""
+        if self.step is None:
             variables = self.model.trainable_weights
             self.step = [self.model.optimizer.step(self.loss, variables), *self.model.updates]
+
+    def run(
+        self, xs: list[Any], ys: list[Any], size: int, train: bool, shuffle: bool = False,
+        called: Sequence[Callback] = (),
+    ) -> dict[str, float]:
+        """Means over all batches of the loss and the metrics, of a pass."""
+        if train:
+            self.prepare()
         session, phase = backend.get_session(), backend.learning_phase()
         count = len(xs[0])
         order = np.random.permutation(count) if shuffle else np.arange(count)  # noqa: NPY002
@@ -327,7 +337,17 @@ class _Trainer:
             if isinstance(phase, Tensor):
                 feed[phase] = train
             fetches = [self.values, self.step, updates] if train else [self.values, updates]
-            totals += np.array(session.run(fetches, feed)[0], np.float64) * len(rows)
+            batch = {"batch": start // size, "size": len(rows)}
+            for callback in called:
+                callback.on_train_batch_begin(batch["batch"], batch)
+            values = np.array(session.run(fetches, feed)[0], np.float64)
+            totals += values * len(rows)
+            logs = {**batch, **dict(zip(self.names, values.tolist(), strict=False))}
+            for callback in called:
+                callback.on_train_batch_end(batch["batch"], logs)
+            if train and self.model.stop_training:
+                count = start + len(rows)
+                break
         found = session.run([result for _, _, result in self.objects.values()])
         values = [*(totals / count).tolist(), *(float(np.mean(value)) for value in found)]
         return dict(zip(self.names, values, strict=True))
