@@ -14,7 +14,6 @@ from graphflow.ops.joining import concat, split
 from graphflow.ops.linear import matmul
 from graphflow.ops.nn import bias_add
 from graphflow.ops.shape import shape as shape_op
-from graphflow.ops.variable_scope import variable_scope
 
 __all__ = ["AbstractRNNCell", "GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 

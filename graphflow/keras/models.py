@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,17 +12,27 @@ import numpy as np
 
 from graphflow.graph import nest
 from graphflow.graph.tensor import Tensor
-from graphflow.ops.casting import cast
 from graphflow.keras import backend, losses, optimizers
 from graphflow.keras import metrics as known_metrics
 from graphflow.keras.callbacks import Callback, History
-from graphflow.keras.core import Input, InputLayer, mask_of
+from graphflow.keras.configs import (
+    clone_model,
+    functional_config,
+    functional_tensors,
+    model_from_config,
+    model_from_json,
+)
+from graphflow.keras.core import Input, InputLayer, Layer, mask_of
 from graphflow.keras.metrics import Metric
+from graphflow.keras.serialization import deserialize, plain, serialize
+from graphflow.ops.casting import cast
 from graphflow.ops.elementwise import add_n
 from graphflow.ops.identity import placeholder
+from graphflow.ops.layer_base import snake_case
 from graphflow.ops.reductions import reduce_mean
+from graphflow.ops.variable_scope import variable_scope
 
-__all__ = ["Model", "Sequential"]
+__all__ = ["Model", "Sequential", "clone_model", "model_from_config", "model_from_json"]
 
 
 def _listed(value: Any) -> list[Any]:
@@ -39,7 +51,8 @@ class Model:
     """
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None) -> None:
-        self.name = name or "model"
+        self.name = name or (snake_case(type(self).__name__) if _is_subclassed(self) else "model")
+        self._scope: Any = None
         self.inputs, self.outputs = _listed(inputs), _listed(outputs)
         self.stop_training = False
         self.optimizer: Any = None
@@ -65,8 +78,40 @@ class Model:
             visit(output)
         self.layers = list(seen)
 
-    def __call__(self, inputs: Any) -> Any:
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; the layers of a model with its own `call` are found by it."""
+        if _is_subclassed(self) and "layers" in self.__dict__ and name != "layers":
+            for part in value if isinstance(value, (list, tuple)) else [value]:
+                if isinstance(part, (Layer, Model)) and part not in self.layers:
+                    self.layers.append(part)
+        super().__setattr__(name, value)
+
+    def call(self, inputs: Any) -> Any:
+        """The outputs; a subclass that defines it makes layers in ``__init__``."""
+        raise NotImplementedError("expected a subclass that defines `call`")
+
+    def _call_own(self, inputs: Any, **kwargs: Any) -> Any:
+        """Call what a subclass defined, with its layers' names in the model's scope."""
+        takes = inspect.signature(self.call).parameters
+        if "training" in takes and "training" not in kwargs:
+            kwargs["training"] = backend.learning_phase()
+        if self._scope is None:
+            with variable_scope(None, default_name=self.name) as scope:
+                self._scope = scope
+        with variable_scope(self._scope, auxiliary_name_scope=False):
+            return self.call(inputs, **kwargs)
+
+    def _build_for(self, x: Any) -> None:
+        """Make inputs and outputs after the first data, where there are none yet."""
+        if _is_subclassed(self) and not self.outputs:
+            given = _arrays(x)
+            self.inputs = [Input(a.shape[1:], dtype=_input_type(a)) for a in given]
+            self.outputs = _listed(self._call_own(_alone(list(self.inputs))))
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """The outputs for other inputs, by the same layers."""
+        if _is_subclassed(self):
+            return self._call_own(inputs, **kwargs)
         made = dict(zip(self.inputs, _listed(inputs), strict=True))
 
         def value_of(tensor: Any) -> Any:
@@ -149,6 +194,22 @@ class Model:
 
         Saver(self.weights).restore(backend.get_session(), str(filepath))
 
+    def get_config(self) -> dict[str, Any]:
+        """The layers and how they hang together."""
+        if _is_subclassed(self):
+            raise NotImplementedError("a model with its own `call` has no configuration")
+        return functional_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The model of a configuration."""
+        return cls(*functional_tensors(config), name=config.get("name"))
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as text."""
+        described = {"class_name": type(self).__name__, "config": plain(self.get_config())}
+        return json.dumps({**described, "keras_version": "2.2.4-tf", "backend": "tensorflow"})
+
     def count_params(self) -> int:
         """How many numbers the variables hold."""
         return sum(int(w.shape.num_elements() or 0) for w in self.weights)
@@ -199,6 +260,7 @@ class Model:
         validation_data: Any = None, shuffle: bool = True, initial_epoch: int = 0, **_: Any,
     ) -> History:  # fmt: skip
         """Train on arrays, in batches, for some epochs; gives the losses and metrics of each."""
+        self._build_for(x)
         trainer, size = self._trained(), batch_size or 32
         xs, ys = _arrays(x), _arrays(y)
         if validation_split and validation_data is None:
@@ -237,6 +299,7 @@ class Model:
 
     def train_on_batch(self, x: Any, y: Any) -> Any:
         """One step on a batch; its loss and metrics."""
+        self._build_for(x)
         xs, ys = _arrays(x), _arrays(y)
         found = self._trained().run(xs, ys, len(xs[0]), train=True, shuffle=False)
         return _alone(list(found.values()))
@@ -250,11 +313,13 @@ class Model:
         **_: Any,
     ) -> Any:
         """The loss and the metrics on arrays."""
+        self._build_for(x)
         found = self._trained().run(_arrays(x), _arrays(y), batch_size or 32, train=False)
         return _alone(list(found.values()))
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0, **_: Any) -> Any:
         """The outputs for arrays."""
+        self._build_for(x)
         session, xs, size = backend.get_session(), _arrays(x), batch_size or 32
         parts = [
             session.run(self.outputs, dict(zip(self.inputs, [a[k : k + size] for a in xs],
@@ -262,6 +327,15 @@ class Model:
             for k in range(0, len(xs[0]), size)
         ]  # fmt: skip
         return _alone([np.concatenate(values) for values in zip(*parts, strict=True)])
+
+
+def _is_subclassed(model: Any) -> bool:
+    """Whether the model computes by a `call` of its own."""
+    return type(model).call is not Model.call
+
+
+def _input_type(array: Any) -> str:
+    return "int32" if array.dtype.kind in "iu" else backend.floatx()
 
 
 def _alone(values: list[Any]) -> Any:
@@ -417,6 +491,24 @@ class Sequential(Model):
     def _extend(self, layer: Any) -> None:
         self.outputs = [layer(self.outputs[0])]
         self.layers.append(layer)
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers, in order."""
+        listed = [serialize(layer) for layer in self.layers if not isinstance(layer, InputLayer)]
+        shape = backend.int_shape(self.inputs[0]) if self.inputs else None
+        found: dict[str, Any] = {"name": self.name, "layers": listed, "build_input_shape": shape}
+        return {**found, "dtype": self.inputs[0].dtype.base_dtype.name if self.inputs else None}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The model of a configuration."""
+        made = cls(name=config["name"])
+        if config.get("build_input_shape"):
+            shape, dtype = config["build_input_shape"], config["dtype"]
+            made.inputs = made.outputs = [Input(batch_shape=tuple(shape), dtype=dtype)]
+        for layer in config["layers"]:
+            made.add(deserialize(layer))
+        return made
 
     def pop(self) -> None:
         """Take the last layer away."""
