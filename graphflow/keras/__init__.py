@@ -1,7 +1,7 @@
 """Keras on graphflow: TensorFlow's `tf.keras`, as far as models of layers go.
 
-Models are `Sequential` or made of tensors (``Model(inputs, outputs)``); classes that override
-``call`` of a model are not known.
+Models are `Sequential`, made of tensors (``Model(inputs, outputs)``), or classes with a `call` of
+their own, which are built by the first data. Weights are written as TensorFlow's checkpoints.
 """
 
 from types import SimpleNamespace as _Names

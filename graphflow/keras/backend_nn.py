@@ -52,11 +52,12 @@ from graphflow.ops.unary import log, sigmoid, softplus, tanh
 from graphflow.ops.while_loops import while_loop
 
 __all__ = [
-    "batch_normalization", "bias_add", "binary_crossentropy", "categorical_crossentropy", "conv1d",
-    "conv2d", "conv2d_transpose", "conv3d", "ctc_batch_cost", "ctc_decode",
+    "batch_normalization", "bias_add", "binary_crossentropy", "categorical_crossentropy",
+    "conv1d", "conv2d", "conv2d_transpose", "conv3d", "ctc_batch_cost", "ctc_decode",
     "ctc_label_dense_to_sparse", "depthwise_conv2d", "dropout", "elu", "in_top_k", "local_conv1d",
-    "local_conv2d", "normalize_batch_in_training", "pool2d", "pool3d", "relu", "rnn", "separable_conv2d", "sigmoid",
-    "softmax", "softplus", "softsign", "sparse_categorical_crossentropy", "tanh",
+    "local_conv2d", "normalize_batch_in_training", "pool2d", "pool3d", "relu", "rnn",
+    "separable_conv2d", "sigmoid", "softmax", "softplus", "softsign",
+    "sparse_categorical_crossentropy", "tanh",
 ]  # fmt: skip
 
 

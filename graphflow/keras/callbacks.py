@@ -24,7 +24,7 @@ class Callback:
 
     model: Any = None
 
-    params: dict[str, Any] = {}
+    params: Any = None
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Say how the training is done: epochs, batch_size, samples, verbose, metrics."""

@@ -390,7 +390,12 @@ class _Trainer:
             self.step = [self.model.optimizer.step(self.loss, variables), *self.model.updates]
 
     def run(
-        self, xs: list[Any], ys: list[Any], size: int, train: bool, shuffle: bool = False,
+        self,
+        xs: list[Any],
+        ys: list[Any],
+        size: int,
+        train: bool,
+        shuffle: bool = False,
         called: Sequence[Callback] = (),
     ) -> dict[str, float]:
         """Means over all batches of the loss and the metrics, of a pass."""

@@ -150,4 +150,17 @@ def get(identifier: Any) -> Optimizer:
         return _Given(identifier)
     if isinstance(identifier, str) and identifier.lower() in _KINDS:
         return _KINDS[identifier.lower()]()
+    if isinstance(identifier, dict) and str(identifier.get("class_name")).lower() in _KINDS:
+        return _KINDS[identifier["class_name"].lower()](**identifier.get("config", {}))
     raise ValueError(f"Could not interpret optimizer identifier: {identifier}")
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """An optimizer's class and its learning rate."""
+    config = {"learning_rate": float(optimizer._rate), "decay": optimizer.decay}
+    return {"class_name": type(optimizer).__name__, "config": config}
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Optimizer:
+    """The optimizer of a name, or of a class's name and arguments."""
+    return get(config)

@@ -69,5 +69,5 @@ def run(tf, make, shapes):
         with tf.Session() as session:
             for k, weight in enumerate(weights):
                 weight.load(values(weight.shape.as_list(), k) * 0.5, session)
-            feed = {t: values(s, k) for k, (t, s) in enumerate(zip(inputs, shapes))}
+            feed = {t: values(s, k) for k, (t, s) in enumerate(zip(inputs, shapes))}  # noqa: B905  # Python 3.7, too
             return session.run(output, feed), [weight.op.name for weight in weights]
