@@ -124,8 +124,10 @@ def normalize_batch_in_training(
     if sorted(axes) == list(range(x.shape.rank - 1)):
         return batch_normalization_op(x, mean, var, beta, gamma, epsilon), mean, var
     sizes = [1 if k in axes else n for k, n in enumerate(x.shape.as_list())]
-    wide = [None if v is None else reshape(v, sizes) for v in (mean, var, beta, gamma)]
-    return batch_normalization_op(x, *wide, epsilon), mean, var
+    around, spread, shift, scale = (
+        None if v is None else reshape(v, sizes) for v in (mean, var, beta, gamma)
+    )
+    return batch_normalization_op(x, around, spread, shift, scale, epsilon), mean, var
 
 
 # ---- windows

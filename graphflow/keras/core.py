@@ -51,6 +51,7 @@ class Layer(_Layer):
     """
 
     supports_masking = False
+    given: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Keep the arguments, of which `get_config` tells."""

@@ -190,6 +190,9 @@ class Mean(Metric):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> Any:
         """Count values."""
+        return self._counted(values, sample_weight)
+
+    def _counted(self, values: Any, sample_weight: Any) -> Any:
         values, weights = _weighted(values, sample_weight)
         return group(assign_add(self.total, K.sum(values)), assign_add(self.count, K.sum(weights)))
 
@@ -223,9 +226,11 @@ class MeanOf(Mean):
         super().__init__(name, dtype)
         self.function, self.options = fn, options
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Any:
         """Count labels and predictions."""
-        return super().update_state(self.function(y_true, y_pred, **self.options), sample_weight)
+        return self._counted(self.function(y_true, y_pred, **self.options), sample_weight)
 
 
 def _class(name: str, function: Callable[..., Any], short: str, *options: Any) -> Any:
@@ -296,11 +301,13 @@ class RootMeanSquaredError(Mean):
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Any:
         """Count labels and predictions."""
         y_pred = convert_to_tensor(y_pred)
         error = K.square(y_pred - cast(convert_to_tensor(y_true), y_pred.dtype))
-        return super().update_state(error, sample_weight)
+        return self._counted(error, sample_weight)
 
     def result(self) -> Any:
         """The root."""

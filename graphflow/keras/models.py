@@ -419,16 +419,16 @@ class _Trainer:
             batch = {"batch": start // size, "size": len(rows)}
             for callback in called:
                 callback.on_train_batch_begin(batch["batch"], batch)
-            values = np.array(session.run(fetches, feed)[0], np.float64)
-            totals += values * len(rows)
-            logs = {**batch, **dict(zip(self.names, values.tolist(), strict=False))}
+            found = np.array(session.run(fetches, feed)[0], np.float64)
+            totals += found * len(rows)
+            logs = {**batch, **dict(zip(self.names, found.tolist(), strict=False))}
             for callback in called:
                 callback.on_train_batch_end(batch["batch"], logs)
             if train and self.model.stop_training:
                 count = start + len(rows)
                 break
-        found = session.run([result for _, _, result in self.objects.values()])
-        values = [*(totals / count).tolist(), *(float(np.mean(value)) for value in found)]
+        kept = session.run([result for _, _, result in self.objects.values()])
+        values = [*(totals / count).tolist(), *(float(np.mean(value)) for value in kept)]
         return dict(zip(self.names, values, strict=True))
 
 

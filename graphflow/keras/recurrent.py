@@ -53,7 +53,7 @@ class RNN(Layer):
             kwargs["input_shape"] = (None, kwargs.pop("input_dim"))
         self.zero_output_for_mask = kwargs.pop("zero_output_for_mask", False)
         super().__init__(**kwargs)
-        self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        self.cell: Any = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
         self.return_sequences, self.return_state = return_sequences, return_state
         self.go_backwards, self.stateful = go_backwards, stateful
         self.unroll, self.time_major = unroll, time_major
@@ -155,7 +155,7 @@ def _zeros(batch: Any, size: Any, like: Any) -> Any:
 class _Recurrent(RNN):
     """Base of layers of one of the cells; they take its arguments, and those of `RNN`."""
 
-    CELL: type[Layer]
+    CELL: Any
     OWN = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "time_major",
            "trainable", "name", "dtype", "activity_regularizer", "input_shape", "input_dim",
            "input_length", "batch_input_shape", "batch_size", "weights",

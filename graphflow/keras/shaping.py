@@ -193,7 +193,8 @@ class UpSampling2D(_UpSampling):
         self.interpolation = interpolation
 
     def call(self, inputs: Any) -> Any:
-        return backend.resize_images(inputs, *self.size, self.data_format, self.interpolation)
+        down, right = self.size
+        return backend.resize_images(inputs, down, right, self.data_format, self.interpolation)
 
 
 class UpSampling3D(_UpSampling):
