@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from graphflow.graph import nest
 from graphflow.keras.core import Input, InputLayer
 from graphflow.keras.serialization import custom_object_scope, deserialize, serialize
 
-__all__ = ["clone_model", "functional_config", "model_from_config", "model_from_json"]
+__all__ = [
+    "clone_model", "functional_config", "load_model", "model_from_config", "model_from_json",
+    "save_model",
+]  # fmt: skip
 
 
 def functional_config(model: Any) -> dict[str, Any]:
@@ -94,3 +98,41 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
     if input_tensors is not None:
         made(input_tensors)
     return made
+
+
+def _checked_path(filepath: Any) -> str:
+    path = str(filepath)
+    if path.endswith((".h5", ".hdf5", ".keras")):
+        raise ValueError(
+            f"expected a path for a description and a checkpoint, got {path}: HDF5 is not known"
+        )
+    return path
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True, **_: Any) -> None:
+    """Write a model's description, to ``filepath.json``, and its variables, to a checkpoint.
+
+    Raises
+    ------
+    ValueError : the path is that of an HDF5 file.
+    """
+    path = _checked_path(filepath)
+    described = Path(f"{path}.json")
+    if described.exists() and not overwrite:
+        raise ValueError(f"{described} exists, and overwrite=False was given")
+    names = [weight.op.name for weight in model.weights]
+    described.write_text(json.dumps({**json.loads(model.to_json()), "weight_names": names}))
+    model.save_weights(path)
+
+
+def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True) -> Any:
+    """Read what `save_model` wrote; the model is to be compiled again."""
+    from graphflow.train import NewCheckpointReader
+
+    path = _checked_path(filepath)
+    described = json.loads(Path(f"{path}.json").read_text())
+    model = model_from_config(described, custom_objects)
+    # In a graph with other models the names are numbered: the order says what is whose.
+    reader = NewCheckpointReader(path)
+    model.set_weights([reader.get_tensor(name) for name in described["weight_names"]])
+    return model

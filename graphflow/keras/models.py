@@ -19,8 +19,10 @@ from graphflow.keras.configs import (
     clone_model,
     functional_config,
     functional_tensors,
+    load_model,
     model_from_config,
     model_from_json,
+    save_model,
 )
 from graphflow.keras.core import Input, InputLayer, Layer, mask_of
 from graphflow.keras.metrics import Metric
@@ -32,7 +34,10 @@ from graphflow.ops.layer_base import snake_case
 from graphflow.ops.reductions import reduce_mean
 from graphflow.ops.variable_scope import variable_scope
 
-__all__ = ["Model", "Sequential", "clone_model", "model_from_config", "model_from_json"]
+__all__ = [
+    "Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
+    "save_model",
+]  # fmt: skip
 
 
 def _listed(value: Any) -> list[Any]:
@@ -187,6 +192,10 @@ class Model:
         from graphflow.train.saver import Saver
 
         Saver(self.weights).save(backend.get_session(), str(filepath), write_meta_graph=False)
+
+    def save(self, filepath: Any, overwrite: bool = True, **_: Any) -> None:
+        """Write the model; see `save_model`."""
+        save_model(self, filepath, overwrite)
 
     def load_weights(self, filepath: str, by_name: bool = False) -> None:
         """Read the variables from a checkpoint."""

@@ -41,6 +41,15 @@ def test_models_made_again(make):
         assert len(again.weights) == len(model.weights)
 
 
+def test_models_written_and_read(tmp_path):
+    model = sequential()
+    model.save(tmp_path / "model")
+    again = tf.keras.models.load_model(tmp_path / "model")
+    np.testing.assert_allclose(again.predict(rows), model.predict(rows), rtol=1e-6)
+    with pytest.raises(ValueError, match="HDF5"):
+        model.save(tmp_path / "model.h5")
+
+
 def test_a_model_with_a_call_of_its_own():
     class Small(tf.keras.Model):
         def __init__(self):
