@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Callback", "EarlyStopping", "History", "LambdaCallback", "ModelCheckpoint",
-           "ReduceLROnPlateau", "TensorBoard"]  # fmt: skip
+__all__ = [
+    "BaseLogger", "CSVLogger", "Callback", "EarlyStopping", "History", "LambdaCallback",
+    "LearningRateScheduler", "ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau",
+    "TensorBoard", "TerminateOnNaN",
+]  # fmt: skip
 
 Logs = dict[str, Any]
 
@@ -17,6 +23,12 @@ class Callback:
     """Base of callbacks; `model` is the model that is trained."""
 
     model: Any = None
+
+    params: Any = None
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Say how the training is done: epochs, batch_size, samples, verbose, metrics."""
+        self.params = params
 
     def set_model(self, model: Any) -> None:
         """Say which model is trained."""
@@ -33,6 +45,127 @@ class Callback:
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """After an epoch, with its losses and metrics."""
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch is trained on."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch, with its loss and metrics."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch is trained on."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch, with its loss and metrics."""
+        self.on_batch_end(batch, logs)
+
+
+class BaseLogger(Callback):
+    """Does nothing: `fit` reports means over epochs itself."""
+
+    def __init__(self, stateful_metrics: Any = None) -> None:
+        self.stateful_metrics = set(stateful_metrics or [])
+
+
+class ProgbarLogger(Callback):
+    """Shows how far an epoch is."""
+
+    def __init__(self, count_mode: str = "samples", stateful_metrics: Any = None) -> None:
+        if count_mode not in ("samples", "steps"):
+            raise ValueError(f"Unknown `count_mode`: {count_mode}")
+        self.count_mode = count_mode
+        self._bar: Any = None
+        self._seen = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Begin a bar."""
+        from graphflow.keras.utils import Progbar
+
+        per = "samples" if self.count_mode == "samples" else "steps"
+        self._bar, self._seen = Progbar(self.params.get(per), unit_name=per[:-1]), 0
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Move the bar."""
+        logs = dict(logs or {})
+        self._seen += logs.pop("size", 1) if self.count_mode == "samples" else 1
+        logs.pop("batch", None)
+        self._bar.update(self._seen, list(logs.items()))
+
+
+class TerminateOnNaN(Callback):
+    """Stops the training when the loss is no number."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Stop, if it is none."""
+        loss = (logs or {}).get("loss")
+        if loss is not None and not np.isfinite(loss):
+            sys.stdout.write(f"Batch {batch}: Invalid loss, terminating training\n")
+            self.model.stop_training = True
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate before each epoch.
+
+    Parameters
+    ----------
+    schedule : function of the epoch, and perhaps of the rate so far.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        self.schedule, self.verbose = schedule, verbose
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Set the rate."""
+        from graphflow.keras import backend
+
+        rate = self.model.optimizer.lr
+        takes = inspect.signature(self.schedule).parameters
+        before = [float(backend.get_value(rate))] if len(takes) > 1 else []
+        value = self.schedule(epoch, *before)
+        if not isinstance(value, (float, np.floating)):
+            raise ValueError('The output of the "schedule" function should be float.')
+        backend.set_value(rate, value)
+        if self.verbose:
+            sys.stdout.write(f"Epoch {epoch + 1}: LearningRateScheduler sets rate {value}\n")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Report the rate."""
+        from graphflow.keras import backend
+
+        if logs is not None:
+            logs["lr"] = float(backend.get_value(self.model.optimizer.lr))
+
+
+class CSVLogger(Callback):
+    """Writes a line for each epoch to a file."""
+
+    def __init__(self, filename: str, separator: str = ",", append: bool = False) -> None:
+        self.filename, self.separator, self.append = filename, separator, append
+        self._names: list[str] | None = None
+        self._file: Any = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Open the file."""
+        path = Path(self.filename)
+        self._has_head = self.append and path.exists() and path.stat().st_size > 0
+        self._file = path.open("a" if self.append else "w")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Write the line, and before the first the names."""
+        logs = logs or {}
+        if self._names is None:
+            self._names = sorted(logs)
+            if not self._has_head:
+                self._file.write(self.separator.join(["epoch", *self._names]) + "\n")
+        values = [str(epoch), *(str(logs.get(name, "NA")) for name in self._names)]
+        self._file.write(self.separator.join(values) + "\n")
+        self._file.flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Close the file."""
+        self._file.close()
+        self._names = None
 
 
 class History(Callback):

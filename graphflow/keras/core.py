@@ -13,19 +13,21 @@ from graphflow.graph.dtypes import as_dtype
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.keras import backend, functions
-from graphflow.ops.activations import leaky_relu
 from graphflow.ops.casting import cast
-from graphflow.ops.elementwise import add_n, maximum, multiply
+from graphflow.ops.comparison import not_equal
 from graphflow.ops.gathering import gather
-from graphflow.ops.identity import placeholder
-from graphflow.ops.joining import concat
+from graphflow.ops.identity import identity, placeholder
+from graphflow.ops.input_spec import InputSpec
 from graphflow.ops.layer_base import Layer as _Layer
 from graphflow.ops.layer_base import snake_case
-from graphflow.ops.padding import pad
-from graphflow.ops.reductions import reduce_max, reduce_mean
-from graphflow.ops.shape import expand_dims, reshape
-from graphflow.ops.shape import shape as shape_op
-from graphflow.ops.transposing import transpose
+
+__all__ = [
+    "Activation", "BatchNormalization", "Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D",
+    "Conv3DTranspose", "Convolution1D", "Convolution2D", "Convolution2DTranspose", "Convolution3D",
+    "Convolution3DTranspose", "Dense", "Dropout", "Embedding", "Flatten", "Input", "InputLayer",
+    "InputSpec", "Lambda", "Layer", "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D",
+    "SeparableConvolution2D",
+]  # fmt: skip
 
 _COUNTS = ("__keras_names",)
 
@@ -40,11 +42,28 @@ def _unique(name: str, first: int = 0) -> str:
 
 
 class Layer(_Layer):
-    """A layer whose outputs know the layer and the inputs that they were made of."""
+    """A layer whose outputs know the layer and the inputs that they were made of.
+
+    Attributes
+    ----------
+    supports_masking : whether the mask of its inputs is that of its outputs, too.
+    given : the arguments that it was made with.
+    """
+
+    supports_masking = False
+    given: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Keep the arguments, of which `get_config` tells."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "given", (args, kwargs))
+        return made
 
     def __init__(
         self, trainable: bool = True, name: str | None = None, dtype: Any = None, **kwargs: Any
     ) -> None:
+        self._initial_weights = kwargs.pop("weights", None)
+        self._inbound: list[tuple[Any, Any]] = []
         shape = kwargs.pop("batch_input_shape", None)
         if shape is None and "input_dim" in kwargs:
             shape = (None, kwargs.pop("input_dim"))
@@ -54,12 +73,109 @@ class Layer(_Layer):
         name = name or _unique(snake_case(type(self).__name__))
         super().__init__(trainable=trainable, name=name, dtype=dtype, **kwargs)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; layers, also in lists, are counted as parts of this one."""
+        if "_sublayers" in self.__dict__ and not name.startswith("_"):
+            for part in value if isinstance(value, (list, tuple)) else [value]:
+                if isinstance(part, _Layer):
+                    self._track(part)
+        super().__setattr__(name, value)
+
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs, which remember how they were made."""
+        mask = kwargs.get("mask")
+        if mask is None:
+            mask = nest.map_structure(mask_of, inputs)
+            if "mask" in inspect.signature(self.call).parameters and has_mask(mask):
+                kwargs = {**kwargs, "mask": mask}
         outputs = super().__call__(inputs, *args, **kwargs)
+        if any(output is value for output in nest.flatten(outputs)
+               for value in nest.flatten(inputs)):  # fmt: skip
+            outputs = nest.map_structure(identity, outputs)
         for output in nest.flatten(outputs):
             output._keras_history = (self, inputs, args, kwargs)
+        if has_mask(mask) or type(self).compute_mask is not Layer.compute_mask:
+            self._note_masks(outputs, self.compute_mask(inputs, mask))
+        self._inbound.append((inputs, outputs))
         return outputs
+
+    def _note_masks(self, outputs: Any, masks: Any) -> None:
+        flat = nest.flatten(outputs)
+        found = list(masks) if isinstance(masks, (list, tuple)) else [masks]
+        for output, mask in zip(flat, found, strict=False):
+            output._keras_mask = mask
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The outputs' mask, for the inputs'."""
+        return mask if self.supports_masking else None
+
+    @property
+    def input(self) -> Any:
+        """What the layer was called on."""
+        return self._called()[0]
+
+    @property
+    def output(self) -> Any:
+        """What the layer made."""
+        return self._called()[1]
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of what the layer was called on."""
+        return nest.map_structure(backend.int_shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of what the layer made."""
+        return nest.map_structure(backend.int_shape, self.output)
+
+    def _called(self) -> tuple[Any, Any]:
+        if not self._inbound:
+            raise AttributeError(f"Layer {self.name} has no inbound nodes: it was not called yet.")
+        if len(self._inbound) > 1:
+            raise AttributeError(
+                f'The layer "{self.name}" has multiple inbound nodes, expected one call, got '
+                f"{len(self._inbound)}: use `get_output_at(node_index)` instead."
+            )
+        return self._inbound[0]
+
+    def _outputs_of(self, output: Any) -> Any:
+        """All outputs of the call that made one."""
+        return next(made for _, made in reversed(self._inbound)
+                    if any(one is output for one in nest.flatten(made)))  # fmt: skip
+
+    def get_input_at(self, node_index: int) -> Any:
+        """What the layer was called on the so manieth time."""
+        return self._inbound[node_index][0]
+
+    def get_output_at(self, node_index: int) -> Any:
+        """What the layer made the so manieth time."""
+        return self._inbound[node_index][1]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make such a layer again, under their names."""
+        from graphflow.keras.serialization import plain
+
+        args, kwargs = self.given
+        given = {**dict(zip(self._argument_names(), args, strict=False)), **kwargs}
+        return {"trainable": self.trainable, **plain(given), "name": self.name}
+
+    def _argument_names(self) -> list[str]:
+        return list(inspect.signature(type(self).__init__).parameters)[1:]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer made of the arguments that `get_config` gives."""
+        from graphflow.keras.serialization import revived
+
+        return cls(**revived(config))
+
+    def _build_once(self, inputs: Any) -> None:
+        was_built = self.built
+        super()._build_once(inputs)
+        if not was_built and self._initial_weights is not None:
+            given, self._initial_weights = self._initial_weights, None
+            self.set_weights(given)
 
     def get_weights(self) -> list[Any]:
         """The values of the variables."""
@@ -71,16 +187,28 @@ class Layer(_Layer):
             backend.set_value(variable, value)
 
 
+def mask_of(value: Any) -> Any:
+    """Which elements of a tensor count; None where all do."""
+    return getattr(value, "_keras_mask", None)
+
+
+def has_mask(masks: Any) -> bool:
+    """Whether one of them is a mask."""
+    return any(mask is not None for mask in nest.flatten(masks))
+
+
 def _named(value: Any, name: str) -> Any:
     """What an argument stands for, where it is a name."""
     if name.endswith("activation"):
         return functions.activation(value)
     if name.endswith("_initializer"):
         return functions.initializer(value)
+    if name.endswith("_constraint"):
+        return functions.constraint(value)
     return functions.regularizer(value) if name.endswith("_regularizer") else value
 
 
-def _adapted(made_of: type[_Layer], name: str, **defaults: Any) -> Any:
+def adapted(made_of: type[_Layer], name: str, **defaults: Any) -> Any:
     """A Keras layer of one of `tf.layers`, with other defaults."""
     known = [
         p for p in inspect.signature(made_of).parameters.values() if p.kind is not p.VAR_KEYWORD
@@ -91,12 +219,15 @@ def _adapted(made_of: type[_Layer], name: str, **defaults: Any) -> Any:
         given = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
         Layer.__init__(self, **{k: _named(v, k) for k, v in given.items()})
 
-    adapted = type(name, (Layer, made_of), {"__init__": __init__, "__doc__": made_of.__doc__})
-    adapted.__module__ = __name__
-    return adapted
+    def _argument_names(self: Any) -> list[str]:
+        return [p.name for p in known]
+
+    members = {"__init__": __init__, "__doc__": made_of.__doc__, "__module__": __name__,
+               "_argument_names": _argument_names}  # fmt: skip
+    return type(name, (Layer, made_of), members)
 
 
-class _ByPhase:
+class ByPhase:
     """A layer that computes something else in training: as the phase says, if not told."""
 
     def call(self, inputs: Any, training: Any = None) -> Any:
@@ -104,31 +235,37 @@ class _ByPhase:
         return super().call(inputs, training=training)  # type: ignore[misc]
 
 
-Dense = _adapted(base.Dense, "Dense")
-Conv1D = Convolution1D = _adapted(base.Conv1D, "Conv1D")
-Conv2D = Convolution2D = _adapted(base.Conv2D, "Conv2D")
-Conv3D = Convolution3D = _adapted(base.Conv3D, "Conv3D")
-Conv2DTranspose = _adapted(base.Conv2DTranspose, "Conv2DTranspose")
-SeparableConv2D = _adapted(base.SeparableConv2D, "SeparableConv2D")
-MaxPooling1D = MaxPool1D = _adapted(base.MaxPooling1D, "MaxPooling1D", pool_size=2, strides=None)
-MaxPooling2D = MaxPool2D = _adapted(base.MaxPooling2D, "MaxPooling2D", pool_size=2, strides=None)
-AveragePooling1D = _adapted(base.AveragePooling1D, "AveragePooling1D", pool_size=2, strides=None)
-AveragePooling2D = _adapted(base.AveragePooling2D, "AveragePooling2D", pool_size=2, strides=None)
-Flatten = _adapted(base.Flatten, "Flatten")
-_Dropout: Any = _adapted(base.Dropout, "Dropout")
-_Normalization: Any = _adapted(base.BatchNormalization, "BatchNormalization")
+Dense = adapted(base.Dense, "Dense")
+Conv1D = Convolution1D = adapted(base.Conv1D, "Conv1D")
+Conv2D = Convolution2D = adapted(base.Conv2D, "Conv2D")
+Conv3D = Convolution3D = adapted(base.Conv3D, "Conv3D")
+Conv2DTranspose = adapted(base.Conv2DTranspose, "Conv2DTranspose")
+Conv3DTranspose = adapted(base.Conv3DTranspose, "Conv3DTranspose")
+SeparableConv1D = adapted(base.SeparableConv1D, "SeparableConv1D")
+SeparableConv2D = adapted(base.SeparableConv2D, "SeparableConv2D")
+Convolution2DTranspose, Convolution3DTranspose = Conv2DTranspose, Conv3DTranspose
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
+Flatten = adapted(base.Flatten, "Flatten")
+_Dropout: Any = adapted(base.Dropout, "Dropout")
+_Normalization: Any = adapted(base.BatchNormalization, "BatchNormalization")
 
 
-class Dropout(_ByPhase, _Dropout):
+class Dropout(ByPhase, _Dropout):
     """Sets elements to zero in training; see `tf.layers.Dropout`."""
 
+    supports_masking = True
 
-class BatchNormalization(_ByPhase, _Normalization):
+
+class BatchNormalization(ByPhase, _Normalization):
     """Batch normalisation; see `tf.layers.BatchNormalization`."""
+
+    supports_masking = True
 
 
 class Activation(Layer):
     """An activation, by name or as a function."""
+
+    supports_masking = True
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -138,65 +275,25 @@ class Activation(Layer):
         return self.activation(inputs)
 
 
-class LeakyReLU(Layer):
-    """``x`` above zero, ``alpha x`` below."""
-
-    def __init__(self, alpha: float = 0.3, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.alpha = alpha
-
-    def call(self, inputs: Any) -> Any:
-        return leaky_relu(inputs, self.alpha)
-
-
 class Lambda(Layer):
     """A function."""
 
-    def __init__(self, function: Callable[..., Any], arguments: Any = None, **kwargs: Any) -> None:
-        kwargs.pop("output_shape", None)
+    def __init__(
+        self, function: Callable[..., Any], output_shape: Any = None, mask: Any = None,
+        arguments: Any = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.function = function
         self.arguments = arguments or {}
 
+        self.mask = mask
+
     def call(self, inputs: Any) -> Any:
         return self.function(inputs, **self.arguments)
 
-
-class Reshape(Layer):
-    """Another shape of each example."""
-
-    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.target_shape = tuple(target_shape)
-
-    def call(self, inputs: Any) -> Any:
-        first = inputs.shape.as_list()[0]
-        return reshape(
-            inputs, [shape_op(inputs)[0] if first is None else first, *self.target_shape]
-        )
-
-
-class Permute(Layer):
-    """The axes of each example in another order, counted from one."""
-
-    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.dims = tuple(dims)
-
-    def call(self, inputs: Any) -> Any:
-        return transpose(inputs, [0, *self.dims])
-
-
-class ZeroPadding2D(Layer):
-    """Zeros around images."""
-
-    def __init__(self, padding: Any = (1, 1), **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        pair = (padding, padding) if isinstance(padding, int) else padding
-        self.padding = [[p, p] if isinstance(p, int) else list(p) for p in pair]
-
-    def call(self, inputs: Any) -> Any:
-        return pad(inputs, [[0, 0], *self.padding, [0, 0]])
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """What the function `mask` gives, or the mask that was given."""
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
 
 class Embedding(Layer):
@@ -204,11 +301,17 @@ class Embedding(Layer):
 
     def __init__(
         self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None, input_length: int | None = None, **kwargs: Any,
+        embeddings_regularizer: Any = None, activity_regularizer: Any = None,
+        embeddings_constraint: Any = None, mask_zero: bool = False,
+        input_length: int | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         if input_length is not None and "input_shape" not in kwargs:
             kwargs["input_shape"] = (input_length,)
-        super().__init__(**{"dtype": backend.floatx(), **kwargs})
+        activity_regularizer = functions.regularizer(activity_regularizer)
+        kwargs = {"dtype": backend.floatx(), **kwargs, "activity_regularizer": activity_regularizer}
+        super().__init__(**kwargs)
+        self.mask_zero = mask_zero
+        self.embeddings_constraint = functions.constraint(embeddings_constraint)
         self.input_dim, self.output_dim = input_dim, output_dim
         self.embeddings_initializer = functions.initializer(embeddings_initializer)
         self.embeddings_regularizer = functions.regularizer(embeddings_regularizer)
@@ -217,6 +320,7 @@ class Embedding(Layer):
         self.embeddings = self.add_weight(
             "embeddings", (self.input_dim, self.output_dim), self.dtype,
             self.embeddings_initializer, self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
         )  # fmt: skip
         self.built = True
 
@@ -224,97 +328,9 @@ class Embedding(Layer):
         symbols = inputs if inputs.dtype.is_integer else cast(inputs, "int32")
         return gather(self.embeddings, symbols)
 
-
-class GlobalAveragePooling2D(Layer):
-    """The mean of each channel."""
-
-    def call(self, inputs: Any) -> Any:
-        return reduce_mean(inputs, [1, 2])
-
-
-class GlobalMaxPooling2D(Layer):
-    """The maximum of each channel."""
-
-    def call(self, inputs: Any) -> Any:
-        return reduce_max(inputs, [1, 2])
-
-
-class GlobalAveragePooling1D(Layer):
-    """The mean of each channel of sequences."""
-
-    def call(self, inputs: Any) -> Any:
-        return reduce_mean(inputs, 1)
-
-
-class Add(Layer):
-    """The sum of inputs."""
-
-    def call(self, inputs: Any) -> Any:
-        return add_n(list(inputs))
-
-
-class Multiply(Layer):
-    """The product of inputs."""
-
-    def call(self, inputs: Any) -> Any:
-        product = inputs[0]
-        for other in inputs[1:]:
-            product = multiply(product, other)
-        return product
-
-
-class Average(Layer):
-    """The mean of inputs."""
-
-    def call(self, inputs: Any) -> Any:
-        return add_n(list(inputs)) / float(len(inputs))
-
-
-class Maximum(Layer):
-    """The greatest of inputs."""
-
-    def call(self, inputs: Any) -> Any:
-        greatest = inputs[0]
-        for other in inputs[1:]:
-            greatest = maximum(greatest, other)
-        return greatest
-
-
-class Concatenate(Layer):
-    """Inputs one after another along an axis."""
-
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis
-
-    def call(self, inputs: Any) -> Any:
-        return concat(list(inputs), self.axis)
-
-
-class RepeatVector(Layer):
-    """Each example so many times."""
-
-    def __init__(self, n: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.n = n
-
-    def call(self, inputs: Any) -> Any:
-        return concat([expand_dims(inputs, 1)] * self.n, 1)
-
-
-def add(inputs: Sequence[Any], **kwargs: Any) -> Tensor:
-    """The sum of inputs."""
-    return Add(**kwargs)(list(inputs))
-
-
-def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Tensor:
-    """Inputs one after another along an axis."""
-    return Concatenate(axis, **kwargs)(list(inputs))
-
-
-def multiply_layers(inputs: Sequence[Any], **kwargs: Any) -> Tensor:
-    """The product of inputs."""
-    return Multiply(**kwargs)(list(inputs))
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """False at the symbol zero, where that stands for none."""
+        return not_equal(inputs, 0) if self.mask_zero else None
 
 
 class InputLayer(Layer):
@@ -329,10 +345,20 @@ class InputLayer(Layer):
         self.given_shape = shape
         self.built = True
         kind = as_dtype(dtype or backend.floatx())
-        self.output: Any = placeholder(kind, TensorShape(shape), name=self.name)
+        self.output = placeholder(kind, TensorShape(shape), name=self.name)
         if input_tensor is not None:
             self.output = input_tensor
         self.output._keras_history = (self, None, (), {})
+        self.input = self.output
+
+    input: Any = None
+    output: Any = None
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes such an input again."""
+        kind = self.output.dtype.base_dtype.name
+        shape = backend.int_shape(self.output)
+        return {"batch_input_shape": shape, "dtype": kind, "name": self.name}
 
 
 def Input(  # Keras's name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,14 +11,33 @@ from typing import Any
 import numpy as np
 
 from graphflow.graph import nest
-from graphflow.keras import backend, functions, optimizers
+from graphflow.graph.tensor import Tensor
+from graphflow.keras import backend, losses, optimizers
+from graphflow.keras import metrics as known_metrics
 from graphflow.keras.callbacks import Callback, History
-from graphflow.keras.core import Input, InputLayer
+from graphflow.keras.configs import (
+    clone_model,
+    functional_config,
+    functional_tensors,
+    load_model,
+    model_from_config,
+    model_from_json,
+    save_model,
+)
+from graphflow.keras.core import Input, InputLayer, Layer, mask_of
+from graphflow.keras.metrics import Metric
+from graphflow.keras.serialization import deserialize, plain, serialize
+from graphflow.ops.casting import cast
 from graphflow.ops.elementwise import add_n
 from graphflow.ops.identity import placeholder
+from graphflow.ops.layer_base import snake_case
 from graphflow.ops.reductions import reduce_mean
+from graphflow.ops.variable_scope import variable_scope
 
-__all__ = ["Model", "Sequential"]
+__all__ = [
+    "Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
+    "save_model",
+]  # fmt: skip
 
 
 def _listed(value: Any) -> list[Any]:
@@ -35,7 +56,8 @@ class Model:
     """
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None) -> None:
-        self.name = name or "model"
+        self.name = name or (snake_case(type(self).__name__) if _is_subclassed(self) else "model")
+        self._scope: Any = None
         self.inputs, self.outputs = _listed(inputs), _listed(outputs)
         self.stop_training = False
         self.optimizer: Any = None
@@ -51,23 +73,61 @@ class Model:
         seen: dict[Any, None] = {}
 
         def visit(tensor: Any) -> None:
-            layer, before, _, _ = tensor._keras_history
-            for other in [] if before is None else nest.flatten(before):
-                visit(other)
+            layer, before, args, kwargs = tensor._keras_history
+            for other in [] if before is None else nest.flatten([before, args, kwargs]):
+                if hasattr(other, "_keras_history"):
+                    visit(other)
             seen[layer] = None
 
         for output in self.outputs:
             visit(output)
         self.layers = list(seen)
 
-    def __call__(self, inputs: Any) -> Any:
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; the layers of a model with its own `call` are found by it."""
+        if _is_subclassed(self) and "layers" in self.__dict__ and name != "layers":
+            for part in value if isinstance(value, (list, tuple)) else [value]:
+                if isinstance(part, (Layer, Model)) and part not in self.layers:
+                    self.layers.append(part)
+        super().__setattr__(name, value)
+
+    def call(self, inputs: Any) -> Any:
+        """The outputs; a subclass that defines it makes layers in ``__init__``."""
+        raise NotImplementedError("expected a subclass that defines `call`")
+
+    def _call_own(self, inputs: Any, **kwargs: Any) -> Any:
+        """Call what a subclass defined, with its layers' names in the model's scope."""
+        takes = inspect.signature(self.call).parameters
+        if "training" in takes and "training" not in kwargs:
+            kwargs["training"] = backend.learning_phase()
+        if self._scope is None:
+            with variable_scope(None, default_name=self.name) as scope:
+                self._scope = scope
+        with variable_scope(self._scope, auxiliary_name_scope=False):
+            return self.call(inputs, **kwargs)
+
+    def _build_for(self, x: Any) -> None:
+        """Make inputs and outputs after the first data, where there are none yet."""
+        if _is_subclassed(self) and not self.outputs:
+            given = _arrays(x)
+            self.inputs = [Input(a.shape[1:], dtype=_input_type(a)) for a in given]
+            self.outputs = _listed(self._call_own(_alone(list(self.inputs))))
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """The outputs for other inputs, by the same layers."""
+        if _is_subclassed(self):
+            return self._call_own(inputs, **kwargs)
         made = dict(zip(self.inputs, _listed(inputs), strict=True))
 
         def value_of(tensor: Any) -> Any:
+            if not hasattr(tensor, "_keras_history"):
+                return tensor
             if tensor not in made:
                 layer, before, args, kwargs = tensor._keras_history
-                made[tensor] = layer(nest.map_structure(value_of, before), *args, **kwargs)
+                known = {k: v for k, v in kwargs.items() if k != "mask"}
+                given = nest.map_structure(value_of, [before, args, known])
+                outputs = nest.flatten(layer(given[0], *given[1], **given[2]))
+                made.update(zip(nest.flatten(layer._outputs_of(tensor)), outputs, strict=True))
             return made[tensor]
 
         found = [value_of(output) for output in self.outputs]
@@ -133,11 +193,31 @@ class Model:
 
         Saver(self.weights).save(backend.get_session(), str(filepath), write_meta_graph=False)
 
+    def save(self, filepath: Any, overwrite: bool = True, **_: Any) -> None:
+        """Write the model; see `save_model`."""
+        save_model(self, filepath, overwrite)
+
     def load_weights(self, filepath: str, by_name: bool = False) -> None:
         """Read the variables from a checkpoint."""
         from graphflow.train.saver import Saver
 
         Saver(self.weights).restore(backend.get_session(), str(filepath))
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers and how they hang together."""
+        if _is_subclassed(self):
+            raise NotImplementedError("a model with its own `call` has no configuration")
+        return functional_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The model of a configuration."""
+        return cls(*functional_tensors(config), name=config.get("name"))
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as text."""
+        described = {"class_name": type(self).__name__, "config": plain(self.get_config())}
+        return json.dumps({**described, "keras_version": "2.2.4-tf", "backend": "tensorflow"})
 
     def count_params(self) -> int:
         """How many numbers the variables hold."""
@@ -189,22 +269,27 @@ class Model:
         validation_data: Any = None, shuffle: bool = True, initial_epoch: int = 0, **_: Any,
     ) -> History:  # fmt: skip
         """Train on arrays, in batches, for some epochs; gives the losses and metrics of each."""
+        self._build_for(x)
         trainer, size = self._trained(), batch_size or 32
         xs, ys = _arrays(x), _arrays(y)
         if validation_split and validation_data is None:
             cut = int(len(xs[0]) * (1.0 - validation_split))
             validation_data = ([a[cut:] for a in xs], [a[cut:] for a in ys])
             xs, ys = [a[:cut] for a in xs], [a[:cut] for a in ys]
+        trainer.prepare()
         history = History()
         called: list[Callback] = [*_listed(callbacks), history]
+        params = {"epochs": epochs, "batch_size": size, "samples": len(xs[0]), "verbose": verbose,
+                  "steps": -(-len(xs[0]) // size), "metrics": self.metrics_names}  # fmt: skip
         for callback in called:
+            callback.set_params(params)
             callback.set_model(self)
             callback.on_train_begin()
         self.stop_training = False
         for epoch in range(initial_epoch, epochs):
             for callback in called:
                 callback.on_epoch_begin(epoch)
-            logs = trainer.run(xs, ys, size, train=True, shuffle=shuffle)
+            logs = trainer.run(xs, ys, size, train=True, shuffle=shuffle, called=called)
             if validation_data is not None:
                 given = _arrays(validation_data[0]), _arrays(validation_data[1])
                 found = trainer.run(*given, size, train=False)
@@ -223,6 +308,7 @@ class Model:
 
     def train_on_batch(self, x: Any, y: Any) -> Any:
         """One step on a batch; its loss and metrics."""
+        self._build_for(x)
         xs, ys = _arrays(x), _arrays(y)
         found = self._trained().run(xs, ys, len(xs[0]), train=True, shuffle=False)
         return _alone(list(found.values()))
@@ -236,11 +322,13 @@ class Model:
         **_: Any,
     ) -> Any:
         """The loss and the metrics on arrays."""
+        self._build_for(x)
         found = self._trained().run(_arrays(x), _arrays(y), batch_size or 32, train=False)
         return _alone(list(found.values()))
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0, **_: Any) -> Any:
         """The outputs for arrays."""
+        self._build_for(x)
         session, xs, size = backend.get_session(), _arrays(x), batch_size or 32
         parts = [
             session.run(self.outputs, dict(zip(self.inputs, [a[k : k + size] for a in xs],
@@ -248,6 +336,15 @@ class Model:
             for k in range(0, len(xs[0]), size)
         ]  # fmt: skip
         return _alone([np.concatenate(values) for values in zip(*parts, strict=True)])
+
+
+def _is_subclassed(model: Any) -> bool:
+    """Whether the model computes by a `call` of its own."""
+    return type(model).call is not Model.call
+
+
+def _input_type(array: Any) -> str:
+    return "int32" if array.dtype.kind in "iu" else backend.floatx()
 
 
 def _alone(values: list[Any]) -> Any:
@@ -265,51 +362,92 @@ class _Trainer:
     def __init__(self, model: Model, loss: Any, metrics: list[Any], weights: Any) -> None:
         self.model = model
         count = len(model.outputs)
-        losses = loss if isinstance(loss, (list, tuple)) else [loss] * count
+        given_losses = loss if isinstance(loss, (list, tuple)) else [loss] * count
         weights = weights or [1.0] * count
         self.targets, parts, named = [], [], []
-        for output, given, weight in zip(model.outputs, losses, weights, strict=True):
-            function = functions.loss(given)
+        self.objects: dict[str, Any] = {}  # metrics that keep values of their own
+        for output, given, weight in zip(model.outputs, given_losses, weights, strict=True):
+            function = losses.get(given)
             target = self._target(output, given)
             self.targets.append(target)
-            parts.append(weight * reduce_mean(function(target, output)))
+            parts.append(weight * _reduced(function, target, output))
             for metric in metrics:
                 found = _metric(metric, given, output)
+                if isinstance(found, Metric):
+                    update = found.update_state(target, output)
+                    self.objects[found.name] = (found, update, found.result())
+                    continue
                 name = metric if isinstance(metric, str) else found.__name__
                 named.append((name, reduce_mean(found(target, output))))
         self.loss = (
             add_n([*parts, *model.losses]) if len(parts) + len(model.losses) > 1 else parts[0]
         )
-        self.names = ["loss", *(name for name, _ in named)]
+        self.names = ["loss", *(name for name, _ in named), *self.objects]
         self.values = [self.loss, *(value for _, value in named)]
         self.step: Any = None
 
     def _target(self, output: Any, loss: Any) -> Any:
-        sparse = getattr(loss, "__name__", loss)
+        sparse = getattr(loss, "__name__", getattr(loss, "name", loss))
         if isinstance(sparse, str) and sparse.startswith("sparse"):
             return placeholder("int64", None if output.shape.rank is None else _labels(output))
         return placeholder(output.dtype, output.shape)
 
-    def run(
-        self, xs: list[Any], ys: list[Any], size: int, train: bool, shuffle: bool = False
-    ) -> dict[str, float]:
-        """Means over all batches of the loss and the metrics, of a pass."""
-        if train and self.step is None:
+    def prepare(self) -> None:
+        """Make the step, unless it is made."""
+        if self.step is None:
             variables = self.model.trainable_weights
             self.step = [self.model.optimizer.step(self.loss, variables), *self.model.updates]
+
+    def run(
+        self,
+        xs: list[Any],
+        ys: list[Any],
+        size: int,
+        train: bool,
+        shuffle: bool = False,
+        called: Sequence[Callback] = (),
+    ) -> dict[str, float]:
+        """Means over all batches of the loss and the metrics, of a pass."""
+        if train:
+            self.prepare()
         session, phase = backend.get_session(), backend.learning_phase()
         count = len(xs[0])
         order = np.random.permutation(count) if shuffle else np.arange(count)  # noqa: NPY002
         totals = np.zeros(len(self.values))
+        updates = [update for _, update, _ in self.objects.values()]
+        for metric, _, _ in self.objects.values():
+            metric.reset_states()
         for start in range(0, count, size):
             rows = order[start : start + size]
             feed = {t: a[rows] for t, a in zip(self.model.inputs, xs, strict=True)}
             for target, array in zip(self.targets, ys, strict=True):
                 feed[target] = _fitting(array[rows], target)
-            feed[phase] = train
-            fetches = [self.values, self.step] if train else [self.values]
-            totals += np.array(session.run(fetches, feed)[0], np.float64) * len(rows)
-        return dict(zip(self.names, (totals / count).tolist(), strict=True))
+            if isinstance(phase, Tensor):
+                feed[phase] = train
+            fetches = [self.values, self.step, updates] if train else [self.values, updates]
+            batch = {"batch": start // size, "size": len(rows)}
+            for callback in called:
+                callback.on_train_batch_begin(batch["batch"], batch)
+            found = np.array(session.run(fetches, feed)[0], np.float64)
+            totals += found * len(rows)
+            logs = {**batch, **dict(zip(self.names, found.tolist(), strict=False))}
+            for callback in called:
+                callback.on_train_batch_end(batch["batch"], logs)
+            if train and self.model.stop_training:
+                count = start + len(rows)
+                break
+        kept = session.run([result for _, _, result in self.objects.values()])
+        values = [*(totals / count).tolist(), *(float(np.mean(value)) for value in kept)]
+        return dict(zip(self.names, values, strict=True))
+
+
+def _reduced(function: Any, target: Any, output: Any) -> Any:
+    """A loss over a batch: its mean, over the steps that count where some do not."""
+    found, mask = function(target, output), mask_of(output)
+    if mask is None or found.shape.rank != mask.shape.rank:
+        return reduce_mean(found)
+    weights = cast(mask, found.dtype)
+    return reduce_mean(found * weights / reduce_mean(weights))
 
 
 def _labels(output: Any) -> list[Any]:
@@ -327,12 +465,12 @@ def _fitting(array: Any, target: Any) -> Any:
 def _metric(metric: Any, loss: Any, output: Any) -> Callable[..., Any]:
     """A metric's function; accuracy is that which fits the loss."""
     if metric not in ("accuracy", "acc"):
-        return functions.metric(metric)
-    name = getattr(loss, "__name__", loss)
+        return known_metrics.get(metric)
+    name = getattr(loss, "__name__", getattr(loss, "name", loss))
     if isinstance(name, str) and name.startswith("sparse"):
-        return functions.sparse_categorical_accuracy
+        return known_metrics.sparse_categorical_accuracy
     last = output.shape.as_list()[-1]
-    return functions.binary_accuracy if last == 1 else functions.categorical_accuracy
+    return known_metrics.binary_accuracy if last == 1 else known_metrics.categorical_accuracy
 
 
 class Sequential(Model):
@@ -367,6 +505,24 @@ class Sequential(Model):
     def _extend(self, layer: Any) -> None:
         self.outputs = [layer(self.outputs[0])]
         self.layers.append(layer)
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers, in order."""
+        listed = [serialize(layer) for layer in self.layers if not isinstance(layer, InputLayer)]
+        shape = backend.int_shape(self.inputs[0]) if self.inputs else None
+        found: dict[str, Any] = {"name": self.name, "layers": listed, "build_input_shape": shape}
+        return {**found, "dtype": self.inputs[0].dtype.base_dtype.name if self.inputs else None}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The model of a configuration."""
+        made = cls(name=config["name"])
+        if config.get("build_input_shape"):
+            shape, dtype = config["build_input_shape"], config["dtype"]
+            made.inputs = made.outputs = [Input(batch_shape=tuple(shape), dtype=dtype)]
+        for layer in config["layers"]:
+            made.add(deserialize(layer))
+        return made
 
     def pop(self) -> None:
         """Take the last layer away."""

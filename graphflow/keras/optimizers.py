@@ -129,9 +129,27 @@ Adam = _like_adam("Adam", train.AdamOptimizer, 0.001)
 Adamax = _like_adam("Adamax", AdaMaxOptimizer, 0.002)
 Nadam = _like_adam("Nadam", NadamOptimizer, 0.002)
 
+
+class Ftrl(Optimizer):
+    """Follow the regularised leader (McMahan et al., 2013)."""
+
+    def __init__(
+        self, learning_rate: float = 0.001, learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1, l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0, **others: Any,
+    ) -> None:  # fmt: skip
+        def make(rate: Any) -> _Optimizer:
+            return train.FtrlOptimizer(
+                rate, learning_rate_power, initial_accumulator_value, l1_regularization_strength,
+                l2_regularization_strength,
+            )  # fmt: skip
+
+        super().__init__(make, learning_rate, **others)
+
+
 _KINDS = {
-    "adadelta": Adadelta, "adagrad": Adagrad, "adam": Adam, "adamax": Adamax, "nadam": Nadam,
-    "rmsprop": RMSprop, "sgd": SGD,
+    "adadelta": Adadelta, "adagrad": Adagrad, "adam": Adam, "adamax": Adamax, "ftrl": Ftrl,
+    "nadam": Nadam, "rmsprop": RMSprop, "sgd": SGD,
 }  # fmt: skip
 
 
@@ -150,4 +168,17 @@ def get(identifier: Any) -> Optimizer:
         return _Given(identifier)
     if isinstance(identifier, str) and identifier.lower() in _KINDS:
         return _KINDS[identifier.lower()]()
+    if isinstance(identifier, dict) and str(identifier.get("class_name")).lower() in _KINDS:
+        return _KINDS[identifier["class_name"].lower()](**identifier.get("config", {}))
     raise ValueError(f"Could not interpret optimizer identifier: {identifier}")
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """An optimizer's class and its learning rate."""
+    config = {"learning_rate": float(optimizer._rate), "decay": optimizer.decay}
+    return {"class_name": type(optimizer).__name__, "config": config}
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Optimizer:
+    """The optimizer of a name, or of a class's name and arguments."""
+    return get(config)

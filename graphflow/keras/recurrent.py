@@ -1,202 +1,209 @@
-"""Keras's recurrent layers, over `dynamic_rnn`."""
+"""Keras's recurrent layers: cells along sequences."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
-from graphflow.graph.convert import convert_to_tensor
-from graphflow.keras import functions
+import numpy as np
+
+from graphflow.graph.shapes import TensorShape
+from graphflow.keras import backend
+from graphflow.keras.cells import (
+    AbstractRNNCell,
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+    build_inside,
+)
 from graphflow.keras.core import Layer
-from graphflow.ops.decompositions import qr
-from graphflow.ops.diagonals import diag_part
-from graphflow.ops.initializers import Initializer
-from graphflow.ops.joining import concat, split
-from graphflow.ops.linear import matmul
-from graphflow.ops.nn import bias_add
-from graphflow.ops.random import random_normal
-from graphflow.ops.rnn import dynamic_rnn
-from graphflow.ops.rnn_cell_base import RNNCell
-from graphflow.ops.slicing import reverse
-from graphflow.ops.transposing import transpose
-from graphflow.ops.unary import sign
+from graphflow.ops.creation import zeros
+from graphflow.ops.shape import shape as shape_op
+from graphflow.ops.state import assign
 
-__all__ = ["GRU", "LSTM", "SimpleRNN"]
+__all__ = [
+    "GRU", "LSTM", "RNN", "AbstractRNNCell", "CuDNNGRU", "CuDNNLSTM", "GRUCell", "LSTMCell",
+    "SimpleRNN", "SimpleRNNCell", "StackedRNNCells",
+]  # fmt: skip
 
 
-class Orthogonal(Initializer):
-    """Rows or columns that are orthogonal and of length one."""
-
-    def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
-        """The matrix."""
-        rows, columns = (int(size) for size in shape)
-        tall = random_normal([max(rows, columns), min(rows, columns)], dtype=dtype or "float32")
-        q, r = qr(tall)
-        q *= sign(diag_part(r))
-        return q if rows >= columns else transpose(q)
-
-
-class _Step(RNNCell):
-    """One step of a layer, which has the variables."""
-
-    def __init__(self, layer: Any) -> None:
-        super().__init__()
-        self._layer = layer
-
-    @property
-    def state_size(self) -> Any:
-        """The sizes of the states."""
-        return self._layer.state_size
-
-    @property
-    def output_size(self) -> Any:
-        """The size of the output."""
-        return self._layer.units
-
-    def call(self, inputs: Any, state: Any) -> Any:
-        return self._layer.step(inputs, state)
-
-
-class _Recurrent(Layer):
-    """Base of recurrent layers.
+class RNN(Layer):
+    """A cell along sequences.
 
     Parameters
     ----------
-    units : the size of the output.
+    cell : what takes a step, or a list of such.
     return_sequences : whether all outputs are given, or the last.
     return_state : whether the states are given too.
     go_backwards : whether sequences are read from their end.
+    stateful : whether a batch goes on with the states of the one before it.
+    unroll : accepted; sequences are always loops.
     """
 
-    GATES = 1
-
     def __init__(
-        self, units: int, activation: Any = "tanh", recurrent_activation: Any = "hard_sigmoid",
-        use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = None, bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True, kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None, return_sequences: bool = False,
-        return_state: bool = False, go_backwards: bool = False, **kwargs: Any,
+        self, cell: Any, return_sequences: bool = False, return_state: bool = False,
+        go_backwards: bool = False, stateful: bool = False, unroll: bool = False,
+        time_major: bool = False, **kwargs: Any,
     ) -> None:  # fmt: skip
+        length = kwargs.pop("input_length", None)
+        if length is not None and "input_dim" in kwargs:
+            kwargs["input_shape"] = (length, kwargs.pop("input_dim"))
+        elif "input_dim" in kwargs:
+            kwargs["input_shape"] = (None, kwargs.pop("input_dim"))
+        self.zero_output_for_mask = kwargs.pop("zero_output_for_mask", False)
         super().__init__(**kwargs)
-        self.units = int(units)
-        self.activation = functions.activation(activation)
-        self.recurrent_activation = functions.activation(recurrent_activation)
-        self.use_bias, self.unit_forget_bias = use_bias, unit_forget_bias
-        self.kernel_initializer = functions.initializer(kernel_initializer)
-        given = recurrent_initializer
-        unnamed = given is None or given == "orthogonal"
-        self.recurrent_initializer = Orthogonal() if unnamed else functions.initializer(given)
-        self.bias_initializer = functions.initializer(bias_initializer)
-        self.kernel_regularizer = functions.regularizer(kernel_regularizer)
-        self.recurrent_regularizer = functions.regularizer(recurrent_regularizer)
+        self.cell: Any = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
         self.return_sequences, self.return_state = return_sequences, return_state
-        self.go_backwards = go_backwards
+        self.go_backwards, self.stateful = go_backwards, stateful
+        self.unroll, self.time_major = unroll, time_major
+        self.states: Any = None
 
     @property
-    def state_size(self) -> Any:
+    def state_size(self) -> list[Any]:
         """The sizes of the states."""
-        return self.units
+        size = self.cell.state_size
+        return list(size) if isinstance(size, (list, tuple)) else [size]
 
     def build(self, input_shape: Any) -> None:
-        wide = self.GATES * self.units
-        self.kernel = self.add_weight(
-            "kernel", (input_shape.as_list()[-1], wide), initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-        )  # fmt: skip
-        self.recurrent_kernel = self.add_weight(
-            "recurrent_kernel", (self.units, wide), initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-        )  # fmt: skip
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight("bias", (wide,), initializer=self._bias())
+        shape = input_shape[0] if isinstance(input_shape, (list, tuple)) else input_shape
+        sizes = TensorShape(shape).as_list()
+        if isinstance(self.cell, Layer):
+            build_inside(self, self.cell, [sizes[1 if self.time_major else 0], *sizes[2:]])
+        if self.stateful:
+            batch = sizes[1 if self.time_major else 0]
+            if batch is None:
+                raise ValueError(
+                    "If a RNN is stateful, it needs to know its batch size. Specify the batch size "
+                    "of your input tensors: pass `batch_input_shape` to the first layer."
+                )
+            self.states = [backend.zeros((batch, n)) for n in self.state_size]
         self.built = True
 
-    def _bias(self) -> Any:
-        return self.bias_initializer
+    def __call__(
+        self, inputs: Any, initial_state: Any = None, constants: Any = None, **kwargs: Any
+    ) -> Any:
+        """The outputs; inputs may be a list of the sequences and the first states."""
+        if isinstance(inputs, (list, tuple)) and initial_state is None:
+            inputs, initial_state = inputs[0], list(inputs[1:]) or None
+        if initial_state is not None:
+            kwargs["initial_state"] = initial_state
+        if constants is not None:
+            kwargs["constants"] = constants
+        return super().__call__(inputs, **kwargs)
 
-    def _projected(self, inputs: Any) -> Any:
-        found = matmul(inputs, self.kernel)
-        return found if self.bias is None else bias_add(found, self.bias)
+    def reset_states(self, states: Any = None) -> None:
+        """Set the states that are kept to zero, or to values."""
+        if self.states is None:
+            raise AttributeError("Layer must be stateful.")
+        for place, state in enumerate(self.states):
+            value = np.zeros(state.shape.as_list()) if states is None else states[place]
+            backend.set_value(state, value)
 
-    def step(self, inputs: Any, state: Any) -> Any:
-        """The output and the states after one element."""
-        raise NotImplementedError
+    def _first_states(self, inputs: Any, given: Any) -> list[Any]:
+        if given is not None:
+            return list(given) if isinstance(given, (list, tuple)) else [given]
+        if self.stateful:
+            return list(self.states)
+        batch = shape_op(inputs)[1 if self.time_major else 0]
+        if type(self.cell).__dict__.get("get_initial_state"):
+            made = self.cell.get_initial_state(batch_size=batch, dtype=inputs.dtype)
+            return list(made) if isinstance(made, (list, tuple)) else [made]
+        return [_zeros(batch, size, inputs) for size in self.state_size]
 
-    def call(self, inputs: Any, initial_state: Any = None) -> Any:
-        inputs = reverse(inputs, [1]) if self.go_backwards else convert_to_tensor(inputs)
-        if isinstance(initial_state, list):
-            initial_state = tuple(initial_state) if len(initial_state) > 1 else initial_state[0]
-        dtype = None if initial_state is not None else inputs.dtype
-        outputs, state = dynamic_rnn(
-            _Step(self), inputs, initial_state=initial_state, dtype=dtype
+    def call(
+        self, inputs: Any, mask: Any = None, training: Any = None, initial_state: Any = None,
+        constants: Any = None,
+    ) -> Any:  # fmt: skip
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        states = self._first_states(inputs, initial_state)
+        if hasattr(self.cell, "draw_masks"):
+            self.cell.draw_masks(inputs[0] if self.time_major else inputs[:, 0], training)
+        takes = inspect.signature(self.cell.call).parameters
+        more = {} if "training" not in takes or training is None else {"training": training}
+        count = len(states)
+
+        def step(value: Any, known: Any) -> Any:
+            if constants is not None:
+                more["constants"] = list(known[count:])
+            output, following = self.cell.call(value, list(known[:count]), **more)
+            return output, following if isinstance(following, (list, tuple)) else [following]
+
+        last, outputs, states = backend.rnn(
+            step, inputs, states, self.go_backwards, mask, constants, time_major=self.time_major,
+            zero_output_for_mask=self.zero_output_for_mask,
         )  # fmt: skip
-        found = outputs if self.return_sequences else (
-            state[0] if isinstance(state, tuple) else state
-        )  # fmt: skip
-        if not self.return_state:
-            return found
-        return [found, *(state if isinstance(state, tuple) else [state])]
+        if self.stateful:
+            self.add_update([assign(k, s) for k, s in zip(self.states, states, strict=True)])
+        found = outputs if self.return_sequences else last
+        return [found, *states] if self.return_state else found
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The inputs' mask, where all outputs are given."""
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        kept = mask if self.return_sequences else None
+        return [kept, *[None] * len(self.state_size)] if self.return_state else kept
+
+
+def _zeros(batch: Any, size: Any, like: Any) -> Any:
+    sizes = TensorShape(size).as_list() if not isinstance(size, int) else [size]
+    made = zeros([batch, *sizes], like.dtype)
+    made.set_shape([None, *sizes])
+    return made
+
+
+class _Recurrent(RNN):
+    """Base of layers of one of the cells; they take its arguments, and those of `RNN`."""
+
+    CELL: Any
+    OWN = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "time_major",
+           "trainable", "name", "dtype", "activity_regularizer", "input_shape", "input_dim",
+           "input_length", "batch_input_shape", "batch_size", "weights",
+           "zero_output_for_mask")  # fmt: skip
+
+    def __init__(self, units: int, *args: Any, **kwargs: Any) -> None:
+        own = {key: kwargs.pop(key) for key in self.OWN if key in kwargs}
+        kwargs.pop("implementation", None)
+        super().__init__(self.CELL(units, *args, **kwargs), **own)
+
+    def _argument_names(self) -> list[str]:
+        return list(inspect.signature(self.CELL.__init__).parameters)[1:]
+
+    def __getattr__(self, name: str) -> Any:
+        """What the cell has."""
+        cell = self.__dict__.get("cell")
+        if cell is None or name.startswith("_"):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        return getattr(cell, name)
 
 
 class SimpleRNN(_Recurrent):
-    """``h = activation(x kernel + h recurrent_kernel + bias)``."""
+    """``h = activation(x kernel + h recurrent_kernel + bias)`` along sequences."""
 
-    def step(self, inputs: Any, state: Any) -> Any:
-        """The output, which is the state."""
-        made = self.activation(self._projected(inputs) + matmul(state, self.recurrent_kernel))
-        return made, made
+    CELL = SimpleRNNCell
 
 
 class LSTM(_Recurrent):
     """Long short-term memory (Hochreiter & Schmidhuber, 1997)."""
 
-    GATES = 4
-
-    @property
-    def state_size(self) -> Any:
-        """The sizes of the states."""
-        return (self.units, self.units)
-
-    def _bias(self) -> Any:
-        if not self.unit_forget_bias:
-            return self.bias_initializer
-
-        def initialize(shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
-            ones = functions.initializer("ones")
-            one, two = [self.units], [2 * self.units]
-            given = self.bias_initializer
-            return concat([given(one, dtype), ones(one, dtype), given(two, dtype)], 0)
-
-        return initialize
-
-    def step(self, inputs: Any, state: Any) -> Any:
-        """The output and both states."""
-        hidden, cell = state
-        gates = self._projected(inputs) + matmul(hidden, self.recurrent_kernel)
-        enter, forget, new, leave = split(gates, 4, axis=1)
-        gate = self.recurrent_activation
-        cell = gate(forget) * cell + gate(enter) * self.activation(new)
-        hidden = gate(leave) * self.activation(cell)
-        return hidden, (hidden, cell)
+    CELL = LSTMCell
 
 
 class GRU(_Recurrent):
-    """Gated recurrent units (Cho et al., 2014), the reset before the product."""
+    """Gated recurrent units (Cho et al., 2014)."""
 
-    GATES = 3
+    CELL = GRUCell
 
-    def __init__(self, *args: Any, reset_after: bool = False, **kwargs: Any) -> None:
-        if reset_after:
-            raise ValueError("expected reset_after=False: the other form is not known")
-        super().__init__(*args, **kwargs)
 
-    def step(self, inputs: Any, state: Any) -> Any:
-        """The output, which is the state."""
-        update, reset, new = split(self._projected(inputs), 3, axis=1)
-        by_update, by_reset, by_new = split(self.recurrent_kernel, 3, axis=1)
-        update = self.recurrent_activation(update + matmul(state, by_update))
-        reset = self.recurrent_activation(reset + matmul(state, by_reset))
-        new = self.activation(new + matmul(reset * state, by_new))
-        made = update * state + (1 - update) * new
-        return made, made
+class CuDNNLSTM(LSTM):
+    """`LSTM` with the logistic function for its gates."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, recurrent_activation="sigmoid", **kwargs)
+
+
+class CuDNNGRU(GRU):
+    """`GRU` with the logistic function for its gates, the reset after the product."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, recurrent_activation="sigmoid", reset_after=True, **kwargs)
