@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.graph import nest
-from graphflow.graph.tensor import Tensor
-from graphflow.keras import backend, losses, optimizers
-from graphflow.keras import metrics as known_metrics
+from graphflow.keras import backend, optimizers
 from graphflow.keras.callbacks import Callback, History
 from graphflow.keras.configs import (
     clone_model,
@@ -24,14 +22,10 @@ from graphflow.keras.configs import (
     model_from_json,
     save_model,
 )
-from graphflow.keras.core import Input, InputLayer, Layer, mask_of
-from graphflow.keras.metrics import Metric
+from graphflow.keras.core import Input, InputLayer, Layer
 from graphflow.keras.serialization import deserialize, plain, serialize
-from graphflow.ops.casting import cast
-from graphflow.ops.elementwise import add_n
-from graphflow.ops.identity import placeholder
+from graphflow.keras.training import Data, Trainer, data_of, split_rows
 from graphflow.ops.layer_base import snake_case
-from graphflow.ops.reductions import reduce_mean
 from graphflow.ops.variable_scope import variable_scope
 
 __all__ = [
@@ -106,10 +100,10 @@ class Model:
         with variable_scope(self._scope, auxiliary_name_scope=False):
             return self.call(inputs, **kwargs)
 
-    def _build_for(self, x: Any) -> None:
+    def _build_for(self, data: Data) -> None:
         """Make inputs and outputs after the first data, where there are none yet."""
         if _is_subclassed(self) and not self.outputs:
-            given = _arrays(x)
+            given = data.first()
             self.inputs = [Input(a.shape[1:], dtype=_input_type(a)) for a in given]
             self.outputs = _listed(self._call_own(_alone(list(self.inputs))))
 
@@ -237,7 +231,7 @@ class Model:
 
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None,
-        loss_weights: Any = None, **_: Any,
+        loss_weights: Any = None, **options: Any,
     ) -> None:  # fmt: skip
         """Say how the model is trained.
 
@@ -247,7 +241,14 @@ class Model:
         loss : a name or a function of labels and predictions; one for each output, or one for all.
         metrics : names or functions of labels and predictions; ``accuracy`` fits the loss.
         loss_weights : what each output's loss counts.
+        options : nothing yet; TensorFlow's others are refused unless they ask for nothing.
         """
+        refused = sorted(name for name, value in options.items() if value)
+        if refused:
+            raise ValueError(
+                "Expected only optimizer, loss, metrics and loss_weights, got "
+                f"{', '.join(refused)} too."
+            )
         self.optimizer = optimizers.get(optimizer)
         self._compiled = {"loss": loss, "metrics": _listed(metrics), "weights": loss_weights}
         self._trainer = None
@@ -259,28 +260,49 @@ class Model:
                 "`model.compile(optimizer, loss)`."
             )
         if self._trainer is None:
-            self._trainer = _Trainer(self, **self._compiled)
+            self._trainer = Trainer(self, **self._compiled)
             self.metrics_names = self._trainer.names
         return self._trainer
 
     def fit(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1,
         verbose: int = 1, callbacks: Any = None, validation_split: float = 0.0,
-        validation_data: Any = None, shuffle: bool = True, initial_epoch: int = 0, **_: Any,
+        validation_data: Any = None, shuffle: bool = True, class_weight: Any = None,
+        sample_weight: Any = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
+        validation_steps: int | None = None, validation_freq: int = 1, max_queue_size: int = 10,
+        workers: int = 1, use_multiprocessing: bool = False,
     ) -> History:  # fmt: skip
-        """Train on arrays, in batches, for some epochs; gives the losses and metrics of each."""
-        self._build_for(x)
-        trainer, size = self._trained(), batch_size or 32
-        xs, ys = _arrays(x), _arrays(y)
+        """Train in batches, for some epochs; gives the losses and metrics of each.
+
+        Parameters
+        ----------
+        x : arrays, a generator of batches, a `Sequence`, or a data set.
+        y : arrays of labels; None where `x` gives them.
+        class_weight : what an example of each class counts, by its number.
+        sample_weight : what each example counts, by row.
+        steps_per_epoch, validation_steps : batches of an epoch, where `x` does not end by itself.
+        max_queue_size, workers, use_multiprocessing : taken, and without effect.
+        """
         if validation_split and validation_data is None:
-            cut = int(len(xs[0]) * (1.0 - validation_split))
-            validation_data = ([a[cut:] for a in xs], [a[cut:] for a in ys])
-            xs, ys = [a[:cut] for a in xs], [a[:cut] for a in ys]
+            (x, y, sample_weight), validation_data = split_rows(
+                x, y, sample_weight, validation_split
+            )
+        data = data_of(x, y, sample_weight, batch_size, steps_per_epoch, class_weight, shuffle)
+        self._build_for(data)
+        trainer = self._trained()
         trainer.prepare()
+        checked = None
+        if validation_data is not None:
+            is_many = isinstance(validation_data, (list, tuple))
+            given = validation_data if is_many else (validation_data,)
+            xs, ys, weights = [*given, None, None][:3]
+            checked = data_of(xs, ys, weights, batch_size, validation_steps)
         history = History()
         called: list[Callback] = [*_listed(callbacks), history]
-        params = {"epochs": epochs, "batch_size": size, "samples": len(xs[0]), "verbose": verbose,
-                  "steps": -(-len(xs[0]) // size), "metrics": self.metrics_names}  # fmt: skip
+        params = {
+            "epochs": epochs, "batch_size": batch_size or 32, "samples": data.samples,
+            "verbose": verbose, "steps": data.steps, "metrics": self.metrics_names,
+        }  # fmt: skip
         for callback in called:
             callback.set_params(params)
             callback.set_model(self)
@@ -289,10 +311,9 @@ class Model:
         for epoch in range(initial_epoch, epochs):
             for callback in called:
                 callback.on_epoch_begin(epoch)
-            logs = trainer.run(xs, ys, size, train=True, shuffle=shuffle, called=called)
-            if validation_data is not None:
-                given = _arrays(validation_data[0]), _arrays(validation_data[1])
-                found = trainer.run(*given, size, train=False)
+            logs = trainer.run(data, train=True, called=called)
+            if checked is not None and (epoch + 1) % validation_freq == 0:
+                found = trainer.run(checked, train=False)
                 logs.update({f"val_{name}": value for name, value in found.items()})
             if verbose:
                 values = " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
@@ -306,36 +327,60 @@ class Model:
         self.history = history
         return history
 
-    def train_on_batch(self, x: Any, y: Any) -> Any:
+    def fit_generator(
+        self, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **options: Any
+    ) -> History:
+        """Train on what a generator gives; see `fit`."""
+        return self.fit(generator, steps_per_epoch=steps_per_epoch, epochs=epochs, **options)
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None
+    ) -> Any:
         """One step on a batch; its loss and metrics."""
-        self._build_for(x)
-        xs, ys = _arrays(x), _arrays(y)
-        found = self._trained().run(xs, ys, len(xs[0]), train=True, shuffle=False)
-        return _alone(list(found.values()))
+        data = data_of(x, y, sample_weight, sys.maxsize, None, class_weight)
+        self._build_for(data)
+        return _alone(list(self._trained().run(data, train=True).values()))
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """The loss and the metrics of a batch."""
+        return self.evaluate(x, y, sys.maxsize, sample_weight=sample_weight)
 
     def evaluate(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: int = 1,
-        **_: Any,
-    ) -> Any:
-        """The loss and the metrics on arrays."""
-        self._build_for(x)
-        found = self._trained().run(_arrays(x), _arrays(y), batch_size or 32, train=False)
-        return _alone(list(found.values()))
+        self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: int = 1,
+        sample_weight: Any = None, steps: int | None = None, callbacks: Any = None,
+        max_queue_size: int = 10, workers: int = 1, use_multiprocessing: bool = False,
+    ) -> Any:  # fmt: skip
+        """The loss and the metrics on arrays, or on what a generator or a data set gives."""
+        data = data_of(x, y, sample_weight, batch_size, steps)
+        self._build_for(data)
+        return _alone(list(self._trained().run(data, train=False).values()))
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0, **_: Any) -> Any:
-        """The outputs for arrays."""
-        self._build_for(x)
-        session, xs, size = backend.get_session(), _arrays(x), batch_size or 32
+    def evaluate_generator(self, generator: Any, steps: int | None = None, **options: Any) -> Any:
+        """The loss and the metrics on what a generator gives; see `evaluate`."""
+        return self.evaluate(generator, steps=steps, **options)
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: int = 0, steps: int | None = None,
+        callbacks: Any = None, max_queue_size: int = 10, workers: int = 1,
+        use_multiprocessing: bool = False,
+    ) -> Any:  # fmt: skip
+        """The outputs for arrays, or for what a generator or a data set gives."""
+        data = data_of(x, None, None, batch_size, steps)
+        self._build_for(data)
+        session = backend.get_session()
         parts = [
-            session.run(self.outputs, dict(zip(self.inputs, [a[k : k + size] for a in xs],
-                                               strict=True)))
-            for k in range(0, len(xs[0]), size)
-        ]  # fmt: skip
+            session.run(self.outputs, dict(zip(self.inputs, xs, strict=True)))
+            for xs, _, _ in data.epoch()
+        ]
         return _alone([np.concatenate(values) for values in zip(*parts, strict=True)])
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for a batch."""
+        return self.predict(x, sys.maxsize)
+
+    def predict_generator(self, generator: Any, steps: int | None = None, **options: Any) -> Any:
+        """The outputs for what a generator gives; see `predict`."""
+        return self.predict(generator, steps=steps, **options)
 
 
 def _is_subclassed(model: Any) -> bool:
@@ -349,128 +394,6 @@ def _input_type(array: Any) -> str:
 
 def _alone(values: list[Any]) -> Any:
     return values if len(values) > 1 else values[0]
-
-
-def _arrays(value: Any) -> list[Any]:
-    is_many = isinstance(value, (list, tuple)) and len(value) > 0 and np.ndim(value[0]) > 0
-    return [np.asarray(v) for v in value] if is_many else [np.asarray(value)]
-
-
-class _Trainer:
-    """The operations that train and evaluate a model."""
-
-    def __init__(self, model: Model, loss: Any, metrics: list[Any], weights: Any) -> None:
-        self.model = model
-        count = len(model.outputs)
-        given_losses = loss if isinstance(loss, (list, tuple)) else [loss] * count
-        weights = weights or [1.0] * count
-        self.targets, parts, named = [], [], []
-        self.objects: dict[str, Any] = {}  # metrics that keep values of their own
-        for output, given, weight in zip(model.outputs, given_losses, weights, strict=True):
-            function = losses.get(given)
-            target = self._target(output, given)
-            self.targets.append(target)
-            parts.append(weight * _reduced(function, target, output))
-            for metric in metrics:
-                found = _metric(metric, given, output)
-                if isinstance(found, Metric):
-                    update = found.update_state(target, output)
-                    self.objects[found.name] = (found, update, found.result())
-                    continue
-                name = metric if isinstance(metric, str) else found.__name__
-                named.append((name, reduce_mean(found(target, output))))
-        self.loss = (
-            add_n([*parts, *model.losses]) if len(parts) + len(model.losses) > 1 else parts[0]
-        )
-        self.names = ["loss", *(name for name, _ in named), *self.objects]
-        self.values = [self.loss, *(value for _, value in named)]
-        self.step: Any = None
-
-    def _target(self, output: Any, loss: Any) -> Any:
-        sparse = getattr(loss, "__name__", getattr(loss, "name", loss))
-        if isinstance(sparse, str) and sparse.startswith("sparse"):
-            return placeholder("int64", None if output.shape.rank is None else _labels(output))
-        return placeholder(output.dtype, output.shape)
-
-    def prepare(self) -> None:
-        """Make the step, unless it is made."""
-        if self.step is None:
-            variables = self.model.trainable_weights
-            self.step = [self.model.optimizer.step(self.loss, variables), *self.model.updates]
-
-    def run(
-        self,
-        xs: list[Any],
-        ys: list[Any],
-        size: int,
-        train: bool,
-        shuffle: bool = False,
-        called: Sequence[Callback] = (),
-    ) -> dict[str, float]:
-        """Means over all batches of the loss and the metrics, of a pass."""
-        if train:
-            self.prepare()
-        session, phase = backend.get_session(), backend.learning_phase()
-        count = len(xs[0])
-        order = np.random.permutation(count) if shuffle else np.arange(count)  # noqa: NPY002
-        totals = np.zeros(len(self.values))
-        updates = [update for _, update, _ in self.objects.values()]
-        for metric, _, _ in self.objects.values():
-            metric.reset_states()
-        for start in range(0, count, size):
-            rows = order[start : start + size]
-            feed = {t: a[rows] for t, a in zip(self.model.inputs, xs, strict=True)}
-            for target, array in zip(self.targets, ys, strict=True):
-                feed[target] = _fitting(array[rows], target)
-            if isinstance(phase, Tensor):
-                feed[phase] = train
-            fetches = [self.values, self.step, updates] if train else [self.values, updates]
-            batch = {"batch": start // size, "size": len(rows)}
-            for callback in called:
-                callback.on_train_batch_begin(batch["batch"], batch)
-            found = np.array(session.run(fetches, feed)[0], np.float64)
-            totals += found * len(rows)
-            logs = {**batch, **dict(zip(self.names, found.tolist(), strict=False))}
-            for callback in called:
-                callback.on_train_batch_end(batch["batch"], logs)
-            if train and self.model.stop_training:
-                count = start + len(rows)
-                break
-        kept = session.run([result for _, _, result in self.objects.values()])
-        values = [*(totals / count).tolist(), *(float(np.mean(value)) for value in kept)]
-        return dict(zip(self.names, values, strict=True))
-
-
-def _reduced(function: Any, target: Any, output: Any) -> Any:
-    """A loss over a batch: its mean, over the steps that count where some do not."""
-    found, mask = function(target, output), mask_of(output)
-    if mask is None or found.shape.rank != mask.shape.rank:
-        return reduce_mean(found)
-    weights = cast(mask, found.dtype)
-    return reduce_mean(found * weights / reduce_mean(weights))
-
-
-def _labels(output: Any) -> list[Any]:
-    return output.shape.as_list()[:-1]
-
-
-def _fitting(array: Any, target: Any) -> Any:
-    """Labels in the target's rank: a last axis of one is added or taken away."""
-    rank = target.shape.rank
-    if rank is not None and array.ndim == rank + 1 and array.shape[-1] == 1:
-        return array[..., 0]
-    return array[..., None] if rank is not None and array.ndim == rank - 1 else array
-
-
-def _metric(metric: Any, loss: Any, output: Any) -> Callable[..., Any]:
-    """A metric's function; accuracy is that which fits the loss."""
-    if metric not in ("accuracy", "acc"):
-        return known_metrics.get(metric)
-    name = getattr(loss, "__name__", getattr(loss, "name", loss))
-    if isinstance(name, str) and name.startswith("sparse"):
-        return known_metrics.sparse_categorical_accuracy
-    last = output.shape.as_list()[-1]
-    return known_metrics.binary_accuracy if last == 1 else known_metrics.categorical_accuracy
 
 
 class Sequential(Model):
@@ -537,16 +460,6 @@ class Sequential(Model):
         for layer in pending:
             self._extend(layer)
 
-    def _build_for(self, x: Any) -> None:
+    def _build_for(self, data: Data) -> None:
         if self._pending:
-            self.build((None, *_arrays(x)[0].shape[1:]))
-
-    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> History:
-        """Train; see `Model.fit`."""
-        self._build_for(x)
-        return super().fit(x, y, *args, **kwargs)
-
-    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """The outputs for arrays."""
-        self._build_for(x)
-        return super().predict(x, *args, **kwargs)
+            self.build((None, *data.first()[0].shape[1:]))

@@ -1,0 +1,318 @@
+"""What `fit` runs: batches of arrays, generators and data sets, and the operations of a step."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphflow.errors import OutOfRangeError
+from graphflow.graph.tensor import Tensor
+from graphflow.keras import backend, losses
+from graphflow.keras import metrics as known_metrics
+from graphflow.keras.callbacks import Callback
+from graphflow.keras.core import mask_of
+from graphflow.keras.losses import Loss
+from graphflow.keras.metrics import Metric
+from graphflow.keras.utils import Sequence as KerasSequence
+from graphflow.ops.casting import cast
+from graphflow.ops.elementwise import add_n
+from graphflow.ops.identity import placeholder, placeholder_with_default
+from graphflow.ops.reductions import reduce_mean
+from graphflow.ops.shape import reshape
+
+# inputs, labels, weights of rows or None
+Batch = tuple[list[Any], list[Any], Any]
+
+
+def arrays(value: Any) -> list[Any]:
+    """What was given for one or several tensors, as a list of arrays."""
+    is_many = isinstance(value, (list, tuple)) and len(value) > 0 and np.ndim(value[0]) > 0
+    return [np.asarray(v) for v in value] if is_many else [np.asarray(value)]
+
+
+class Data:
+    """Batches, epoch by epoch.
+
+    Parameters
+    ----------
+    batches : gives the batches of one epoch, or for `steps` of them all there will ever be.
+    steps : batches of an epoch; None when `batches` ends by itself.
+    samples : rows of an epoch, if that is known.
+    """
+
+    def __init__(
+        self, batches: Callable[[], Iterator[Batch]], steps: int | None = None,
+        samples: int | None = None, is_endless: bool = False,
+    ) -> None:  # fmt: skip
+        self.steps, self.samples = steps, samples
+        self._batches, self._is_endless = batches, is_endless
+        self._going: Iterator[Batch] | None = None
+
+    def first(self) -> list[Any]:
+        """The inputs of the first batch, which is not lost by that."""
+        going = self._going or self._batches()
+        batch = next(going, None)
+        if batch is None:
+            raise ValueError("Expected at least one batch of data, got none.")
+        self._going = itertools.chain([batch], going)
+        return batch[0]
+
+    def epoch(self) -> Iterator[Batch]:
+        """The batches of the next epoch."""
+        going, self._going = self._going or self._batches(), None
+        if not self._is_endless:
+            yield from going
+            return
+        try:
+            yield from itertools.islice(going, self.steps)
+        finally:
+            self._going = going
+
+
+def data_of(
+    x: Any, y: Any = None, weights: Any = None, size: int | None = None, steps: int | None = None,
+    class_weight: Any = None, shuffle: bool = False,
+) -> Data:  # fmt: skip
+    """What `Model.fit` and the like were given, as batches.
+
+    Raises
+    ------
+    ValueError : labels beside a source that gives its own; arrays of different lengths; a
+        generator without a number of steps.
+    """
+    is_sequence, is_dataset = isinstance(x, KerasSequence), hasattr(x, "make_one_shot_iterator")
+    if not (is_sequence or is_dataset or hasattr(x, "__next__")):
+        return _array_data(x, y, weights, size or 32, steps, class_weight, shuffle)
+    if y is not None or weights is not None:
+        raise ValueError(
+            "Expected no `y` and no `sample_weight` beside a source of batches of both."
+        )
+    if is_sequence:
+
+        def batches() -> Iterator[Any]:
+            rows = np.random.permutation(len(x)) if shuffle else range(len(x))  # noqa: NPY002
+            for k in itertools.islice(rows, steps):
+                yield x[int(k)]
+            x.on_epoch_end()
+
+        return Data(lambda: (_batch(b, class_weight) for b in batches()), steps or len(x))
+    if not is_dataset and steps is None:
+        raise ValueError("Expected a number of steps for a generator, got None.")
+
+    def source() -> Iterator[Any]:
+        return _dataset_batches(x) if is_dataset else iter(x)
+
+    return Data(lambda: (_batch(b, class_weight) for b in source()), steps, None, steps is not None)
+
+
+def _array_data(
+    x: Any, y: Any, weights: Any, size: int, steps: int | None, class_weight: Any, shuffle: bool
+) -> Data:
+    xs, ys = arrays(x), [] if y is None else arrays(y)
+    count = len(xs[0])
+    given = None if weights is None else np.asarray(weights)
+    for array in [*xs, *ys, *([] if given is None else [given])]:
+        if len(array) != count:
+            raise ValueError(
+                "All input arrays (x), labels (y) and weights should have the same number of "
+                f"samples. Got {count} and {len(array)}."
+            )
+    given = _row_weights(ys, given, class_weight)
+
+    def batches() -> Iterator[Batch]:
+        order = np.random.permutation(count) if shuffle else np.arange(count)  # noqa: NPY002
+        for start in itertools.islice(range(0, count, size), steps):
+            rows = order[start : start + size]
+            yield (
+                [a[rows] for a in xs],
+                [a[rows] for a in ys],
+                (None if given is None else given[rows]),
+            )
+
+    return Data(batches, steps or -(-count // size), count)
+
+
+def _dataset_batches(dataset: Any) -> Iterator[Any]:
+    session, iterator = backend.get_session(), dataset.make_initializable_iterator()
+    element = iterator.get_next()
+    session.run(iterator.initializer)
+    while True:
+        try:
+            yield session.run(element)
+        except OutOfRangeError:
+            return
+
+
+def _batch(element: Any, class_weight: Any) -> Batch:
+    if not isinstance(element, tuple):
+        return arrays(element), [], None
+    x, y, weights = [*element, None, None][:3]
+    ys = [] if y is None else arrays(y)
+    given = None if weights is None else np.asarray(weights)
+    return arrays(x), ys, _row_weights(ys, given, class_weight)
+
+
+def _row_weights(ys: list[Any], weights: Any, class_weight: Any) -> Any:
+    """What each row counts, by its own weight and by its class's."""
+    if class_weight is None:
+        return weights
+    if len(ys) != 1:
+        raise ValueError(f"`class_weight` needs one output, got labels for {len(ys)}.")
+    labels = ys[0]
+    if labels.ndim > 1:
+        labels = labels.argmax(-1) if labels.shape[-1] > 1 else labels[..., 0]
+    known = {int(label): float(weight) for label, weight in dict(class_weight).items()}
+    missing = set(np.unique(labels).astype(int).tolist()) - set(known)
+    if missing:
+        raise ValueError(
+            "`class_weight` must contain all classes in the data. The classes "
+            f"{sorted(missing)} exist in the data but not in `class_weight`."
+        )
+    of_class = np.array([known[int(label)] for label in labels.ravel()]).reshape(labels.shape)
+    return of_class if weights is None else of_class * weights
+
+
+def split_rows(x: Any, y: Any, weights: Any, part: float) -> tuple[Any, Any]:
+    """The first rows for training, and the last `part` of them for validation."""
+    if hasattr(x, "__next__") or isinstance(x, KerasSequence) or not np.ndim(arrays(x)[0]):
+        raise ValueError("`validation_split` needs arrays.")
+    xs, ys = arrays(x), [] if y is None else arrays(y)
+    cut = int(len(xs[0]) * (1.0 - part))
+    given = None if weights is None else np.asarray(weights)
+
+    def rows(which: slice) -> tuple[Any, Any, Any]:
+        labels = [a[which] for a in ys]
+        return [a[which] for a in xs], labels or None, None if given is None else given[which]
+
+    return rows(slice(None, cut)), rows(slice(cut, None))
+
+
+class Trainer:
+    """The operations that train and evaluate a model."""
+
+    def __init__(self, model: Any, loss: Any, metrics: list[Any], weights: Any) -> None:
+        self.model = model
+        count = len(model.outputs)
+        given_losses = loss if isinstance(loss, (list, tuple)) else [loss] * count
+        weights = weights or [1.0] * count
+        self.targets, parts, named = [], [], []
+        self.weights = placeholder_with_default(np.ones(1, "float32"), [None])
+        self.objects: dict[str, Any] = {}  # metrics that keep values of their own
+        for output, given, weight in zip(model.outputs, given_losses, weights, strict=True):
+            function = losses.get(given)
+            target = self._target(output, given)
+            self.targets.append(target)
+            parts.append(weight * _reduced(function, target, output, self.weights))
+            for metric in metrics:
+                found = _metric(metric, given, output)
+                if isinstance(found, Metric):
+                    update = found.update_state(target, output)
+                    self.objects[found.name] = (found, update, found.result())
+                    continue
+                name = metric if isinstance(metric, str) else found.__name__
+                named.append((name, reduce_mean(found(target, output))))
+        self.loss = (
+            add_n([*parts, *model.losses]) if len(parts) + len(model.losses) > 1 else parts[0]
+        )
+        self.names = ["loss", *(name for name, _ in named), *self.objects]
+        self.values = [self.loss, *(value for _, value in named)]
+        self.step: Any = None
+
+    def _target(self, output: Any, loss: Any) -> Any:
+        sparse = getattr(loss, "__name__", getattr(loss, "name", loss))
+        if isinstance(sparse, str) and sparse.startswith("sparse"):
+            return placeholder("int64", None if output.shape.rank is None else _labels(output))
+        return placeholder(output.dtype, output.shape)
+
+    def prepare(self) -> None:
+        """Make the step, unless it is made."""
+        if self.step is None:
+            variables = self.model.trainable_weights
+            self.step = [self.model.optimizer.step(self.loss, variables), *self.model.updates]
+
+    def run(self, data: Data, train: bool, called: Sequence[Callback] = ()) -> dict[str, float]:
+        """Means over all batches of the loss and the metrics, of a pass."""
+        if train:
+            self.prepare()
+        session, count = backend.get_session(), 0
+        totals = np.zeros(len(self.values))
+        updates = [update for _, update, _ in self.objects.values()]
+        fetches = [self.values, self.step, updates] if train else [self.values, updates]
+        for metric, _, _ in self.objects.values():
+            metric.reset_states()
+        for k, batch in enumerate(data.epoch()):
+            size = len(batch[0][0])
+            logs: dict[str, Any] = {"batch": k, "size": size}
+            for callback in called:
+                callback.on_train_batch_begin(k, logs)
+            found = np.array(session.run(fetches, self._feeds(batch, train))[0], np.float64)
+            totals, count = totals + found * size, count + size
+            logs = {**logs, **dict(zip(self.names, found.tolist(), strict=False))}
+            for callback in called:
+                callback.on_train_batch_end(k, logs)
+            if train and self.model.stop_training:
+                break
+        if not count:
+            raise ValueError("Expected at least one batch of data, got none.")
+        kept = session.run([result for _, _, result in self.objects.values()])
+        values = [*(totals / count).tolist(), *(float(np.mean(value)) for value in kept)]
+        return dict(zip(self.names, values, strict=True))
+
+    def _feeds(self, batch: Batch, train: bool) -> dict[Any, Any]:
+        xs, ys, weights = batch
+        for kind, given, wanted in (
+            ("inputs", xs, self.model.inputs),
+            ("labels", ys, self.targets),
+        ):
+            if len(given) != len(wanted):
+                raise ValueError(f"Expected {len(wanted)} arrays of {kind}, got {len(given)}.")
+        feeds = dict(zip(self.model.inputs, xs, strict=True))
+        for target, array in zip(self.targets, ys, strict=True):
+            feeds[target] = _fitting(array, target)
+        if weights is not None:
+            feeds[self.weights] = weights
+        phase = backend.learning_phase()
+        if isinstance(phase, Tensor):
+            feeds[phase] = train
+        return feeds
+
+
+def _reduced(function: Any, target: Any, output: Any, weights: Any) -> Any:
+    """A loss over a batch: its mean, by the rows' weights, over the steps that count."""
+    if isinstance(function, Loss):
+        of_steps = [1] * max((output.shape.rank or 2) - 2, 0)
+        return function(target, output, reshape(weights, [-1, *of_steps]))
+    found, mask = function(target, output), mask_of(output)
+    if found.shape.rank:
+        ones = [1] * (found.shape.rank - 1)
+        found = found * reshape(cast(weights, found.dtype), [-1, *ones])
+    if mask is None or found.shape.rank != mask.shape.rank:
+        return reduce_mean(found)
+    weights = cast(mask, found.dtype)
+    return reduce_mean(found * weights / reduce_mean(weights))
+
+
+def _labels(output: Any) -> list[Any]:
+    return output.shape.as_list()[:-1]
+
+
+def _fitting(array: Any, target: Any) -> Any:
+    """Labels in the target's rank: a last axis of one is added or taken away."""
+    rank = target.shape.rank
+    if rank is not None and array.ndim == rank + 1 and array.shape[-1] == 1:
+        return array[..., 0]
+    return array[..., None] if rank is not None and array.ndim == rank - 1 else array
+
+
+def _metric(metric: Any, loss: Any, output: Any) -> Callable[..., Any]:
+    """A metric's function; accuracy is that which fits the loss."""
+    if metric not in ("accuracy", "acc"):
+        return known_metrics.get(metric)
+    name = getattr(loss, "__name__", getattr(loss, "name", loss))
+    if isinstance(name, str) and name.startswith("sparse"):
+        return known_metrics.sparse_categorical_accuracy
+    last = output.shape.as_list()[-1]
+    return known_metrics.binary_accuracy if last == 1 else known_metrics.categorical_accuracy
