@@ -308,7 +308,7 @@ def _import_all_ops() -> None:
     import pkgutil
 
     elsewhere = (
-        "lookup",
+        "lookup_ops",
         "train.saving_ops",
         "data.accumulators",
         "data.iterator",
