@@ -16,6 +16,7 @@ from graphflow.graph.dtypes import as_dtype
 from graphflow.graph.operation import Operation
 from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
+from graphflow.lookup_ops import Content
 from graphflow.ops.casting import cast
 from graphflow.ops.comparison import not_equal, where
 from graphflow.ops.elementwise import add
@@ -25,7 +26,6 @@ from graphflow.ops.strings import (
     string_to_hash_bucket_fast,
     string_to_hash_bucket_strong,
 )
-from graphflow.lookup_ops import Content
 from graphflow.ops.text_conversions import as_string
 
 __all__ = [
