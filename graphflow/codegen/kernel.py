@@ -6,6 +6,9 @@ emitted once, at the outermost loop level at which all its axes are bound, so th
 change in a loop is computed before it; LLVM is not asked to find that out. Values that change along
 the vector axis are vectors, the others stay scalars until a vector operation needs them.
 
+A body with math functions takes several vectors at once: each function is a long chain of dependent
+instructions, and several chains side by side fill the processor's units and share their constants.
+
 Accumulators declared outside a vector loop have one partial result per lane (and several vectors of
 them when the body is short, to hide the latency of the additions), combined in a fixed order when
 the loop is done: the result does not depend on the number of threads.
@@ -13,7 +16,6 @@ the loop is done: the result does not depend on the number of threads.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,9 +23,7 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from graphflow.codegen import mathlib
 from graphflow.codegen.expressions import ExprEmitter, Level
-from graphflow.codegen.extent import Extent
 from graphflow.codegen.pointwise import emit_pointwise
 from graphflow.codegen.target import Target
 from graphflow.codegen.types import (
@@ -37,6 +37,7 @@ from graphflow.codegen.types import (
     splat_value,
     widen,
 )
+from graphflow.codegen.widths import block_size, outlined_functions, steps, vector_width
 from graphflow.ir.index import Axis
 from graphflow.ir.loops import (
     Accumulate,
@@ -50,12 +51,6 @@ from graphflow.ir.loops import (
     statements,
 )
 from graphflow.ir.prims.reductions import COMBINE, PLACES, neutral_element
-from graphflow.ir.walk import expressions
-
-SHORT_BODY = 12.0  # a reduction body below this weight gets several vectors of partial results
-PARTIALS = 4
-INLINED_AT_MOST = 24  # occurrences of one math function in a kernel
-COLUMN_VECTORS = 4  # vectors side by side in a reduction over rows: whole cache lines of a row
 
 
 class Slot(NamedTuple):
@@ -172,46 +167,35 @@ class KernelEmitter(ExprEmitter):
     def emit_vector_loop(self, loop: Loop, start: ir.Value, stop: ir.Value) -> None:
         width = vector_width(loop, self.target)
         if loop.kind == "parallel vector":
-            # The range counts blocks of one vector, so that no chunk but the last has a remainder.
-            size = ir.Constant(I64, width)
+            # The range counts blocks of a step, so that no chunk but the last has a remainder.
+            size = ir.Constant(I64, block_size(loop, self.target))
             limit = self.dim(loop.axis.extent)
             start = self.at_most(self.builder.mul(start, size), limit)
             stop = self.at_most(self.builder.mul(stop, size), limit)
-        copies = PARTIALS if self.wants_partials(loop) else 1
         extent = loop.axis.extent
-        done = start
-        for lanes, count in ((width, copies), (width, 1)) if copies > 1 else ((width, 1),):
-            step = lanes * count
-            if lanes == 1 or (isinstance(extent, int) and extent < step):
+        done, left = start, extent if isinstance(extent, int) else None
+        for step in steps(loop, self.target):
+            if step.lanes == 1 or (left is not None and left < step.size):
                 continue
             whole = self.builder.sub(stop, done)
-            rest = self.builder.urem(whole, ir.Constant(I64, step))
+            rest = self.builder.urem(whole, ir.Constant(I64, step.size))
             end = self.builder.sub(stop, rest)
-            with self.vectorized(loop.axis, lanes):
-                with self.counted(loop.axis, done, end, step) as index:
-                    for copy in range(count):
-                        self.partial = copy
+            with self.vectorized(loop.axis, step.lanes):
+                with self.counted(loop.axis, done, end, step.size) as index:
+                    for copy in range(step.copies):
+                        self.partial = step.partial + copy
                         if copy:
-                            shift = ir.Constant(I64, copy * lanes)
+                            shift = ir.Constant(I64, copy * step.lanes)
                             self.levels[-1] = Level({loop.axis: self.builder.add(index, shift)})
                         self.emit_body(loop.body)
                     self.partial = 0
-            done = end
+            done, left = end, None if left is None else left % step.size
         if width == 1 or not isinstance(extent, int) or extent % width:
             with self.counted(loop.axis, done, stop, 1):
                 self.emit_body(loop.body)
 
     def at_most(self, value: ir.Value, limit: ir.Value) -> ir.Value:
         return self.builder.select(self.builder.icmp_signed("<", value, limit), value, limit)
-
-    def wants_partials(self, loop: Loop) -> bool:
-        if any(not isinstance(s, Accumulate) for s in loop.body):
-            return False
-        if any(s.position is not None for s in loop.body if isinstance(s, Accumulate)):
-            return False
-        weight = sum(s.value.weight for s in loop.body if isinstance(s, Accumulate))
-        extent = loop.axis.extent
-        return weight < SHORT_BODY and (not isinstance(extent, int) or extent >= 64)
 
     @contextmanager
     def vectorized(self, axis: Axis, lanes: int) -> Iterator[None]:
@@ -255,10 +239,10 @@ class KernelEmitter(ExprEmitter):
             if positions:
                 known.scalar_position = self.stack_slot(widen(I64, self.lanes))
             if self.lanes == 1:
-                width, copies = self.partial_shape(local)
-                known.partials = [self.stack_slot(widen(element, width)) for _ in range(copies)]
+                widths = self.partial_widths(local)
+                known.partials = [self.stack_slot(widen(element, width)) for width in widths]
                 if positions:
-                    known.positions = [self.stack_slot(widen(I64, width)) for _ in range(copies)]
+                    known.positions = [self.stack_slot(widen(I64, width)) for width in widths]
             self.accumulators[local] = known
         known.final = False
         self.levels[-1].locals.add(local)
@@ -277,15 +261,15 @@ class KernelEmitter(ExprEmitter):
     def store_slot(self, value: ir.Value, slot: Slot) -> None:
         self.builder.store(value, slot.pointer)
 
-    def partial_shape(self, local: Local) -> tuple[int, int]:
-        """Lanes and number of the partial vectors that the loops below feed this local with."""
+    def partial_widths(self, local: Local) -> list[int]:
+        """Lanes of each of the partial vectors that the loops below feed this local with."""
         for loop in statements(self.kernel.body):
             if not isinstance(loop, Loop) or not loop.kind.endswith("vector"):
                 continue
             if any(isinstance(s, Accumulate) and s.local is local for s in statements(loop.body)):
-                width = vector_width(loop, self.target)
-                return width, (0 if width == 1 else PARTIALS if self.wants_partials(loop) else 1)
-        return 1, 0
+                lanes = {n: step.lanes for step in steps(loop, self.target) for n in step.partials}
+                return [lanes[number] for number in sorted(lanes) if lanes[number] > 1]
+        return []
 
     def accumulate(self, statement: Accumulate) -> None:
         state = self.accumulators[statement.local]
@@ -334,13 +318,15 @@ class KernelEmitter(ExprEmitter):
             if state.positions:
                 self.finish_positions(state)
             elif state.partials:
-                total = self.load_slot(state.partials[0])
-                for partial in state.partials[1:]:
-                    total = self.combine(local, total, self.load_slot(partial))
-                scalar = self.horizontal(local, total)
-                self.store_slot(
-                    self.combine(local, scalar, self.load_slot(state.scalar)), state.scalar
-                )
+                totals: dict[int, ir.Value] = {}
+                for slot in state.partials:
+                    value = self.load_slot(slot)
+                    known = totals.get(slot.lanes)
+                    totals[slot.lanes] = self.combine(local, known, value) if known else value
+                result = self.load_slot(state.scalar)
+                for total in totals.values():
+                    result = self.combine(local, self.horizontal(local, total), result)
+                self.store_slot(result, state.scalar)
 
     def horizontal(self, local: Local, vector: ir.Value) -> ir.Value:
         """Combine the lanes of a vector, halving it."""
@@ -393,44 +379,9 @@ class KernelEmitter(ExprEmitter):
         return state is not None and state.lanes > 1
 
 
-def outlined_functions(kernel: Kernel) -> frozenset[str]:
-    """Math functions that a kernel uses so often that inlining them costs more than calling.
-
-    A chain of thousands of sines would be a hundred thousand instructions, and seconds of LLVM.
-    """
-    counts = Counter(e.name for e in expressions(kernel.body) if e.name in mathlib.FLOAT_FUNCTIONS)
-    return frozenset(name for name, count in counts.items() if count > INLINED_AT_MOST)
-
-
-def vector_width(loop: Loop, target: Target) -> int:
-    """Lanes of a vector loop: one register of the widest common element, not beyond the extent.
-
-    A loop that holds reduction loops (a reduction over rows) takes several registers, so that each
-    row is read in whole cache lines.
-    """
-    lanes = target.vector_lanes(32)
-    if any(isinstance(s, Loop) for s in loop.body):
-        lanes *= COLUMN_VECTORS
-    extent = loop.axis.extent
-    while isinstance(extent, int) and lanes > max(extent, 1):
-        lanes //= 2
-    return lanes
-
-
 def emit_kernel(module: ir.Module, kernel: Kernel, target: Target, name: str) -> ir.Function:
     """Emit `kernel` into `module` as a function called `name`."""
     return KernelEmitter(module, kernel, target, name).emit()
-
-
-def parallel_extent(kernel: Kernel, target: Target) -> Extent:
-    """How many units the range of the kernel's parallel axis has; 1 when it has no such axis."""
-    axis = kernel.parallel_axis
-    first = kernel.body[0] if kernel.body else None
-    if axis is not None:
-        return Extent(axis.extent)
-    if isinstance(first, Loop) and first.kind == "parallel vector" and len(kernel.body) == 1:
-        return Extent(1, ((first.axis.extent, vector_width(first, target)),))
-    return Extent(1)
 
 
 class _EpilogueEmitter(ExprEmitter):

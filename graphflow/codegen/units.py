@@ -18,9 +18,10 @@ from graphflow.codegen.conv_windows import WindowSpec
 from graphflow.codegen.extent import Extent
 from graphflow.codegen.gemm import GemmSpec, emit_gemm
 from graphflow.codegen.gemm_spec import Sizes
-from graphflow.codegen.kernel import emit_epilogue, emit_kernel, parallel_extent
+from graphflow.codegen.kernel import emit_epilogue, emit_kernel
 from graphflow.codegen.random import emit_random, unit_count, unit_cycles
 from graphflow.codegen.target import host_target
+from graphflow.codegen.widths import parallel_extent
 from graphflow.ir.dims import Dim, product
 from graphflow.ir.index import Axis, IndexExpr
 from graphflow.ir.loops import Kernel, Store

@@ -18,8 +18,9 @@ from graphflow.codegen.cuda.machines import HostMachine, Machine
 from graphflow.codegen.cuda.schedule import WARP, GpuSchedule, writes_scratch
 from graphflow.codegen.cuda.target import GpuTarget
 from graphflow.codegen.expressions import Level
-from graphflow.codegen.kernel import Accumulator, KernelEmitter, outlined_functions
+from graphflow.codegen.kernel import Accumulator, KernelEmitter
 from graphflow.codegen.types import I32, I64, compute_type, memory_type, to_memory
+from graphflow.codegen.widths import outlined_functions
 from graphflow.ir.loops import Accumulate, Loop, Store, statements
 
 
