@@ -118,16 +118,22 @@ class RunLock:
 
 
 class RunGuard:
-    """Lets one thread at a time into a plan's arena: a lock, and who holds it.
+    """What all calls of one plan share: who may use its arena, and memory kept for its outputs.
 
     Attributes
     ----------
+    lock : lets one thread at a time into the arena.
     owner : the thread inside the plan, or 0; native code writes it as well.
     """
 
     def __init__(self) -> None:
         self.lock = RunLock()
         self.owner = np.zeros(1, np.int64)
+        self._kept: dict[int, OutputMemory] = {}
+
+    def memory_of(self, output: Binding) -> OutputMemory:
+        """Return the memory that is kept for a large output."""
+        return self._kept.setdefault(output.slot, OutputMemory(output))
 
 
 class OutputMemory:
@@ -142,17 +148,20 @@ class OutputMemory:
         self.bases: list[np.ndarray[Any, Any]] = []
         # For native code: the addresses of `bases`, then nulls.
         self.addresses = np.zeros(BASES_PER_OUTPUT, np.int64)
+        self.lock = threading.Lock()
 
     def take(self) -> np.ndarray[Any, Any]:
         """Return an array for the output, its contents arbitrary."""
-        for base in self.bases:
-            if sys.getrefcount(base) <= 3:  # of the list, the loop and the call
-                return _view(base, self.output)
-        base = _fresh_memory(self.output.nbytes)
-        if len(self.bases) < BASES_PER_OUTPUT:
-            self.addresses[len(self.bases)] = id(base)
-            self.bases.append(base)
-        return _view(base, self.output)
+        with self.lock:
+            for base in self.bases:
+                view = _view(base, self.output)  # first, so that native code finds it taken
+                if sys.getrefcount(base) <= 4:  # of the list, the loop, the view and the call
+                    return view
+            base = _fresh_memory(self.output.nbytes)
+            if len(self.bases) < BASES_PER_OUTPUT:
+                self.addresses[len(self.bases)] = id(base)
+                self.bases.append(base)
+            return _view(base, self.output)
 
 
 def _view(base: np.ndarray[Any, Any], output: Binding) -> np.ndarray[Any, Any]:
@@ -161,7 +170,10 @@ def _view(base: np.ndarray[Any, Any], output: Binding) -> np.ndarray[Any, Any]:
 
 def _fresh_memory(size: int) -> np.ndarray[Any, Any]:
     """Return `size` bytes that the system backs by huge pages where it can."""
-    mapped = mmap.mmap(-1, size + HUGE_PAGE_BYTES)
+    # Shared memory, which `mmap` maps unless told otherwise, has no huge pages.
+    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS if hasattr(mmap, "MAP_PRIVATE") else 0
+    flags = {"flags": private} if private else {}
+    mapped = mmap.mmap(-1, size + HUGE_PAGE_BYTES, **flags)
     offset = -np.frombuffer(mapped, np.uint8).ctypes.data % HUGE_PAGE_BYTES
     if hasattr(mmap, "MADV_HUGEPAGE"):
         mapped.madvise(mmap.MADV_HUGEPAGE)
@@ -173,7 +185,7 @@ class PythonCall:
     """Runs a `Call` through Python, converting arguments as `np.asarray` does.
 
     Calls from several threads wait for each other, since a plan has one arena. Several calls of one
-    plan share its `guard`.
+    plan share its `guard`, and with it the memory of large outputs.
     """
 
     def __init__(self, call: Call, guard: RunGuard | None = None) -> None:
@@ -181,7 +193,7 @@ class PythonCall:
         self.call = call
         self.lock, self.owner = guard.lock, guard.owner
         self.memory = {
-            index: OutputMemory(output)
+            index: guard.memory_of(output)
             for index, output in enumerate(call.outputs)
             if output.nbytes >= LARGE_OUTPUT_BYTES and output.shape
         }

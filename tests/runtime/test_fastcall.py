@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
+import graphflow as tf
 from graphflow.codegen.control import INDEX, POINTER, counted_loop, indirect_call
 from graphflow.codegen.jit import compile_module, load_object
 from graphflow.codegen.target import host_target
@@ -374,3 +375,24 @@ def test_wrong_descriptions_are_refused():
     ):
         with pytest.raises(ValueError, match=message):
             Call(**{**good, **change})
+
+
+def test_large_results_of_a_session_are_made_without_python(monkeypatch):
+    calls = []
+    slow = PythonCall.__call__
+    monkeypatch.setattr(
+        PythonCall, "__call__", lambda self, *args: (calls.append(1), slow(self, *args))[1]
+    )
+    x = tf.placeholder(tf.float32, [1 << 19])
+    value = np.arange(1 << 19, dtype=np.float32)
+    with tf.Session() as session:
+        add = session.make_callable(x + 1.0, [x])
+        add(value)
+        del calls[:]
+        places = {add(value).ctypes.data for _ in range(5)}
+        assert calls == []
+        assert len(places) == 1  # nobody holds the memory of a result that was let go
+        held = [add(value + k) for k in range(6)]
+    assert len({array.ctypes.data for array in held}) == 6
+    for k, array in enumerate(held):
+        np.testing.assert_array_equal(array, value + k + 1)
