@@ -15,6 +15,7 @@ from graphflow.codegen.kernels import compile_units
 from graphflow.codegen.units import CodeUnit, Compiled, unit_of
 from graphflow.ir.node import Program
 from graphflow.ir.prims.control import regions
+from graphflow.lowering.row_writes import join_row_writes
 from graphflow.lowering.tasks import lower_tasks
 from graphflow.rewrite.pipeline import rewrite_program
 from graphflow.schedule.grouping import group_program
@@ -101,6 +102,8 @@ def _schedule(program: Program, options: Options) -> CompiledProgram:
         program = split_reductions(program)
     groups, overwritten = order_for_updates(program, group_program(program, options.level))
     tasks = lower_tasks(program, groups)
+    if options.level > 0:
+        tasks = join_row_writes(program, tasks)
     found = CompiledProgram(program, tasks, overwritten, options)
     for task in tasks:
         if task.kind == "control":

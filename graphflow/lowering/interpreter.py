@@ -84,17 +84,14 @@ class LoweredRun:
     def task(self, task: Task, regions: Sequence[Scheduled]) -> None:
         """Run one step."""
         node = task.node
-        if task.kind == "loops":
+        self.start(task)
+        if task.kind in ("loops", "scatter"):
             assert task.kernel is not None
             run_kernel(task.kernel, self.buffers(task), self.symbols)
             return
         assert node is not None
         if task.kind == "control":
             self.control(node, task.writes, regions)
-        elif task.kind == "scatter":
-            assert task.kernel is not None
-            self.values[node] = self.fetch(node.inputs[0]).reshape(-1).copy()
-            run_kernel(task.kernel, self.buffers(task), self.symbols)
         elif task.kind == "gemm":
             assert task.kernel is not None
             product = self.evaluate(node)
@@ -105,6 +102,11 @@ class LoweredRun:
             found = self.evaluate(node)
             for result in task.writes:
                 self.keep(result, found[result["index"]])
+
+    def start(self, task: Task) -> None:
+        """Copy the operands that results begin as."""
+        for result, operand in task.started.items():
+            self.values[result] = self.fetch(operand).reshape(-1).copy()
 
     def evaluate(self, node: Node) -> Any:
         operands = [None if _is_token(i) else self.fetch(i) for i in node.inputs]

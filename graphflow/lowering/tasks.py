@@ -8,7 +8,7 @@ from graphflow import config
 from graphflow.graph.dtypes import bool_
 from graphflow.ir.builder import Builder
 from graphflow.ir.dims import Dim, SymDim, product, typical
-from graphflow.ir.index import Axis, IndexExpr, Loaded, Quotient, Remainder, axis_index
+from graphflow.ir.index import ZERO, Axis, IndexExpr, Loaded, Quotient, Remainder, axis_index
 from graphflow.ir.loop_verifier import verify_kernel
 from graphflow.ir.loops import (
     Buffer,
@@ -36,15 +36,16 @@ def lower_tasks(program: Program, groups: Sequence[Group]) -> list[Task]:
         if node.op == "result":
             results.setdefault(node.inputs[0], []).append(node)
     tasks = [_lower(group, number, results) for number, group in enumerate(groups)]
-    if config.verify:
-        for task in tasks:
-            verify_task(task)
+    for task in tasks:
+        verify_task(task)
     return tasks
 
 
 def verify_task(task: Task) -> None:
-    """Raise CompilerError if the task's kernel is not well formed."""
-    if task.kernel is None or task.kind == "random":  # a draw has no loops: it is emitted whole
+    """Raise CompilerError if the task's kernel is not well formed, where `config.verify` asks."""
+    if not config.verify or task.kernel is None:
+        return
+    if task.kind == "random":  # a draw has no loops: it is emitted whole
         return
     product = task.node.dtype if task.kind == "gemm" and task.node is not None else None
     verify_kernel(task.kernel, task.axes, product)
@@ -127,29 +128,44 @@ def _lower_scatter(group: Group, node: Node, name: str) -> Task:
     row_size: Dim = product(node.shape[1:])
     row = Axis("row", product(node.inputs[1].shape))
     column = Axis("column", row_size)
-    place = load(at, axis_index(row))
-    inside = IndexExpr({Loaded(place, node.shape[0], place.axes): 1})
-    offset = inside * row_size + axis_index(column)
     value = load(new, axis_index(row) * row_size + axis_index(column))
-    old = load(out, offset)
-    value = _combined(node["mode"], old, value)
-    limit = constant(0, place.dtype)
-    low = Expr("ge", bool_, (place, limit))
-    extent = node.shape[0]
-    high: Expr | None = None
-    if isinstance(extent, int) and extent <= int(place.dtype.max):
-        high = Expr("lt", bool_, (place, constant(extent, place.dtype)))
-    valid = low if high is None else Expr("and", bool_, (low, high))
-    body: list[Statement] = [Store(out, offset, Expr("select", node.dtype, (valid, value, old)))]
-    if row_size != 1:
-        body = [Loop(column, "vector", body)]
+    body: list[Statement] = [row_store(node, out, at, axis_index(column), value, axis_index(row))]
+    if row_size != 1:  # threads may share a row, but rows come one after the other
+        body = [Loop(column, "parallel vector" if row.extent == 1 else "vector", body)]
     if row.extent != 1:
         body = [Loop(row, "serial", body)]
     buffers = {node: out, indices: at, updates: new}
     kernel = Kernel(name, list(dict.fromkeys(buffers.values())), body)
     kernel.work = 4.0 * typical(row.extent) * typical(row_size)
     reads = list(dict.fromkeys([target, indices, updates]))
-    return _finish(Task(group, "scatter", name, reads, [node], buffers), kernel)
+    task = Task(group, "scatter", name, reads, [node], buffers, started={node: target})
+    return _finish(task, kernel)
+
+
+def row_store(
+    node: Node, out: Buffer, at: Buffer, column: IndexExpr, value: Expr, row: IndexExpr = ZERO
+) -> Store:
+    """The store of a scatter: an element of row ``at[row]``, which stays as it is if there is none.
+
+    Parameters
+    ----------
+    node : the scatter.
+    out, at : what it writes, and the row numbers.
+    column : the element's place in its row.
+    value : what is combined with it.
+    row : which of the row numbers.
+    """
+    place = load(at, row)
+    inside = IndexExpr({Loaded(place, node.shape[0], place.axes): 1})
+    offset = inside * product(node.shape[1:]) + column
+    old = load(out, offset)
+    value = value if node["mode"] == "set" else Expr(node["mode"], old.dtype, (old, value))
+    valid = Expr("ge", bool_, (place, constant(0, place.dtype)))
+    extent = node.shape[0]
+    if isinstance(extent, int) and extent <= int(place.dtype.max):
+        below = Expr("lt", bool_, (place, constant(extent, place.dtype)))
+        valid = Expr("and", bool_, (valid, below))
+    return Store(out, offset, Expr("select", node.dtype, (valid, value, old)))
 
 
 def _lower_scan(group: Group, node: Node, name: str) -> Task:
@@ -173,7 +189,8 @@ def _lower_scan(group: Group, node: Node, name: str) -> Task:
             body = [Loop(loop, kind, body)]
     kernel = Kernel(name, [out], body)
     kernel.work = 4.0 * node.type.size if isinstance(node.type.size, int) else 1000.0
-    return _finish(Task(group, "scatter", name, [source], [node], {node: out}), kernel)
+    task = Task(group, "scatter", name, [source], [node], {node: out}, started={node: source})
+    return _finish(task, kernel)
 
 
 def _lower_random(group: Group, node: Node, name: str) -> Task:
@@ -187,10 +204,6 @@ def _lower_random(group: Group, node: Node, name: str) -> Task:
     kernel.symbols = sorted(size.symbols()) if isinstance(size, SymDim) else []
     reads = list(dict.fromkeys(operands))
     return Task(group, "random", name, reads, [node], {**buffers, node: out}, kernel=kernel)
-
-
-def _combined(mode: str, old: Expr, new: Expr) -> Expr:
-    return new if mode == "set" else Expr(mode, old.dtype, (old, new))
 
 
 def symbols_of(kernel: Kernel) -> list[str]:

@@ -227,8 +227,8 @@ class Encoder:
 
     def kernel(self, scope: Scope, task: Task) -> None:
         memory = scope.compiled.memory
-        if task.kind == "scatter":
-            target, source = memory.by_node[task.writes[0]], memory.by_node[task.reads[0]]
+        for result, operand in task.started.items():
+            target, source = memory.by_node[result], memory.by_node[operand]
             if target.home() is not source.home():
                 nbytes = evaluate(source.type.nbytes, self.symbols)
                 places = scope.positions[target], scope.positions[source]

@@ -35,11 +35,12 @@ class Task:
 
     Attributes
     ----------
-    kind : loops, gemm, scatter (works in its first operand's copy), random, check, host, control.
+    kind : loops, gemm, scatter, random, check, host, control.
     reads, writes : stored values, by their storage node.
     buffers : the kernel's parameter for each of them, where a kernel reads them element by element.
     private : bytes that the step needs for itself.
     axes : of a product, the axes of its epilogue's stores.
+    started : results that begin as copies of operands, which the step then changes in part.
     """
 
     group: Group
@@ -52,6 +53,7 @@ class Task:
     private: Dim = 0
     workspace: Slot | None = None
     axes: list[Axis] = field(default_factory=list)
+    started: dict[Node, Node] = field(default_factory=dict)
 
     @property
     def node(self) -> Node | None:
@@ -308,9 +310,8 @@ def _may_take_over(task: Task, slot: Slot, candidate: Slot) -> bool:
     assert slot.node is not None
     if candidate.type.nbytes != slot.type.nbytes:
         return False
-    if task.kind == "scatter":
-        assert task.node is not None
-        return candidate.node is storage(task.node.inputs[0])
+    if slot.node in task.started:
+        return candidate.node is task.started[slot.node]
     if task.kind == "control":
         return _starts_only(task, slot.node, candidate.node)
     if candidate.node is None or candidate.node not in task.reads:

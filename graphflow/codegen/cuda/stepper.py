@@ -87,9 +87,7 @@ class SteppedRun(LoweredRun):
             super().task(task, regions)
             return
         node = task.node
-        if task.kind == "scatter":
-            assert node is not None
-            self.values[node] = self.fetch(node.inputs[0]).reshape(-1).copy()
+        self.start(task)
         buffers = self.buffers(task)
         arrays = [np.ascontiguousarray(buffers[b]) for b in schedule.kernel.buffers]
         if task.kind == "gemm":
