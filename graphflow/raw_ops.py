@@ -17,7 +17,7 @@ from typing import Any
 
 from graphflow.graph.apply import Signature
 from graphflow.graph.dtypes import as_dtype
-from graphflow.graph.graph_def import default_of, op_table
+from graphflow.graph.op_table import default_of, op_table
 from graphflow.graph.opdef import is_defined
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape

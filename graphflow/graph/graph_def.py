@@ -1,15 +1,12 @@
 """Graphs as TensorFlow's GraphDef messages, and back.
 
-Which attributes an op type has is read from `protos/op_defs.json`, recorded from TensorFlow 1.15.5:
-an operation here keeps only those that it needs, the rest follows from its inputs or is a default.
+An operation here keeps only those attributes of TensorFlow's op type (`op_table`) that it needs;
+the rest follows from its inputs or is a default.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -24,13 +21,20 @@ from graphflow.graph.expansion import (
     with_originals,
 )
 from graphflow.graph.graph import Graph
+from graphflow.graph.op_table import (
+    OWN_ATTR,
+    check_attrs,
+    check_types,
+    default_of,
+    input_types,
+    op_table,
+)
 from graphflow.graph.operation import Operation
 from graphflow.graph.resource_variables import with_references
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.protos import message
 
-OWN_ATTR = "_graphflow_"  # before the names of attributes that TensorFlow's op type lacks
 PRODUCER, MIN_CONSUMER = 134, 12  # TensorFlow 1.15's versions of the format
 _NUMBER_FIELDS = {
     "float16": "half_val", "bfloat16": "half_val", "float32": "float_val", "float64": "double_val",
@@ -38,14 +42,6 @@ _NUMBER_FIELDS = {
     "uint16": "int_val", "int64": "int64_val", "bool": "bool_val", "uint32": "uint32_val",
     "uint64": "uint64_val", "complex64": "scomplex_val", "complex128": "dcomplex_val",
 }  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def op_table() -> dict[str, Any]:
-    """Op types with their inputs and attributes; see ``tests/data/record_op_defs.py``."""
-    text = resources.files("graphflow.protos").joinpath("op_defs.json").read_text("utf-8")
-    table: dict[str, Any] = json.loads(text)
-    return table
 
 
 # ---- values
@@ -419,6 +415,7 @@ class _Importer:
 
     def make(self, node: Any) -> None:
         _, declared = op_table().get(node.op, ([], {}))
+        check_attrs(node)
         attrs = {
             k if k in (PART, ORIGINAL) else k.removeprefix(OWN_ATTR): _attr_value(v)
             for k, v in node.attr.items()
@@ -429,10 +426,14 @@ class _Importer:
         for key in ("_class", "_output_shapes", PART, ORIGINAL):
             attrs.pop(key, None)
         data = [t for t in node.input if not t.startswith("^")]
+        expected = input_types(node, attrs, len(data))
         if node.op in ("Merge", "RefMerge"):  # a loop's next value comes later
             there = [t for t in data if t.partition(":")[0] in self.made]
+            if not there:
+                raise ValueError(f"Node '{node.name}': expected a value before the loop, got none")
             data = [t if t in there else there[0] for t in data]
         tensors = [self.tensor(text, node) for text in data]
+        check_types(node, tensors, expected)
         name = f"{self.prefix}{node.name}/"
         op = self.created(node, tensors, attrs, name)
         op._set_device(node.device)
@@ -462,16 +463,3 @@ class _Importer:
 def _plain(name: Any) -> str:
     text = str(name)
     return text.removesuffix(":0")
-
-
-def default_of(default: Sequence[Any]) -> Any:
-    """The value of a default as the table of op types has it."""
-    kind, value = default[0], default[1]
-    if kind == "type":
-        return as_dtype(value)
-    if kind == "shape":
-        return TensorShape(None if value is None else [None if s == -1 else s for s in value])
-    if kind == "list":
-        items = default[2]
-        return [as_dtype(i) for i in items] if value == "type" else list(items)
-    return value

@@ -6,6 +6,8 @@ JPEG leaves decoders some freedom: pixels differ by little from what TensorFlow'
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -60,12 +62,20 @@ def _open(contents: Array, expected: str, formats: tuple[str, ...]) -> Any:
             "Expected image (JPEG, PNG, or GIF), got unknown format starting with "
             f"'{text[:16].decode('latin-1')}'"
         )
-    try:
+    with _reading(expected, len(text)):
         image = pillow.open(io.BytesIO(text), formats=formats)
         image.load()
-    except (OSError, SyntaxError, ValueError, EOFError):
-        raise ValueError(f"Invalid {expected} data, size {len(text)}") from None
     return image
+
+
+@contextmanager
+def _reading(expected: str, size: int) -> Iterator[None]:
+    """Pillow's errors, an image too large to be meant among them, become one about the data."""
+    faults = (OSError, SyntaxError, ValueError, EOFError, _pillow().DecompressionBombError)
+    try:
+        yield
+    except faults:
+        raise ValueError(f"Invalid {expected} data, size {size}") from None
 
 
 def _pixels(image: Any, channels: int) -> Array:
@@ -112,9 +122,10 @@ def _decode_png(contents: Array, channels: int, dtype: Any) -> Array:
 def _frames(image: Any) -> Array:
     """All frames of a GIF, RGB, as they show one after the other."""
     found = []
-    for number in range(getattr(image, "n_frames", 1)):
-        image.seek(number)
-        found.append(np.asarray(image.convert("RGB")))
+    with _reading("GIF", image.width * image.height):
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            found.append(np.asarray(image.convert("RGB")))
     return np.stack(found)
 
 

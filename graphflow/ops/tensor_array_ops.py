@@ -1,5 +1,7 @@
 """The operations of TensorArrays, with their gradients.
 
+`mode`, `is_checked` and the elements' shape are attributes that graphs from TensorFlow do not have.
+
 TensorFlow's `flow` is a float32 scalar that orders reads and writes. In a run it is the array
 itself, its elements stacked (`trace/array_builder.py`), and so its gradient is an array as well:
 writing an element has the gradient of reading it, and reading one that of adding to it.
@@ -25,6 +27,17 @@ _SCALAR = TensorShape([])
 
 def _flow_only(op: Operation) -> Types:
     return [(float32, _SCALAR)]
+
+
+def _element_shape(op: Operation) -> TensorShape:
+    """What is known of an element's shape: TensorFlow keeps it with the array alone."""
+    shape = op.attrs.get("element_shape")
+    if shape is None:
+        maker = op.inputs[0].op
+        while maker.type in ("Enter", "Identity", "Switch"):
+            maker = maker.inputs[0].op
+        shape = maker.attrs.get("element_shape") if maker.type == "TensorArrayV3" else None
+    return TensorShape(shape)
 
 
 def _is_differentiable(op: Operation, value: Tensor) -> bool:
@@ -64,7 +77,8 @@ define_op(
 
 
 def _lower_write(b: Any, op: Operation, handle: Any, index: Any, value: Any, flow: Any) -> Any:
-    return b.write_at(handle, op.attrs["mode"], index, value, flow, op.attrs["is_checked"])
+    mode, is_checked = op.attrs.get("mode", "set"), op.attrs.get("is_checked", False)
+    return b.write_at(handle, mode, index, value, flow, is_checked)
 
 
 def _write_gradient(op: Operation, gradient: Tensor) -> list[Any]:
@@ -76,12 +90,12 @@ def _write_gradient(op: Operation, gradient: Tensor) -> list[Any]:
 
 
 def _infer_element(op: Operation) -> Types:
-    return [(op.attrs["dtype"], TensorShape(op.attrs["element_shape"]))]
+    return [(op.attrs["dtype"], _element_shape(op))]
 
 
 def _lower_read(b: Any, op: Operation, handle: Any, index: Any, flow: Any) -> Any:
-    shape = TensorShape(op.attrs["element_shape"])
-    return b.read_at(handle, index, flow, shape, op.attrs["is_checked"])
+    is_checked = op.attrs.get("is_checked", False)
+    return b.read_at(handle, index, flow, _element_shape(op), is_checked)
 
 
 def _read_gradient(op: Operation, gradient: Tensor) -> list[Any]:
@@ -109,17 +123,17 @@ def _is_all(indices: Node, size: Any) -> bool:
 def _infer_gather(op: Operation) -> Types:
     indices = op.inputs[1].shape
     count = None if indices.rank != 1 else indices.as_list()[0]
-    element = TensorShape(op.attrs["element_shape"])
+    element = _element_shape(op)
     return [(op.attrs["dtype"], TensorShape([count]).concatenate(element))]
 
 
 def _lower_gather(b: Any, op: Operation, handle: Any, indices: Any, flow: Any) -> Any:
-    array = b.stacked(handle, flow, TensorShape(op.attrs["element_shape"]))
+    array = b.stacked(handle, flow, _element_shape(op))
     if _is_all(indices, array.shape[0]):
         return array
     if indices.shape[0] == 0 or array.shape[0] == 0:
         return b.full((indices.shape[0], *array.shape[1:]), 0, array.dtype)
-    if not op.attrs["is_checked"]:
+    if not op.attrs.get("is_checked", False):
         b.check_indices(handle, indices, array.shape[0])
     return b.gather(array, b.runtime(indices))
 
@@ -131,7 +145,7 @@ def _gather_gradient(op: Operation, gradient: Tensor) -> list[Any]:
 
 
 def _lower_scatter(b: Any, op: Operation, handle: Any, indices: Any, value: Any, flow: Any) -> Any:
-    return b.write_rows(handle, op.attrs["mode"], indices, value, flow, _is_all)
+    return b.write_rows(handle, op.attrs.get("mode", "set"), indices, value, flow, _is_all)
 
 
 def _scatter_gradient(op: Operation, gradient: Tensor) -> list[Any]:
@@ -155,7 +169,7 @@ define_op(
 
 
 def _infer_concat(op: Operation) -> Types:
-    rest = TensorShape(op.attrs["element_shape_except0"])
+    rest = TensorShape(op.attrs.get("element_shape_except0"))
     return [
         (op.attrs["dtype"], TensorShape([None]).concatenate(rest)),
         (int64, TensorShape([None])),

@@ -39,6 +39,11 @@ class Variable:
     @property
     def next(self) -> Tensor:
         """Its value after a round."""
+        if len(self.merge.inputs) != 2 or not self.merge.inputs[1].op.inputs:
+            raise errors.InvalidArgumentError(
+                None, self.merge, f"expected a value before the loop and a next one for the "
+                f"variable {self.merge.name}, got {len(self.merge.inputs)} values",
+            )  # fmt: skip
         return self.merge.inputs[1].op.inputs[0]
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-from graphflow.errors import CompilerError
+from graphflow.errors import InvalidArgumentError
 from graphflow.graph.branches import State, canonical, merged, resolved
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
@@ -171,6 +171,10 @@ class _Finder:
 
     def state_of(self, tensor: Tensor) -> State:
         op = tensor.op
+        if op not in self.states:
+            raise InvalidArgumentError(
+                None, op, f"{op.name} ({op.type}) is read apart from the loop that it is part of"
+            )
         if op.type in SWITCHES and not isinstance(self.units[op], Loop):
             pred = canonical(self.givens.get(op.inputs[1], op.inputs[1]))
             return {**self.states[op], pred: tensor.value_index}
@@ -273,5 +277,7 @@ def _sorted(items: Iterable[Any], before: Callable[..., Any], key: Callable[...,
                 heapq.heappush(ready, (key(user), numbers[user], user))
     if len(order) != len(users):
         stuck = [getattr(i, "name", type(i).__name__) for i in users if i not in set(order)]
-        raise CompilerError(f"operations wait for each other in a circle: {', '.join(stuck[:8])}")
+        raise InvalidArgumentError(
+            None, None, f"operations wait for each other in a circle: {', '.join(stuck[:8])}"
+        )
     return order

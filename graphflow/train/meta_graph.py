@@ -11,7 +11,8 @@ from graphflow.errors import NotFoundError
 from graphflow.graph.collections import GraphKeys
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
-from graphflow.graph.graph_def import graph_to_proto, import_graph_def, op_table
+from graphflow.graph.graph_def import graph_to_proto, import_graph_def
+from graphflow.graph.op_table import op_table
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.variables import SaveSliceInfo, Variable

@@ -8,7 +8,7 @@ import pytest
 import graphflow as tf
 from graphflow import protos
 from graphflow.graph.expansion import ORIGINAL, PART
-from graphflow.graph.graph_def import op_table
+from graphflow.graph.op_table import op_table
 
 util = tf.graph_util
 

@@ -77,6 +77,15 @@ def test_truncated_files():
             run(decode(text))
 
 
+def test_an_image_too_large_to_be_meant():
+    target = io.BytesIO()
+    pillow.fromarray(IMAGE).save(target, "GIF")
+    text = bytearray(target.getvalue())
+    text[6:10] = b"\xff" * 4  # width and height
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Invalid GIF data"):
+        run(tf.image.decode_gif(bytes(text)))
+
+
 def test_ms_ssim_of_equal_images_is_one():
     image = np.random.default_rng(0).random((1, 31, 27, 1)).astype(np.float32)
     noise = np.clip(image + 0.1 * np.random.default_rng(1).random(image.shape), 0, 1)
