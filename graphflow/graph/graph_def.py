@@ -21,6 +21,7 @@ from graphflow.graph.expansion import (
     with_originals,
 )
 from graphflow.graph.graph import Graph
+from graphflow.graph.loop_stacks import with_loop_arrays
 from graphflow.graph.op_table import (
     OWN_ATTR,
     check_attrs,
@@ -326,7 +327,7 @@ class _Importer:
         self, graph: Graph, graph_def: Any, input_map: Mapping[str, Any], name: str | None
     ) -> None:
         self.graph, self.input_map = graph, input_map
-        nodes = with_references(with_originals(graph_def.node))
+        nodes = with_loop_arrays(with_references(with_originals(graph_def.node)))
         self.nodes = {node.name: node for node in nodes}
         if len(self.nodes) != len(nodes):
             raise ValueError("GraphDef has several nodes of one name")

@@ -90,12 +90,13 @@ define_op(
     lower=lambda b, op, x: b.identity(x),
     gradient=_refuse_gradient,
 )
-define_op(
-    name="NoOp",
-    infer=no_outputs,
-    lower=lambda b, op: (),
-    no_gradient="it has no inputs",
-)
+for _name in ("NoOp", "ControlTrigger"):  # the second waits in a gradient of TensorFlow's loops
+    define_op(
+        name=_name,
+        infer=no_outputs,
+        lower=lambda b, op: (),
+        no_gradient="it has no inputs",
+    )
 
 _IDENTITY = Signature("Identity", "input: T")
 _IDENTITY_N = Signature("IdentityN", "input: T...")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphflow.errors import UnimplementedError
 from graphflow.graph.apply import Signature
+from graphflow.graph.dtypes import resource
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, unknown_shape
@@ -78,6 +80,28 @@ define_op(
     lower=lower_read,
     gradient=_read_gradient,
 )
+
+
+# TensorFlow's stacks, which graphs from files hold: `graph.loop_stacks` replaces what it can.
+
+
+def _infer_push(op: Operation) -> Types:
+    return [(op.inputs[1].dtype, op.inputs[1].shape)]
+
+
+def _refuse(b: Any, op: Operation, *inputs: Any) -> Any:
+    raise UnimplementedError(
+        None, op, f"{op.name} ({op.type}): expected a stack that one loop fills, got one of a loop "
+        "in a loop, of a branch in a branch, or of no loop",
+    )  # fmt: skip
+
+
+for _name, _infer in [
+    ("StackV2", lambda op: [(resource, TensorShape([2]))]),
+    ("StackPushV2", _infer_push),
+    ("StackPopV2", lambda op: [(op.attrs["elem_type"], unknown_shape())]),
+]:
+    define_op(name=_name, infer=_infer, lower=_refuse, no_gradient="none in TensorFlow")
 
 _ARRAY = Signature("LoopArray")
 _WRITE = Signature("LoopArrayWrite", "array: T", "index: int32", "value: T")

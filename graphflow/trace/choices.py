@@ -139,8 +139,15 @@ def _merged_values(regions: list[Region], op: Operation, values: Mapping[int, Te
         other = found[1 - side]
         is_unwritten = isinstance(found[side], UnwrittenArray) and isinstance(other, Node)
         if found[side] is None or is_unwritten:
-            found[side] = zeros(region, other)
+            found[side] = _stand_in(region, other)
     return found
+
+
+def _stand_in(region: Region, other: Any) -> Any:
+    """What a branch gives that has no value: the other's, where that is known, or zeros."""
+    if isinstance(other, Node) and other.op == "const":
+        return region.const(other["value"].array, other.dtype)
+    return zeros(region, other)
 
 
 def _exported(choice: Choice) -> dict[Tensor, int]:
@@ -168,7 +175,7 @@ def _exported_values(regions: list[Region], tensor: Tensor, side: int) -> list[A
     value = regions[side].values.get(tensor)
     if not isinstance(value, Node):
         return [value, value]
-    pair = [zeros(regions[1 - side], value)] * 2
+    pair = [_stand_in(regions[1 - side], value)] * 2
     pair[side] = value
     return pair
 
@@ -179,7 +186,8 @@ def _add_output(
 ) -> Any:  # fmt: skip
     """Make a pair of values an output of both branches; returns its number.
 
-    Values that are no nodes (an array of tensors without elements) are returned themselves.
+    Values that are no nodes (an array of tensors without elements) are returned themselves, and
+    so is a number that is the same in both.
 
     Raises
     ------
@@ -188,6 +196,9 @@ def _add_output(
     for value in pair:
         if value is None or isinstance(value, ARRAY_VALUES):
             return value
+    if pair[0].op == pair[1].op == "const" and pair[0].dtype is pair[1].dtype:
+        if np.array_equal(pair[0]["value"].array, pair[1]["value"].array):
+            return tracer.const(pair[0]["value"].array, pair[0].dtype)
     first, second = (r.runtime(v) for r, v in zip(regions, pair, strict=True))
     if first.type != second.type:
         raise Split(choice.pred.op, [choice.pred])
