@@ -46,6 +46,7 @@ from graphflow.runtime.variables import VariableStore
 from graphflow.schedule.plan import OBJECT_KINDS
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Feed, Split, Traced, trace
+from graphflow.trace.units import ENTERS, EXITS, SWITCHES
 
 Array = np.ndarray[Any, Any]
 SIZES_IN_A_VALUE = 8  # elements of a feed whose values may be symbols
@@ -434,8 +435,13 @@ class Engine:
         targets += cut.waits_for
         givens = dict(request.givens)
         first = needed_operations(targets, fed, request.done, givens)
-        rest_done = request.done | {op for op in first if not _is_new_array(op)} | cut.operations
         roots = [*request.operations, *(t.op for t in request.tensors if t not in fed)]
+        if any(op.type in ENTERS for op in first):
+            whole = needed_operations(roots, fed, request.done, givens)
+            ends = _ends_of_started_loops(first, whole)
+            if ends:
+                first = needed_operations([*targets, *ends], fed, request.done, givens)
+        rest_done = request.done | {op for op in first if not _is_new_array(op)} | cut.operations
         rest = needed_operations(roots, fed, rest_done, givens)
         crossing = [t for op in rest for t in op.inputs if t.op in first and t not in fed]
         crossing += [t for t in request.tensors if t.op in first and t not in fed]
@@ -543,7 +549,17 @@ def _is_new_array(op: Operation) -> bool:
     """Whether the operation makes an array of tensors: it is traced again in each part of a run."""
     while op.type == "Identity":
         op = op.inputs[0].op
-    return op.type == "TensorArrayV3"
+    return op.type in ("TensorArrayV3", "LoopArray")
+
+
+def _ends_of_started_loops(first: set[Operation], whole: set[Operation]) -> list[Operation]:
+    """What a run's other parts read of loops that its first part runs: a loop runs once."""
+    found = []
+    for op in whole:
+        switch = op.inputs[0].op if op.type in EXITS and op not in first else None
+        if switch is not None and switch.type in SWITCHES and switch.inputs[1].op in first:
+            found.append(op)
+    return found
 
 
 def _content(array: Array) -> Any:

@@ -477,5 +477,9 @@ def _fetched(tracer: Tracer, tensor: Tensor) -> Node:
         raise errors.UnimplementedError(
             None, tensor.op, f"{tensor.name}: an array of elements of several shapes is fetched"
         )
+    if isinstance(node, ARRAY_VALUES):
+        raise errors.UnimplementedError(
+            None, tensor.op, f"{tensor.name}: an array that has no elements of its own is fetched"
+        )
     assert node is not None
     return node

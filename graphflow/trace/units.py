@@ -112,7 +112,12 @@ class _Finder:
     def before(self, op: Operation) -> list[Operation]:
         """The operations that must come first, a loop's next values not counted."""
         found = [t.op for t in self.read(op) if not (op.type in MERGES and t.op.type in NEXTS)]
-        return found + [c for c in op._control_inputs if c in self.operations]
+        for other in op._control_inputs:
+            if other.type in SWITCHES:  # whatever branch is taken: it is done with what it reads
+                found += self.before(other)
+            elif other in self.operations:
+                found.append(other)
+        return found
 
     # ---- loops
 
