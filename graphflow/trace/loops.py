@@ -24,7 +24,7 @@ from graphflow.trace.loop_parts import Parts, Variable, counting_starts, round_l
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.region import Captures, Region
 from graphflow.trace.tracer import Split, Tracer
-from graphflow.trace.units import Loop
+from graphflow.trace.units import EXITS, Loop
 
 COUNT_LIMIT = 20_000  # rounds that are counted by running the condition at trace time
 
@@ -250,7 +250,16 @@ class _Lowering:
         """The tensor that tells the number of rounds, where the graph has one."""
         context = self.parts.variables[0].enter._control_flow_context
         variable = getattr(context, "counter", None)
-        return None if variable is None else variable.exit.outputs[0]
+        if variable is not None:
+            return variable.exit.outputs[0]
+        for own, start in counting_starts(
+            self.parts, self.starts
+        ).items():  # of a graph from a file
+            if start == 0 and own.switch is not None:
+                for op in own.switch.outputs[0].consumers():
+                    if op.type in EXITS:
+                        return op.outputs[0]
+        return None
 
     def counting_variables(self) -> list[Variable]:
         """The loop variables that the condition depends on."""
