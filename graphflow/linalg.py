@@ -43,5 +43,6 @@ from graphflow.ops.solving import matrix_solve as solve
 from graphflow.ops.solving import matrix_triangular_solve as triangular_solve
 from graphflow.ops.transposing import matrix_transpose
 from graphflow.ops.transposing import matrix_transpose as transpose
+from graphflow.ops.tridiagonal import tridiagonal_matmul, tridiagonal_solve
 
 __all__ = [name for name in dir() if not name.startswith("_")]
