@@ -114,7 +114,8 @@ def _number(text: bytes, dtype: Any) -> Any:
     if b"_" in plain:  # Python takes it for a separator
         raise ValueError(plain)
     if dtype.kind == "f":
-        return dtype.type(float(plain))
+        is_hex = plain.lstrip(b"+-")[:2].lower() == b"0x"
+        return dtype.type(float.fromhex(plain.decode()) if is_hex else float(plain))
     value, limits = int(plain), np.iinfo(dtype)
     if not limits.min <= value <= limits.max:
         raise ValueError(plain)

@@ -38,7 +38,10 @@ _TYPES = (dtypes.float64, dtypes.float32, dtypes.complex64, dtypes.complex128)
 # ---- systems
 
 _SINGULAR = "The matrix is not invertible."
-_NEEDS_PIVOTING = "The matrix is either not invertible, or requires pivoting. Try setting partial_pivoting = True."
+_NEEDS_PIVOTING = (
+    "The matrix is either not invertible, or requires pivoting. Try setting "
+    "partial_pivoting = True."
+)  # fmt: skip
 
 
 def _solve(diagonals: Array, right: Array, partial_pivoting: bool) -> Array:
