@@ -298,7 +298,7 @@ _READERS = {
     "FixedLengthRecordReader", "ReaderBase", "TFRecordReader", "TextLineReader", "WholeFileReader",
 }  # fmt: skip
 _EXAMPLES = {
-    "FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature", "parse_example",
+    "FixedLenFeature", "FixedLenSequenceFeature", "SparseFeature", "VarLenFeature", "parse_example",
     "parse_single_example",
 }  # fmt: skip
 
@@ -327,6 +327,10 @@ def __getattr__(name: str) -> object:
         from graphflow.data import examples  # most programs read none
 
         return getattr(examples, name)
+    if name == "parse_single_sequence_example":
+        from graphflow.data.sequence_examples import parse_single_sequence_example
+
+        return parse_single_sequence_example
     if name in _QUEUES:
         from graphflow.data import queues  # most programs have none
 

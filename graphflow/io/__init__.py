@@ -23,8 +23,9 @@ from graphflow.ops.text_conversions import (
     serialize_tensor,
 )
 
+_SEQUENCES = ("parse_sequence_example", "parse_single_sequence_example")
 _EXAMPLES = (
-    "FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature", "parse_example",
+    "FixedLenFeature", "FixedLenSequenceFeature", "SparseFeature", "VarLenFeature", "parse_example",
     "parse_single_example",
 )  # fmt: skip
 
@@ -34,6 +35,10 @@ def __getattr__(name: str) -> object:
         from graphflow.data import examples  # most programs read none
 
         return getattr(examples, name)
+    if name in _SEQUENCES:
+        from graphflow.data import sequence_examples
+
+        return getattr(sequence_examples, name)
     if name in ("TFRecordOptions", "TFRecordWriter", "tf_record_iterator"):
         from graphflow import python_io
 

@@ -21,6 +21,7 @@ import numpy as np
 from graphflow import errors, observe
 from graphflow.codegen.runner import DEADLINE
 from graphflow.compiler import CompiledProgram, Options, compile_program
+from graphflow.graph.arrays import as_array
 from graphflow.graph.dtypes import DType, as_dtype, float32, uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
@@ -447,7 +448,7 @@ class Engine:
         part = replace(request, tensors=tuple(ask), operations=effects)
         results = dict(zip(ask, self.run(part, values), strict=True))
         results.update(zip(request.fed, values, strict=True))
-        more = {t: np.asarray(results[t]) for t in ask}
+        more = {t: as_array(results[t]) for t in ask}
         more.update(self.run_cut(cut, results, request.givens))
         joined = {**dict(zip(request.fed, values, strict=True)), **more}
         following = replace(request, fed=tuple(joined), done=frozenset(rest_done))
@@ -460,7 +461,7 @@ class Engine:
     def run_cut(self, cut: _Cut, results: dict[Tensor, Any], givens: Any) -> dict[Tensor, Array]:
         """Run what Python must run between the parts; the values that it gives."""
         if cut.loop is not None:
-            values = {t: np.asarray(results[t]) for t in cut.inputs}
+            values = {t: as_array(results[t]) for t in cut.inputs}
             done = frozenset(cut.loop.own_operations())
 
             def run(tensors: Any, operations: Any, fed: Any, arrays: Any) -> list[Any]:
@@ -470,15 +471,15 @@ class Engine:
                     tuple(tensors), tuple(operations), tuple(plain), done, givens,
                     tuple((t, a) for t, a in pairs if t not in plain),
                 )  # fmt: skip
-                return [np.asarray(a) for a in self.run(request, list(plain.values()))]
+                return [as_array(a) for a in self.run(request, list(plain.values()))]
 
             return run_loop(cut.loop, values, run)
         if cut.function is None:
             return {}
         (operation,) = cut.operations
-        outputs = cut.function(*[np.asarray(results[t]) for t in cut.inputs])
+        outputs = cut.function(*[as_array(results[t]) for t in cut.inputs])
         pairs = zip(operation.outputs, outputs, strict=True)
-        return {t: np.asarray(v) for t, v in pairs}
+        return {t: as_array(v) for t, v in pairs}
 
     def count_first(
         self, request: Request, values: Sequence[Array], split: Split
@@ -486,7 +487,7 @@ class Engine:
         """Find out how many rounds a loop has; nothing else of that run is kept."""
         part = replace(request, tensors=split.tensors, operations=())
         states = self.store.generator_states()
-        counts = [np.asarray(c) for c in self.run(part, values)]
+        counts = [as_array(c) for c in self.run(part, values)]
         self.store.restore_generators(states)
         fed = (*request.fed, *split.tensors)
         following = replace(request, fed=fed)
