@@ -194,6 +194,11 @@ from graphflow.ops.space_batch import *
 from graphflow.ops.sparse import *
 from graphflow.ops.sparse_composed import *
 from graphflow.ops.sparse_products import *
+from graphflow.ops.sparse_serialization import (
+    deserialize_many_sparse,
+    serialize_many_sparse,
+    serialize_sparse,
+)
 from graphflow.ops.sparse_values import *
 from graphflow.ops.special import *
 from graphflow.ops.spectral import fft, fft2d, fft3d, ifft, ifft2d, ifft3d

@@ -14,6 +14,11 @@ from graphflow.ops.image_coding import (
     extract_jpeg_shape,
     is_jpeg,
 )
+from graphflow.ops.sparse_serialization import (
+    deserialize_many_sparse,
+    serialize_many_sparse,
+    serialize_sparse,
+)
 from graphflow.ops.text_conversions import (
     decode_base64,
     decode_csv,
@@ -52,7 +57,7 @@ def __getattr__(name: str) -> object:
 
 __all__ = [
     "decode_and_crop_jpeg", "decode_base64", "decode_bmp", "decode_csv", "decode_gif",
-    "decode_image", "decode_jpeg", "decode_png", "decode_raw", "encode_base64", "encode_jpeg",
+    "decode_image", "decode_jpeg", "decode_png", "decode_raw", "deserialize_many_sparse", "encode_base64", "encode_jpeg",
     "encode_png", "extract_jpeg_shape", "gfile", "is_jpeg", "matching_files",
-    "parse_tensor", "read_file", "serialize_tensor", "write_file",
+    "parse_tensor", "read_file", "serialize_many_sparse", "serialize_sparse", "serialize_tensor", "write_file",
 ]  # fmt: skip
