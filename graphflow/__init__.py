@@ -298,13 +298,20 @@ _LATE = {
     "layers", "losses", "metrics", "python", "python_io", "quantization", "queue", "raw_ops",
     "resource_loader", "saved_model", "sets", "signal", "spectral", "summary", "sysconfig", "test",
 }  # fmt: skip
-_QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
-_READERS = {
-    "FixedLengthRecordReader", "ReaderBase", "TFRecordReader", "TextLineReader", "WholeFileReader",
-}  # fmt: skip
-_EXAMPLES = {
-    "FixedLenFeature", "FixedLenSequenceFeature", "SparseFeature", "VarLenFeature", "parse_example",
-    "parse_single_example",
+# Names that are loaded when they are asked for, by the module that has them.
+_LATE_NAMES = {
+    name: module
+    for module, names in {
+        "data.accumulators": "ConditionalAccumulator",
+        "data.examples": "FixedLenFeature FixedLenSequenceFeature SparseFeature VarLenFeature "
+                         "parse_example parse_single_example",
+        "data.producers": "FixedLengthRecordReader ReaderBase TFRecordReader TextLineReader "
+                          "WholeFileReader",
+        "data.queues": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue",
+        "data.sequence_examples": "parse_single_sequence_example",
+        "data.sparse_accumulators": "SparseConditionalAccumulator",
+    }.items()
+    for name in names.split()
 }  # fmt: skip
 
 
@@ -318,6 +325,7 @@ def _import_all_ops() -> None:
         "data.accumulators",
         "data.iterator",
         "data.queues",
+        "data.sparse_accumulators",
     )
     in_ops = [f"ops.{module.name}" for module in pkgutil.iter_modules(_ops.__path__)]
     for module in (*in_ops, *elsewhere):
@@ -328,26 +336,10 @@ define_more(_import_all_ops)
 
 
 def __getattr__(name: str) -> object:
-    if name in _EXAMPLES:
-        from graphflow.data import examples  # most programs read none
+    if name in _LATE_NAMES:
+        import importlib
 
-        return getattr(examples, name)
-    if name == "parse_single_sequence_example":
-        from graphflow.data.sequence_examples import parse_single_sequence_example
-
-        return parse_single_sequence_example
-    if name in _QUEUES:
-        from graphflow.data import queues  # most programs have none
-
-        return getattr(queues, name)
-    if name == "ConditionalAccumulator":
-        from graphflow.data.accumulators import ConditionalAccumulator
-
-        return ConditionalAccumulator
-    if name in _READERS:
-        from graphflow.data import producers
-
-        return getattr(producers, name)
+        return getattr(importlib.import_module(f"graphflow.{_LATE_NAMES[name]}"), name)
     if name in _MESSAGES:
         from graphflow.protos import message  # imports protobuf
 

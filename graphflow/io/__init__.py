@@ -29,6 +29,7 @@ from graphflow.ops.text_conversions import (
 )
 
 _SEQUENCES = ("parse_sequence_example", "parse_single_sequence_example")
+_QUEUES = ("QueueBase", "FIFOQueue", "PaddingFIFOQueue", "PriorityQueue", "RandomShuffleQueue")
 _EXAMPLES = (
     "FixedLenFeature", "FixedLenSequenceFeature", "SparseFeature", "VarLenFeature", "parse_example",
     "parse_single_example",
@@ -48,7 +49,7 @@ def __getattr__(name: str) -> object:
         from graphflow import python_io
 
         return getattr(python_io, name)
-    if name in ("QueueBase", "FIFOQueue", "PaddingFIFOQueue", "RandomShuffleQueue"):
+    if name in _QUEUES:
         from graphflow.data import queues
 
         return getattr(queues, name)
@@ -57,7 +58,8 @@ def __getattr__(name: str) -> object:
 
 __all__ = [
     "decode_and_crop_jpeg", "decode_base64", "decode_bmp", "decode_csv", "decode_gif",
-    "decode_image", "decode_jpeg", "decode_png", "decode_raw", "deserialize_many_sparse", "encode_base64", "encode_jpeg",
-    "encode_png", "extract_jpeg_shape", "gfile", "is_jpeg", "matching_files",
-    "parse_tensor", "read_file", "serialize_many_sparse", "serialize_sparse", "serialize_tensor", "write_file",
+    "decode_image", "decode_jpeg", "decode_png", "decode_raw", "deserialize_many_sparse",
+    "encode_base64", "encode_jpeg", "encode_png", "extract_jpeg_shape", "gfile", "is_jpeg",
+    "matching_files", "parse_tensor", "read_file", "serialize_many_sparse", "serialize_sparse",
+    "serialize_tensor", "write_file",
 ]  # fmt: skip

@@ -89,8 +89,8 @@ def _triple(texts: Any, dtype: Any) -> tuple[Array, Array, Array]:
         )
     if len(indices) != len(values) or indices.shape[1] != len(sizes):
         raise ValueError(
-            f"Expected as many indices as values and as many columns as sizes, got {indices.shape}, "
-            f"{values.shape} and {sizes.shape}"
+            "Expected as many indices as values and as many columns as sizes, got "
+            f"{indices.shape}, {values.shape} and {sizes.shape}"
         )
     return indices, values, sizes
 
@@ -102,9 +102,7 @@ def _joined(texts: Array, dtype: Any) -> tuple[Array, Array, Array]:
     lead = texts.shape[:-1]
     rows = texts.reshape(-1, 3)
     if not len(rows):
-        raise ValueError(
-            "Must have at least 1 serialized SparseTensor, but input matrix has 0 rows"
-        )
+        raise ValueError("Must have at least 1 serialized SparseTensor, but there are 0 rows")
     triples = [_triple(row, dtype) for row in rows]
     rank = len(triples[0][2])
     wrong = [len(t[2]) for t in triples if len(t[2]) != rank]

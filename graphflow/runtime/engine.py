@@ -22,7 +22,7 @@ from graphflow import errors, observe
 from graphflow.codegen.runner import DEADLINE
 from graphflow.compiler import CompiledProgram, Options, compile_program
 from graphflow.graph.arrays import as_array
-from graphflow.graph.dtypes import DType, as_dtype, float32, uint64
+from graphflow.graph.dtypes import DType, as_dtype, float32, resource, uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Shape, UndecidableDim, is_static
@@ -435,7 +435,7 @@ class Engine:
         targets += cut.waits_for
         givens = dict(request.givens)
         first = needed_operations(targets, fed, request.done, givens)
-        rest_done = request.done | {op for op in first if not _is_new_array(op)} | cut.operations
+        rest_done = request.done | {op for op in first if not _is_made_again(op)} | cut.operations
         roots = [*request.operations, *(t.op for t in request.tensors if t not in fed)]
         rest = needed_operations(roots, fed, rest_done, givens)
         crossing = [t for op in rest for t in op.inputs if t.op in first and t not in fed]
@@ -448,7 +448,7 @@ class Engine:
         part = replace(request, tensors=tuple(ask), operations=effects)
         results = dict(zip(ask, self.run(part, values), strict=True))
         results.update(zip(request.fed, values, strict=True))
-        more = {t: as_array(results[t]) for t in ask}
+        more = {t: as_array(results[t]) for t in ask if not _is_made_again(t.op)}
         more.update(self.run_cut(cut, results, request.givens))
         joined = {**dict(zip(request.fed, values, strict=True)), **more}
         following = replace(request, fed=tuple(joined), done=frozenset(rest_done))
@@ -538,6 +538,12 @@ def _type_of(tensor: Tensor, array: Array) -> DType:
     if dtype is float32 and array.dtype != np.float32:
         return as_dtype(array.dtype)
     return dtype
+
+
+def _is_made_again(op: Operation) -> bool:
+    """Whether an operation is traced in each part of a run: it makes a handle, or an array."""
+    is_handle = bool(op.outputs) and all(t.dtype is resource for t in op.outputs)
+    return is_handle or _is_new_array(op)
 
 
 def _is_new_array(op: Operation) -> bool:

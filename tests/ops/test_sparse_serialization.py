@@ -46,7 +46,8 @@ def test_what_is_wrong_is_told() -> None:
     other = tf.serialize_sparse(tf.SparseTensor([[0]], np.float32([1]), [2]))
     with tf.Session() as session:
         for wrong, dtype, text in (
-            (texts[None], tf.int32, "Type mismatch"), (tf.stack([texts, other]), tf.float32, "rank"),
+            (texts[None], tf.int32, "Type mismatch"),
+            (tf.stack([texts, other]), tf.float32, "rank"),
             ([["a", "b", "c"]], tf.float32, "TensorProto"),
         ):  # fmt: skip
             with pytest.raises(tf.errors.InvalidArgumentError, match=text):
