@@ -46,3 +46,13 @@ from graphflow.ops.transposing import matrix_transpose as transpose
 from graphflow.ops.tridiagonal import tridiagonal_matmul, tridiagonal_solve
 
 __all__ = [name for name in dir() if not name.startswith("_")]
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("LinearOperator"):
+        from graphflow import linear_operators  # most programs have none
+
+        found = getattr(linear_operators, name, None)
+        if found is not None:
+            return found
+    raise AttributeError(f"module 'graphflow.linalg' has no attribute {name!r}")

@@ -76,7 +76,8 @@ def _combined(
             for row in _chosen(boxes[k, :, kind % boxes.shape[2]], scores[k, :, kind],
                                int(per_class), float(threshold), float(least))
         ]  # fmt: skip
-        places.sort(key=lambda place, k=k: -scores[k][place])
+        order = np.argsort([-scores[k][place] for place in places], kind="stable")
+        places = [places[n] for n in order]
         valid[k] = min(len(places), size)
         for n, (row, kind) in enumerate(places[:size]):
             found[k, n] = boxes[k, row, kind % boxes.shape[2]]

@@ -16,6 +16,25 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ir.node import Node
 
 
+def lowered(builder: Any, op: Operation, inputs: Sequence[Any]) -> Any:
+    """What the operation's lowering makes, for shapes that its rule does not refuse.
+
+    Lowering comes first, as its errors are TensorFlow's in a run; where it stumbles, or takes what
+    it should not, the rule speaks.
+
+    Raises
+    ------
+    ValueError : lowering, or the rule, refuses the shapes.
+    """
+    try:
+        made = op.definition.lower(builder, op, *inputs)
+    except IndexError:
+        check_ranks(op, inputs)
+        raise
+    check_ranks(op, inputs)
+    return made
+
+
 def check_ranks(op: Operation, inputs: Sequence[Any]) -> None:
     """Apply the shape rule of `op` to the shapes that the run has.
 
