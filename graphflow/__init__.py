@@ -61,6 +61,7 @@ from graphflow.graph.default import (
 from graphflow.graph.devices import DeviceSpec
 from graphflow.graph.dimension import Dimension
 from graphflow.graph.dtypes import (
+    QUANTIZED_DTYPES,
     DType,
     as_dtype,
     bfloat16,
@@ -75,6 +76,11 @@ from graphflow.graph.dtypes import (
     int16,
     int32,
     int64,
+    qint8,
+    qint16,
+    qint32,
+    quint8,
+    quint16,
     resource,
     string,
     uint8,
@@ -164,6 +170,7 @@ from graphflow.ops.partitioned_variables import (
 from graphflow.ops.partitioning import *
 from graphflow.ops.py_func import numpy_function, py_func
 from graphflow.ops.quantization import *
+from graphflow.ops.quantized import *
 from graphflow.ops.random import random_normal, random_uniform, truncated_normal
 from graphflow.ops.reductions import *
 from graphflow.ops.rolling import *
@@ -202,7 +209,7 @@ from graphflow.ops.sparse_serialization import (
 from graphflow.ops.sparse_values import *
 from graphflow.ops.special import *
 from graphflow.ops.spectral import fft, fft2d, fft3d, ifft, ifft2d, ifft3d
-from graphflow.ops.state import assign, assign_add, assign_sub
+from graphflow.ops.state import assign, assign_add, assign_sub, count_up_to
 from graphflow.ops.strided_slice import *
 from graphflow.ops.strings import *
 from graphflow.ops.template import make_template
