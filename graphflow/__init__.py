@@ -215,6 +215,7 @@ from graphflow.ops.strings import *
 from graphflow.ops.template import make_template
 from graphflow.ops.tensor_array import TensorArray
 from graphflow.ops.text_conversions import *
+from graphflow.ops.text_decoding import *
 from graphflow.ops.theano_scan import scan, until
 from graphflow.ops.transposing import *
 from graphflow.ops.unary import *
@@ -291,7 +292,19 @@ def executing_eagerly() -> "builtins.bool":
     return False
 
 
+def control_flow_v2_enabled() -> "builtins.bool":
+    """Whether control flow is made as functions: never."""
+    return False
+
+
+def resource_variables_enabled() -> "builtins.bool":
+    """Whether variables are handles: never."""
+    return False
+
+
 disable_eager_execution = disable_v2_behavior
+# There is no other behaviour for these either.
+disable_control_flow_v2 = disable_tensor_equality = disable_v2_tensorshape = disable_v2_behavior
 disable_resource_variables = enable_resource_variables
 
 _MESSAGES = {
@@ -309,12 +322,15 @@ _LATE = {
 _LATE_NAMES = {
     name: module
     for module, names in {
+        "compat": "dimension_at_index dimension_value",
         "data.accumulators": "ConditionalAccumulator",
+        "contrib.util": "get_static_value",
         "data.examples": "FixedLenFeature FixedLenSequenceFeature SparseFeature VarLenFeature "
                          "parse_example parse_single_example",
         "data.producers": "FixedLengthRecordReader ReaderBase TFRecordReader TextLineReader "
                           "WholeFileReader",
         "data.queues": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue",
+        "ops.critical_section": "CriticalSection",
         "data.sequence_examples": "parse_single_sequence_example",
         "data.sparse_accumulators": "SparseConditionalAccumulator",
     }.items()
