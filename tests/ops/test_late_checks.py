@@ -1,5 +1,7 @@
 """What the run refuses, or knows, where the graph knew too little; and patterns of RE2."""
 
+import collections
+
 import numpy as np
 import pytest
 
@@ -91,3 +93,20 @@ def test_sparse_tensors_as_values_are_added_and_joined_with_known_sizes() -> Non
     assert part.indices.shape.as_list() == [3, 2]
     with tf.Session() as session:
         assert session.run(tf.sparse_add(value, value)).values.tolist() == [4]
+
+
+def test_bins_are_int32_and_their_number_is_positive() -> None:
+    assert tf.histogram_fixed_width_bins([1.0], [0.0, 2.0], dtype=tf.int64).dtype == tf.int32
+    with pytest.raises(ValueError, match="nbins > 0"):
+        tf.histogram_fixed_width([1.0], [0.0, 2.0], nbins=0)
+
+
+def test_a_branch_of_one_value_gives_the_value_unless_strict() -> None:
+    single = collections.namedtuple("single", "a")
+    pred = tf.placeholder(tf.bool, [])
+    plain, strict = (
+        tf.cond(pred, lambda: single(tf.ones([])), lambda: single(tf.zeros([])), strict=flag)
+        for flag in (False, True)
+    )
+    assert isinstance(plain, tf.Tensor)
+    assert isinstance(strict, single)
