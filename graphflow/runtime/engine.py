@@ -136,7 +136,8 @@ class Plan:
     seen : the sizes of its feeds, by their ranks and by the values that decide shapes.
     is_concrete : whether it cannot be compiled with symbolic dimensions.
     has_fixed_values : whether `statics` cannot be compiled as symbols.
-    split : where it is cut.
+    splits : where it is cut, by the values of the predicates among `statics`: what lies in a branch
+        that is not taken cannot be asked for.
     """
 
     statics: set[Tensor] = field(default_factory=set)
@@ -145,7 +146,7 @@ class Plan:
     has_fixed_values: bool = False
     prepared: dict[Any, Prepared] = field(default_factory=dict)
     latest: Prepared | None = None
-    split: Split | None = None
+    splits: dict[Any, Split] = field(default_factory=dict)
 
 
 class _Limits(threading.local):
@@ -206,8 +207,9 @@ class Engine:
         for _ in range(len(request.tensors) + len(request.operations) + 1000):
             with self.lock:
                 plan = self.plans.setdefault(request, Plan())
-            if plan.split is not None:
-                request, values = self.run_first_part(request, values, plan.split)
+            case = _case(request, plan, values)
+            if case in plan.splits:
+                request, values = self.run_first_part(request, values, plan.splits[case])
                 continue
             try:
                 prepared = self.prepare(request, plan, values)
@@ -216,7 +218,7 @@ class Engine:
                 if fresh:
                     plan.statics.update(fresh)
                 else:
-                    plan.split = split
+                    plan.splits[case] = split
                 continue
             arguments = [values[k] for k in prepared.arguments]
             try:
@@ -404,7 +406,7 @@ class Engine:
         known = self.plans.get(request)
         if self.inspectors:
             return None
-        if fetch_plan.form is None or known is None or known.split is not None or known.statics:
+        if fetch_plan.form is None or known is None or known.splits or known.statics:
             return None
         if not known.prepared:
             return None
@@ -523,6 +525,15 @@ class _Cut:
         ]
 
 
+def _case(request: Request, plan: Plan, values: Sequence[Array]) -> tuple[Any, ...]:
+    """The values of the predicates that decide what a request needs."""
+    if not plan.statics:
+        return ()
+    pairs = zip(request.fed, values, strict=True)
+    chosen = [(t, a) for t, a in pairs if a.dtype == np.bool_ and t in plan.statics]
+    return tuple((t.name, _content(a)) for t, a in chosen)
+
+
 def _is_known(tensor: Tensor, array: Array, plan: Plan) -> bool:
     """Whether a fed tensor's value is read when the request is traced."""
     return tensor in plan.statics or _is_text(tensor, array)
@@ -541,7 +552,13 @@ def _type_of(tensor: Tensor, array: Array) -> DType:
 
 
 def _is_made_again(op: Operation) -> bool:
-    """Whether an operation is traced in each part of a run: it makes a handle, or an array."""
+    """Whether an operation is traced in each part of a run.
+
+    So is what makes a handle or an array, and what chooses a branch: of its outputs, which the
+    parts read, only one has a value.
+    """
+    if op.type in ("Switch", "RefSwitch"):
+        return op.inputs[1].op.type != "LoopCond"
     is_handle = bool(op.outputs) and all(t.dtype is resource for t in op.outputs)
     return is_handle or _is_new_array(op)
 
