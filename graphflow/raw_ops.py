@@ -42,7 +42,7 @@ def _in_small_letters(name: str) -> str:
 
 def function_named(name: str) -> Callable[..., Any] | None:
     """Return the function that TensorFlow calls ``gen_…_ops.<name>``; None for no op type here."""
-    op_type = _small_names().get(name.lstrip("_"))
+    op_type = name if name in _table() else _small_names().get(name.lstrip("_"))
     return _function(op_type) if op_type is not None and is_defined(op_type) else None
 
 

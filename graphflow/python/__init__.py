@@ -111,8 +111,10 @@ class PrivateModule(ModuleType):
                 return known
             return importlib.import_module(f"{self.__name__}.{name}")
         own = below[-1] if below else ""
-        if own.startswith("gen_") and (made := _part("raw_ops").function_named(name)):
-            return made
+        if own.startswith("gen_"):
+            made = _part("raw_ops").function_named(name)
+            if made is not None:
+                return made
         # `keras.layers`, and `saved_model.loader`, are as in the public API.
         found = _public((".".join(below),), name)
         if found is None:

@@ -110,3 +110,15 @@ def test_a_branch_of_one_value_gives_the_value_unless_strict() -> None:
     )
     assert isinstance(plain, tf.Tensor)
     assert isinstance(strict, single)
+
+
+def test_images_and_boxes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="Dimensions must be equal, but are 4 and 3"):
+        tf.image.non_max_suppression(np.ones((2, 3), np.float32), [1.0, 2.0], 1)
+    with pytest.raises(ValueError, match="but are 2 and 3"):
+        tf.image.non_max_suppression(np.ones((2, 4), np.float32), [1.0, 2.0, 3.0], 1)
+    darker = tf.image.adjust_gamma(np.ones((2, 2, 3), np.float32), _open(np.float32(-1)))
+    with tf.Session() as session:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="non-negative real"):
+            session.run(darker)
+        assert session.run(tf.nn.avg_pool_v2(np.ones((1, 4, 1)), 2, 2, "VALID")).shape == (1, 2, 1)
