@@ -201,4 +201,5 @@ class ConditionalAccumulator(AccumulatorBase):
 
     def take_grad(self, num_required: Any, name: str | None = None) -> Tensor:
         """The mean, or sum, once there are `num_required`; the global step goes up by one."""
-        return _TAKE(self.accumulator_ref, num_required, name=name).outputs[0]
+        made = _TAKE(self.accumulator_ref, num_required, name=name, dtype=self.dtype)
+        return made.outputs[0]

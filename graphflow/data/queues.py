@@ -311,6 +311,7 @@ class QueueBase:
             name=name,
             state=state,
             dtypes=self.dtypes,
+            component_types=self.dtypes[is_sorted:],  # without what the order is by
             shapes=self.shapes,
             capacity=capacity,
             shared_name=shared_name or "",
@@ -371,7 +372,8 @@ class QueueBase:
 
     def dequeue(self, name: str | None = None) -> Any:
         """The next element, when there is one."""
-        return self._result(_TAKE(self.queue_ref, name=name or f"{self.name}_Dequeue"))
+        label = name or f"{self.name}_Dequeue"
+        return self._result(_TAKE(self.queue_ref, name=label, component_types=self.dtypes))
 
     def dequeue_many(self, n: Any, name: str | None = None) -> Any:
         """The next elements, stacked, when there are so many."""
@@ -384,7 +386,10 @@ class QueueBase:
     def _many(self, make: Signature, n: Any, name: str) -> Any:
         count = n if isinstance(n, int) and make is _TAKE_MANY else None
         pads = isinstance(self, PaddingFIFOQueue)
-        return self._result(make(self.queue_ref, n, name=name, count=count, pads=pads))
+        made = make(
+            self.queue_ref, n, name=name, count=count, pads=pads, component_types=self.dtypes
+        )
+        return self._result(made)
 
     # ---- the queue
 

@@ -191,7 +191,8 @@ class SparseConditionalAccumulator(AccumulatorBase):
 
     def take_grad(self, num_required: Any, name: str | None = None) -> list[Any]:
         """Indices, rows and shape, once there are `num_required`; the step goes up by one."""
-        return list(_TAKE(self.accumulator_ref, num_required, name=name).outputs)
+        made = _TAKE(self.accumulator_ref, num_required, name=name, dtype=self.dtype)
+        return list(made.outputs)
 
     def take_indexed_slices_grad(self, num_required: Any, name: str | None = None) -> IndexedSlices:
         """`take_grad` as `IndexedSlices`."""

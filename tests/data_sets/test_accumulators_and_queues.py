@@ -118,3 +118,11 @@ def test_texts_are_padded_with_empty_ones() -> None:
         assert sorted(session.run(queue.dequeue_many(2)).tolist()) == [[b"a", b""], [b"b", b"c"]]
     with pytest.raises(ValueError, match="list of shapes"):
         tf.PaddingFIFOQueue(4, [tf.string], None)
+
+
+def test_a_written_graph_says_what_a_queue_holds() -> None:
+    with tf.Graph().as_default() as graph:
+        tf.FIFOQueue(4, [tf.string, tf.int32]).dequeue()
+    nodes = {node.op: node.attr for node in graph.as_graph_def().node}
+    for op_type in ("FIFOQueueV2", "QueueDequeueV2"):
+        assert list(nodes[op_type]["component_types"].list.type) == [7, 3]
