@@ -61,6 +61,7 @@ from graphflow.graph.default import (
 from graphflow.graph.devices import DeviceSpec
 from graphflow.graph.dimension import Dimension
 from graphflow.graph.dtypes import (
+    QUANTIZED_DTYPES,
     DType,
     as_dtype,
     bfloat16,
@@ -75,6 +76,11 @@ from graphflow.graph.dtypes import (
     int16,
     int32,
     int64,
+    qint8,
+    qint16,
+    qint32,
+    quint8,
+    quint16,
     resource,
     string,
     uint8,
@@ -164,6 +170,7 @@ from graphflow.ops.partitioned_variables import (
 from graphflow.ops.partitioning import *
 from graphflow.ops.py_func import numpy_function, py_func
 from graphflow.ops.quantization import *
+from graphflow.ops.quantized import *
 from graphflow.ops.random import random_normal, random_uniform, truncated_normal
 from graphflow.ops.reductions import *
 from graphflow.ops.rolling import *
@@ -194,15 +201,21 @@ from graphflow.ops.space_batch import *
 from graphflow.ops.sparse import *
 from graphflow.ops.sparse_composed import *
 from graphflow.ops.sparse_products import *
+from graphflow.ops.sparse_serialization import (
+    deserialize_many_sparse,
+    serialize_many_sparse,
+    serialize_sparse,
+)
 from graphflow.ops.sparse_values import *
 from graphflow.ops.special import *
 from graphflow.ops.spectral import fft, fft2d, fft3d, ifft, ifft2d, ifft3d
-from graphflow.ops.state import assign, assign_add, assign_sub
+from graphflow.ops.state import assign, assign_add, assign_sub, count_up_to
 from graphflow.ops.strided_slice import *
 from graphflow.ops.strings import *
 from graphflow.ops.template import make_template
 from graphflow.ops.tensor_array import TensorArray
 from graphflow.ops.text_conversions import *
+from graphflow.ops.text_decoding import *
 from graphflow.ops.theano_scan import scan, until
 from graphflow.ops.transposing import *
 from graphflow.ops.unary import *
@@ -279,7 +292,19 @@ def executing_eagerly() -> "builtins.bool":
     return False
 
 
+def control_flow_v2_enabled() -> "builtins.bool":
+    """Whether control flow is made as functions: never."""
+    return False
+
+
+def resource_variables_enabled() -> "builtins.bool":
+    """Whether variables are handles: never."""
+    return False
+
+
 disable_eager_execution = disable_v2_behavior
+# There is no other behaviour for these either.
+disable_control_flow_v2 = disable_tensor_equality = disable_v2_tensorshape = disable_v2_behavior
 disable_resource_variables = enable_resource_variables
 
 _MESSAGES = {
@@ -293,13 +318,23 @@ _LATE = {
     "layers", "losses", "metrics", "python", "python_io", "quantization", "queue", "raw_ops",
     "resource_loader", "saved_model", "sets", "signal", "spectral", "summary", "sysconfig", "test",
 }  # fmt: skip
-_QUEUES = {"FIFOQueue", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue"}
-_READERS = {
-    "FixedLengthRecordReader", "ReaderBase", "TFRecordReader", "TextLineReader", "WholeFileReader",
-}  # fmt: skip
-_EXAMPLES = {
-    "FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature", "parse_example",
-    "parse_single_example",
+# Names that are loaded when they are asked for, by the module that has them.
+_LATE_NAMES = {
+    name: module
+    for module, names in {
+        "compat": "dimension_at_index dimension_value",
+        "data.accumulators": "ConditionalAccumulator",
+        "contrib.util": "get_static_value",
+        "data.examples": "FixedLenFeature FixedLenSequenceFeature SparseFeature VarLenFeature "
+                         "parse_example parse_single_example",
+        "data.producers": "FixedLengthRecordReader ReaderBase TFRecordReader TextLineReader "
+                          "WholeFileReader",
+        "data.queues": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue",
+        "ops.critical_section": "CriticalSection",
+        "data.sequence_examples": "parse_single_sequence_example",
+        "data.sparse_accumulators": "SparseConditionalAccumulator",
+    }.items()
+    for name in names.split()
 }  # fmt: skip
 
 
@@ -313,6 +348,7 @@ def _import_all_ops() -> None:
         "data.accumulators",
         "data.iterator",
         "data.queues",
+        "data.sparse_accumulators",
     )
     in_ops = [f"ops.{module.name}" for module in pkgutil.iter_modules(_ops.__path__)]
     for module in (*in_ops, *elsewhere):
@@ -323,22 +359,10 @@ define_more(_import_all_ops)
 
 
 def __getattr__(name: str) -> object:
-    if name in _EXAMPLES:
-        from graphflow.data import examples  # most programs read none
+    if name in _LATE_NAMES:
+        import importlib
 
-        return getattr(examples, name)
-    if name in _QUEUES:
-        from graphflow.data import queues  # most programs have none
-
-        return getattr(queues, name)
-    if name == "ConditionalAccumulator":
-        from graphflow.data.accumulators import ConditionalAccumulator
-
-        return ConditionalAccumulator
-    if name in _READERS:
-        from graphflow.data import producers
-
-        return getattr(producers, name)
+        return getattr(importlib.import_module(f"graphflow.{_LATE_NAMES[name]}"), name)
     if name in _MESSAGES:
         from graphflow.protos import message  # imports protobuf
 

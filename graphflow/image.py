@@ -1,5 +1,6 @@
 """Images: TensorFlow's `tf.image`."""
 
+from graphflow.ops.combined_boxes import combined_non_max_suppression
 from graphflow.ops.distorted_boxes import *
 from graphflow.ops.image_boxes import *
 from graphflow.ops.image_coding import *

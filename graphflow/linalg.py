@@ -43,5 +43,16 @@ from graphflow.ops.solving import matrix_solve as solve
 from graphflow.ops.solving import matrix_triangular_solve as triangular_solve
 from graphflow.ops.transposing import matrix_transpose
 from graphflow.ops.transposing import matrix_transpose as transpose
+from graphflow.ops.tridiagonal import tridiagonal_matmul, tridiagonal_solve
 
 __all__ = [name for name in dir() if not name.startswith("_")]
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("LinearOperator"):
+        from graphflow import linear_operators  # most programs have none
+
+        found = getattr(linear_operators, name, None)
+        if found is not None:
+            return found
+    raise AttributeError(f"module 'graphflow.linalg' has no attribute {name!r}")

@@ -1,6 +1,13 @@
 """Random draws: TensorFlow's `tf.random`."""
 
 from graphflow.graph.random_seed import get_seed, set_random_seed
+from graphflow.ops.candidate_sampling import (
+    all_candidate_sampler,
+    fixed_unigram_candidate_sampler,
+    learned_unigram_candidate_sampler,
+    log_uniform_candidate_sampler,
+    uniform_candidate_sampler,
+)
 from graphflow.ops.random import random_normal as normal
 from graphflow.ops.random import random_uniform as uniform
 from graphflow.ops.random import truncated_normal

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -42,7 +42,7 @@ def _in_small_letters(name: str) -> str:
 
 def function_named(name: str) -> Callable[..., Any] | None:
     """Return the function that TensorFlow calls ``gen_…_ops.<name>``; None for no op type here."""
-    op_type = _small_names().get(name.lstrip("_"))
+    op_type = name if name in _table() else _small_names().get(name.lstrip("_"))
     return _function(op_type) if op_type is not None and is_defined(op_type) else None
 
 
@@ -57,8 +57,10 @@ def _function(op_type: str) -> Callable[..., Any]:
         if len(values) == len(names) + 1:
             *values, name = values  # type: ignore[assignment]  # a list from here on
         given = _bound(op_type, names, values, named)
-        inputs = {int(text.split(":")[1].rstrip("r")): given[key]
+        places = {key: int(text.split(":")[1].rstrip("r"))
                   for key, text in zip(names, parameters, strict=True) if ":" in text}  # fmt: skip
+        _check_given(op_type, list(places), given)
+        inputs = {place: given[key] for key, place in places.items()}
         attrs = _attrs(op_type, [text for text in parameters if ":" not in text], given)
         operation = signature(*(inputs[k] for k in range(len(inputs))), name=name, **attrs)
         return _results(operation, results)
@@ -102,6 +104,12 @@ def _bound(
             raise TypeError(f"{op_type} got an unexpected argument {key!r}")
         given[key] = value
     return given
+
+
+def _check_given(op_type: str, wanted: Sequence[str], given: Mapping[str, Any]) -> None:
+    missing = [name for name in wanted if name not in given]
+    if missing:
+        raise TypeError(f"{op_type} is missing arguments: {', '.join(missing)}")
 
 
 def _attrs(op_type: str, parameters: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:

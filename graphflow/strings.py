@@ -13,5 +13,7 @@ from graphflow.ops.strings import string_upper as upper
 from graphflow.ops.strings import strings_split as split
 from graphflow.ops.text_conversions import as_string
 from graphflow.ops.text_conversions import string_to_number as to_number
+from graphflow.ops.text_segments import unsorted_segment_join
+from graphflow.ops.unicode import unicode_encode, unicode_script, unicode_transcode
 
 __all__ = [name for name in dir() if not name.startswith("_")]

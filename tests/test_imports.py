@@ -12,6 +12,7 @@ ORDER = [
     "version", "errors", "config", "observe", "protos", "graph", "ir", "ops", "gradients",
     "trace", "rewrite", "schedule", "lowering", "codegen", "compiler", "inspection", "runtime",
     "checkpoint", "data", "train", "saved_model", "layers", "losses", "metrics",
+    "linear_operators",
     "distributions", "feature_column", "estimator", "contrib", "keras", "datasets", "theano",
     "views", "cli",
 ]  # fmt: skip

@@ -5,5 +5,6 @@ from graphflow.graph.graph_def import tensor_proto as make_tensor_proto
 from graphflow.ops.shape_rules import known_array as constant_value
 
 MakeNdarray = make_ndarray
+get_static_value = constant_value
 
-__all__ = ["MakeNdarray", "constant_value", "make_ndarray", "make_tensor_proto"]
+__all__ = ["MakeNdarray", "constant_value", "get_static_value", "make_ndarray", "make_tensor_proto"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphflow import errors
-from graphflow.data.queues import SessionState, lower_call
+from graphflow.data.queues import SessionState, lower_call, wait_for_change
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.dtypes import as_dtype, int32, int64, resource
@@ -23,10 +23,9 @@ from graphflow.ops.casting import cast
 
 Array = np.ndarray[Any, Any]
 _SCALAR = TensorShape([])
-_WAIT = 0.05  # seconds between looks for a stop
 
 
-class _Content:
+class Content:
     """What an accumulator holds in one session."""
 
     def __init__(self) -> None:
@@ -44,11 +43,15 @@ class _Content:
                 self.count += 1
                 self.changed.notify_all()
 
-    def take(self, required: int, is_mean: bool) -> Array:
+    def wait_for(self, required: int, op: Operation) -> None:
+        """Wait for enough gradients; to be called with the lock held."""
+        while self.count < required:
+            wait_for_change(self.changed, op)
+
+    def take(self, required: int, is_mean: bool, op: Operation) -> Array:
         """Wait for enough gradients; return their sum or mean and begin the next step."""
         with self.changed:
-            while self.count < required:
-                self.changed.wait(_WAIT)
+            self.wait_for(required, op)
             assert self.total is not None
             found = self.total / self.total.dtype.type(self.count) if is_mean else self.total
             self.total, self.count = None, 0
@@ -56,15 +59,16 @@ class _Content:
             return np.asarray(found)
 
 
-def _content(op: Operation) -> _Content:
+def content_of(op: Operation) -> Content:
+    """What an operation's accumulator holds in the session of the run that is on."""
     state = op.inputs[0].op.attrs["state"]
-    found: _Content = state.here()
+    found: Content = state.here()
     return found
 
 
 def _apply(op: Operation, step: Array, gradient: Array) -> list[Array]:
     shape = op.inputs[0].op.attrs["shape"]
-    content = _content(op)
+    content = content_of(op)
     for wanted in (shape, shape if content.total is None else TensorShape(content.total.shape)):
         if not wanted.is_compatible_with(gradient.shape):
             raise errors.InvalidArgumentError(
@@ -80,15 +84,15 @@ def _take(op: Operation, required: Array) -> list[Array]:
             None, op, f"Argument num_required must be positive, got {int(required)}"
         )
     is_mean = op.inputs[0].op.attrs["reduction_type"] == "MEAN"
-    return [_content(op).take(int(required), is_mean)]
+    return [content_of(op).take(int(required), is_mean, op)]
 
 
 def _count(op: Operation) -> list[Array]:
-    return [np.asarray(_content(op).count, np.int32)]
+    return [np.asarray(content_of(op).count, np.int32)]
 
 
 def _set_step(op: Operation, step: Array) -> list[Array]:
-    content = _content(op)
+    content = content_of(op)
     with content.changed:
         content.step = int(step)
     return []
@@ -135,7 +139,44 @@ _COUNT = Signature("AccumulatorNumAccumulated", "handle: resource")
 _SET_STEP = Signature("AccumulatorSetGlobalStep", "handle: resource", "new_global_step: int64")
 
 
-class ConditionalAccumulator:
+class AccumulatorBase:
+    """What accumulators of all kinds have.
+
+    Attributes
+    ----------
+    accumulator_ref : the handle.
+    dtype, shape : of the gradients.
+    """
+
+    def __init__(
+        self, make: Signature, content: Any, dtype: Any, shape: Any, shared_name: str | None,
+        name: str, reduction_type: str,
+    ) -> None:  # fmt: skip
+        if reduction_type not in ("MEAN", "SUM"):
+            raise ValueError(f"expected reduction_type MEAN or SUM, got {reduction_type!r}")
+        self.dtype, self.shape = as_dtype(dtype).base_dtype, TensorShape(shape)
+        self.accumulator_ref = make(
+            name=name, state=SessionState(content, shared_name or ""), dtype=self.dtype,
+            shape=self.shape, shared_name=shared_name or "", container="",
+            reduction_type=reduction_type,
+        ).outputs[0]  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        """The operation's name."""
+        return self.accumulator_ref.op.name
+
+    def num_accumulated(self, name: str | None = None) -> Tensor:
+        """How many gradients there are."""
+        return _COUNT(self.accumulator_ref, name=name or f"{self.name}_NumAccumulated").outputs[0]
+
+    def set_global_step(self, new_global_step: Any, name: str | None = None) -> Operation:
+        """An operation that sets the step before which gradients are stale."""
+        step = cast(new_global_step, int64)
+        return _SET_STEP(self.accumulator_ref, step, name=name)
+
+
+class ConditionalAccumulator(AccumulatorBase):
     """A sum of gradients that can be taken once enough of them are there.
 
     Parameters
@@ -149,19 +190,7 @@ class ConditionalAccumulator:
         self, dtype: Any, shape: Any = None, shared_name: str | None = None,
         name: str = "conditional_accumulator", reduction_type: str = "MEAN",
     ) -> None:  # fmt: skip
-        if reduction_type not in ("MEAN", "SUM"):
-            raise ValueError(f"expected reduction_type MEAN or SUM, got {reduction_type!r}")
-        self.dtype, self.shape = as_dtype(dtype).base_dtype, TensorShape(shape)
-        self.accumulator_ref = _MAKE(
-            name=name, state=SessionState(_Content, shared_name or ""), dtype=self.dtype,
-            shape=self.shape, shared_name=shared_name or "", container="",
-            reduction_type=reduction_type,
-        ).outputs[0]  # fmt: skip
-
-    @property
-    def name(self) -> str:
-        """The operation's name."""
-        return self.accumulator_ref.op.name
+        super().__init__(_MAKE, Content, dtype, shape, shared_name, name, reduction_type)
 
     def apply_grad(self, grad: Any, local_step: Any = 0, name: str | None = None) -> Operation:
         """An operation that adds a gradient, unless `local_step` is before the global step."""
@@ -172,13 +201,5 @@ class ConditionalAccumulator:
 
     def take_grad(self, num_required: Any, name: str | None = None) -> Tensor:
         """The mean, or sum, once there are `num_required`; the global step goes up by one."""
-        return _TAKE(self.accumulator_ref, num_required, name=name).outputs[0]
-
-    def num_accumulated(self, name: str | None = None) -> Tensor:
-        """How many gradients there are."""
-        return _COUNT(self.accumulator_ref, name=name or f"{self.name}_NumAccumulated").outputs[0]
-
-    def set_global_step(self, new_global_step: Any, name: str | None = None) -> Operation:
-        """An operation that sets the step before which gradients are stale."""
-        step = cast(new_global_step, int64)
-        return _SET_STEP(self.accumulator_ref, step, name=name)
+        made = _TAKE(self.accumulator_ref, num_required, name=name, dtype=self.dtype)
+        return made.outputs[0]

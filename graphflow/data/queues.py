@@ -19,52 +19,79 @@ from graphflow.data.walks import padded_rows, stacked
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
-from graphflow.graph.dtypes import as_dtype, bool_, int32, resource
+from graphflow.graph.dtypes import as_dtype, bool_, int32, int64, resource
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.shape_rules import merge_size
 from graphflow.runtime.context import running
 
 Array = np.ndarray[Any, Any]
 Element = tuple[Array, ...]
+Pick = Callable[[Sequence[Element]], int]  # the place of the element that leaves next
 _SCALAR = TensorShape([])
 _WAIT = 0.05  # seconds between looks for a stop
+
+
+def wait_for_change(changed: threading.Condition, op: Operation) -> None:
+    """Wait a while for another thread's change.
+
+    Raises
+    ------
+    CancelledError : the session was closed.
+    """
+    changed.wait(_WAIT)
+    if running.store is not None and running.store.is_closed:
+        raise errors.CancelledError(
+            None, op, "Step was cancelled by an explicit call to `Session::Close()`."
+        )
 
 
 class _Content:
     """What a queue holds in one session."""
 
-    def __init__(self, capacity: int, pick: Callable[[int], int], reserve: int) -> None:
+    def __init__(self, capacity: int, pick: Pick, reserve: int, is_sorted: bool) -> None:
         self.items: deque[Element] = deque()
         self.changed = threading.Condition()
         self.capacity, self.pick, self.reserve = capacity, pick, reserve
         self.is_closed = self.is_cancelled = False
+        self.is_sorted = is_sorted  # what is taken together is in order: all of it must be there
+        self.waiting = 0  # puts that wait for room
 
     def put(self, elements: Sequence[Element], op: Operation) -> None:
+        """Add elements; those that waited for room when the queue was closed still come in."""
         with self.changed:
-            for element in elements:
-                while not self.is_closed and len(self.items) >= self.capacity > 0:
-                    self.changed.wait(_WAIT)
-                if self.is_closed:
-                    name = op.inputs[0].op.name
-                    raise errors.CancelledError(None, op, f"Queue '{name}' is closed.")
-                self.items.append(element)
+            if self.is_closed:
+                raise errors.CancelledError(None, op, f"Queue '{op.inputs[0].op.name}' is closed.")
+            self.waiting += 1
+            try:
+                for element in elements:
+                    while not self.is_cancelled and len(self.items) >= self.capacity > 0:
+                        wait_for_change(self.changed, op)
+                    if self.is_cancelled:
+                        raise errors.CancelledError(None, op, "Enqueue operation was cancelled")
+                    self.items.append(element)
+                    self.changed.notify_all()
+            finally:
+                self.waiting -= 1
                 self.changed.notify_all()
 
     def take(self, count: int, op: Operation, up_to: bool = False) -> list[Element]:
         with self.changed:
             found: list[Element] = []
             while True:
+                is_over = self.is_closed and (not self.waiting or self.is_cancelled)
                 kept = 0 if self.is_closed else self.reserve
-                while len(found) < count and len(self.items) > kept:
-                    place = self.pick(len(self.items))
+                ready = not self.is_sorted or is_over or len(self.items) >= count
+                while ready and len(found) < count and len(self.items) > kept:
+                    place = self.pick(self.items)
                     found.append(self.items[place])
                     del self.items[place]
                     self.changed.notify_all()
-                if len(found) == count or (up_to and found and self.is_closed):
+                if len(found) == count or (up_to and found and is_over):
                     return found
-                if self.is_closed:
+                if is_over:
                     self.items.extendleft(reversed(found))
                     name = op.inputs[0].op.name
                     raise errors.OutOfRangeError(
@@ -72,11 +99,11 @@ class _Content:
                         f"Queue '{name}' is closed and has insufficient elements (requested "
                         f"{count}, current size {len(self.items)})",
                     )  # fmt: skip
-                self.changed.wait(_WAIT)
+                wait_for_change(self.changed, op)
 
     def close(self, cancel: bool) -> None:
         with self.changed:
-            self.is_closed, self.is_cancelled = True, cancel
+            self.is_closed, self.is_cancelled = True, self.is_cancelled or cancel
             self.changed.notify_all()
 
 
@@ -172,16 +199,20 @@ def _dequeue_many(op: Operation, count: Array) -> Any:
     found = _queue(op).here().take(int(count), op, op.type == "QueueDequeueUpToV2")
     if not found:
         return [
-            np.empty((0, *(n or 0 for n in shape.as_list()[1:])), dtype.numpy)
+            np.empty((0, *(n or 0 for n in (shape.extents or (0,))[1:])), dtype.numpy)
             for dtype, shape in _specs(op)
         ]
     pad = op.attrs.get("pads", False)
     columns = zip(*found, strict=True)
     return [
-        padded_rows(column, [None] * column[0].ndim, column[0].dtype.type(0)) if pad
+        padded_rows(column, [None] * column[0].ndim, _filling(column[0])) if pad
         else stacked(column)
         for column in columns
     ]  # fmt: skip
+
+
+def _filling(array: Array) -> Any:
+    return b"" if array.dtype == object else array.dtype.type(0)
 
 
 def _specs(op: Operation) -> list[tuple[Any, TensorShape]]:
@@ -265,19 +296,22 @@ class QueueBase:
 
     def __init__(
         self, capacity: int, dtypes: Any, shapes: Any = None, names: Any = None,
-        name: str = "queue", pick: Callable[[int], int] = lambda size: 0, reserve: int = 0,
-        shared_name: str | None = None,
+        name: str = "queue", pick: Pick = lambda items: 0, reserve: int = 0,
+        shared_name: str | None = None, is_sorted: bool = False,
     ) -> None:  # fmt: skip
         listed = dtypes if isinstance(dtypes, (list, tuple)) else [dtypes]
         self.dtypes = [as_dtype(d).base_dtype for d in listed]
         self.names = names
         self.shapes = _shapes(shapes, len(self.dtypes))
-        state = SessionState(lambda: _Content(capacity, pick, reserve), shared_name or "")
+        state = SessionState(
+            lambda: _Content(capacity, pick, reserve, is_sorted), shared_name or ""
+        )
         make = Signature(self.op_type)
         self.queue_ref = make(
             name=name,
             state=state,
             dtypes=self.dtypes,
+            component_types=self.dtypes[is_sorted:],  # without what the order is by
             shapes=self.shapes,
             capacity=capacity,
             shared_name=shared_name or "",
@@ -323,8 +357,10 @@ class QueueBase:
         """An operation that adds one element for each row."""
         with name_scope(name, f"{self.name}_EnqueueMany", [self.queue_ref]) as scope:
             parts = self._components(vals)
+            rows = None
             for tensor, shape in zip(parts, self.shapes, strict=True):
                 tensor.shape.assert_is_compatible_with(TensorShape([None]).concatenate(shape))
+                rows = merge_size(rows, (tensor.shape.extents or (None,))[0])
             return _PUT_MANY(self.queue_ref, parts, name=scope)
 
     # ---- taking
@@ -336,7 +372,8 @@ class QueueBase:
 
     def dequeue(self, name: str | None = None) -> Any:
         """The next element, when there is one."""
-        return self._result(_TAKE(self.queue_ref, name=name or f"{self.name}_Dequeue"))
+        label = name or f"{self.name}_Dequeue"
+        return self._result(_TAKE(self.queue_ref, name=label, component_types=self.dtypes))
 
     def dequeue_many(self, n: Any, name: str | None = None) -> Any:
         """The next elements, stacked, when there are so many."""
@@ -349,7 +386,10 @@ class QueueBase:
     def _many(self, make: Signature, n: Any, name: str) -> Any:
         count = n if isinstance(n, int) and make is _TAKE_MANY else None
         pads = isinstance(self, PaddingFIFOQueue)
-        return self._result(make(self.queue_ref, n, name=name, count=count, pads=pads))
+        made = make(
+            self.queue_ref, n, name=name, count=count, pads=pads, component_types=self.dtypes
+        )
+        return self._result(made)
 
     # ---- the queue
 
@@ -401,6 +441,11 @@ class PaddingFIFOQueue(QueueBase):
         self, capacity: int, dtypes: Any, shapes: Any, names: Any = None,
         shared_name: str | None = None, name: str = "padding_fifo_queue",
     ) -> None:  # fmt: skip
+        is_list = isinstance(shapes, (list, tuple)) and not any(
+            isinstance(s, (int, type(None))) for s in shapes
+        )
+        if not is_list or any(TensorShape(s).rank is None for s in shapes):
+            raise ValueError("When providing partial shapes, a list of shapes must be provided.")
         super().__init__(capacity, dtypes, shapes, names, name, shared_name=shared_name)
 
 
@@ -418,5 +463,34 @@ class RandomShuffleQueue(QueueBase):
 
         draws = random.Random(draw_seed(seed))
         super().__init__(
-            capacity, dtypes, shapes, names, name, draws.randrange, min_after_dequeue, shared_name
-        )
+            capacity, dtypes, shapes, names, name, lambda items: draws.randrange(len(items)),
+            min_after_dequeue, shared_name,
+        )  # fmt: skip
+
+
+class PriorityQueue(QueueBase):
+    """Elements leave by their first component, int64, the smallest first.
+
+    Parameters
+    ----------
+    types, shapes : of an element's other components.
+
+    https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/queue/PriorityQueue
+    """
+
+    op_type = "PriorityQueueV2"
+
+    def __init__(
+        self, capacity: int, types: Any, shapes: Any = None, names: Any = None,
+        shared_name: str | None = None, name: str = "priority_queue",
+    ) -> None:  # fmt: skip
+        listed = list(types) if isinstance(types, (list, tuple)) else [types]
+        known = [_SCALAR, *_shapes(shapes or None, len(listed))]
+        super().__init__(
+            capacity, [int64, *listed], known, names, name, _first_in_order, 0, shared_name,
+            is_sorted=True,
+        )  # fmt: skip
+
+
+def _first_in_order(items: Sequence[Element]) -> int:
+    return min(range(len(items)), key=lambda k: int(items[k][0]))

@@ -34,6 +34,26 @@ _INPUT = re.compile(
 )
 
 
+_signatures: dict[str, list[Signature]] = {}
+
+
+def declared_types(op_type: str) -> list[Sequence[DType]] | None:
+    """The types that each kind of input of an op type may have; None where nothing declares it.
+
+    An empty sequence stands for any type. Of several signatures the strictest speaks.
+    """
+    known = _signatures.get(op_type)
+    if not known:
+        return None
+    best = max(known, key=lambda s: (len(s._inputs), len(s._types)))
+    found: dict[str, Sequence[DType]] = {}
+    for declared in best._inputs:
+        key = declared.fixed.name if declared.fixed is not None else declared.variable
+        types = best._types.get(declared.variable, ())
+        found[key] = (declared.fixed,) if declared.fixed is not None else tuple(types)
+    return list(found.values())
+
+
 @dataclass(frozen=True)
 class _Input:
     """One input of an op: `fixed` is its type, or `variable` names the type variable."""
@@ -77,6 +97,7 @@ class Signature:
         self.op_type = op_type
         self._inputs = [_parse(text) for text in inputs]
         self._types = types
+        _signatures.setdefault(op_type, []).append(self)
 
     def __call__(self, *values: Any, name: str | None = None, **attrs: Any) -> Operation:
         """Make the operation.

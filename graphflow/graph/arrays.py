@@ -165,15 +165,27 @@ def _dense_shape(values: Any) -> list[int]:
     return shape
 
 
+def as_array(value: Any) -> np.ndarray[Any, Any]:
+    """An array of a value of a run; texts as objects, as NumPy's own take zeros off their ends."""
+    array = np.asarray(value)
+    if array.dtype.kind in "SU" and not isinstance(value, np.ndarray):
+        return np.asarray(value, dtype=object)
+    return array
+
+
 def _as_bytes_objects(array: np.ndarray[Any, Any], values: Any) -> np.ndarray[Any, Any]:
     """Return an array of text as an object array of bytes; any other array unchanged."""
     if array.dtype.kind not in "SUO":
         dtypes.as_dtype(array.dtype)  # TypeError for a type that tensors cannot have
         return array
     from_python = not isinstance(values, (np.ndarray, np.generic))
-    # NumPy turns a number among strings into a string, so that the lists themselves are asked.
+    # NumPy turns a number among strings into a string, and takes zeros off the ends of texts, so
+    # that the lists and texts themselves are asked.
     nested = isinstance(values, (list, tuple)) and array.size
-    elements = list(_flatten(values)) if nested else list(array.ravel())
+    if isinstance(values, (str, bytes)):
+        elements = [values] if array.size else []
+    else:
+        elements = list(_flatten(values)) if nested else list(array.ravel())
     result = np.empty(array.shape, dtype=object)
     flat = result.reshape(-1)
     for i, element in enumerate(elements):

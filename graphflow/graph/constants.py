@@ -44,7 +44,8 @@ def constant(
     """
     wanted = None if dtype is None else as_dtype(dtype)
     array = make_array(value, wanted, shape, verify_shape)
-    attrs = {"value": array, "dtype": as_dtype(array.dtype)}
+    kind = wanted if wanted is not None and wanted.is_quantized else as_dtype(array.dtype)
+    attrs = {"value": array, "dtype": kind}
     return get_default_graph().create_op("Const", (), attrs, name).outputs[0]
 
 

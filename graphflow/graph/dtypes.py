@@ -76,13 +76,13 @@ class DType:
 
     @property
     def is_integer(self) -> bool:
-        """Whether this is a signed or unsigned integer type."""
-        return self.kind in ("int", "uint")
+        """Whether this is a signed or unsigned integer type that is not quantised."""
+        return self.kind in ("int", "uint") and not self.is_quantized
 
     @property
     def is_unsigned(self) -> bool:
-        """Whether this is an unsigned integer type."""
-        return self.kind == "uint"
+        """Whether this is an unsigned integer type that is not quantised."""
+        return self.kind == "uint" and not self.is_quantized
 
     @property
     def is_bool(self) -> bool:
@@ -96,8 +96,8 @@ class DType:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether this is one of TensorFlow's quantised types; graphflow has none."""
-        return False
+        """Whether this is one of TensorFlow's quantised types: integers for parts of a range."""
+        return self.name.startswith(("qint", "quint"))
 
     @property
     def _is_ref_dtype(self) -> bool:
@@ -185,6 +185,11 @@ uint64 = DType("uint64", "u64", "uint", 8, 23, np.uint64)
 bool_ = DType("bool", "bool", "bool", 1, 10, np.bool_)
 complex64 = DType("complex64", "c64", "complex", 8, 8, np.complex64)
 complex128 = DType("complex128", "c128", "complex", 16, 18, np.complex128)
+qint8 = DType("qint8", "qi8", "int", 1, 11, np.int8)
+quint8 = DType("quint8", "qu8", "uint", 1, 12, np.uint8)
+qint16 = DType("qint16", "qi16", "int", 2, 15, np.int16)
+quint16 = DType("quint16", "qu16", "uint", 2, 16, np.uint16)
+qint32 = DType("qint32", "qi32", "int", 4, 13, np.int32)
 string = DType("string", "str", "string", 8, 7, np.object_)
 resource = DType("resource", "res", "resource", 8, 20, np.object_)
 double = float64
@@ -192,11 +197,11 @@ half = float16
 
 ALL: tuple[DType, ...] = (
     float16, bfloat16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64,
-    bool_, complex64, complex128, string, resource,
+    bool_, complex64, complex128, string, resource, qint8, quint8, qint16, quint16, qint32,
 )  # fmt: skip
-NUMERIC = tuple(t for t in ALL if t.kind in ("float", "int", "uint", "complex"))
+NUMERIC = tuple(t for t in ALL if t.is_integer or t.kind in ("float", "complex"))
 FLOATING = tuple(t for t in ALL if t.kind == "float")
-INTEGER = tuple(t for t in ALL if t.kind in ("int", "uint"))
+INTEGER = tuple(t for t in ALL if t.is_integer)
 
 _REFS = {
     t.name: DType(
@@ -209,8 +214,13 @@ _BY_NAME = {t.name: t for t in (*ALL, *_REFS.values())} | {
     "float": float32,
     "double": float64,
 }
+QUANTIZED_DTYPES = frozenset(t for t in (*ALL, *_REFS.values()) if t.is_quantized)
 _BY_ENUM = {t.as_datatype_enum: t for t in (*ALL, *_REFS.values())}
-_BY_NUMPY = {np.dtype(t._numpy): t for t in ALL if t._numpy is not None and t is not resource}
+_BY_NUMPY = {
+    np.dtype(t._numpy): t
+    for t in ALL
+    if t._numpy is not None and t is not resource and not t.is_quantized
+}
 _BY_PYTHON = {float: float32, bool: bool_, complex: complex128, str: string,
               bytes: string, object: string}  # fmt: skip
 

@@ -29,6 +29,7 @@ FOLD_LIMIT = 4096  # elements; larger constants are folded by a rewrite that wei
 SYMBOLIC_LIMIT = 64  # elements of a repeated symbol that are written out: those of shapes
 
 
+_FOLDED = ("pointwise", "view", "reduce", "contract")  # kinds that small constants fold through
 COMPUTING = ("pointwise", "reduce", "contract", "nest")  # kinds of primitives that do arithmetic
 
 
@@ -68,11 +69,12 @@ class Builder:
     def make(self, name: str, /, *inputs: Node, **attrs: Any) -> Node:
         """The node of primitive `name`, folded when all its operands are small constants."""
         prim = PRIMS[name]
-        if inputs and prim.kind in ("pointwise", "view", "reduce", "contract"):
+        is_text = any(i.dtype.kind == "string" for i in inputs)
+        if (inputs and prim.kind in _FOLDED) or (is_text and prim.kind == "nest"):
             folded = self._fold(name, inputs, attrs)
             if folded is not None:
                 return folded
-            if any(i.dtype.kind == "string" for i in inputs):
+            if is_text:
                 # Generated code has no text: it is known when it is traced, or not at all.
                 raise NeedsValue(next(i for i in inputs if i.op != "const"))
         if any(_is_symbolic_const(i) for i in inputs):

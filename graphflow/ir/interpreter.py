@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphflow import errors
+from graphflow.graph.arrays import as_array
 from graphflow.ir.dims import SymDim, evaluate
 from graphflow.ir.node import Node, Program
 
@@ -71,7 +72,7 @@ def evaluate_node(
 ) -> Any:
     """One node's value from its operands' values."""
     if node.op in ("host_call", "effect_call"):
-        return [np.asarray(v) for v in node["function"].function(*operands)]
+        return [as_array(v) for v in node["function"].function(*operands)]
     if node.op == "while":
         return _run_while(node, operands, symbols, visit)
     if node.op == "cond":
@@ -92,7 +93,7 @@ def evaluate_node(
     if node.op == "const" and attrs["value"].array.dtype == object and node.dtype.is_integer:
         flat = [_concrete(v, symbols) for v in attrs["value"].array.flat]
         return np.array(flat, dtype=node.dtype.numpy).reshape(node.shape)
-    return np.asarray(reference(attrs, *operands))
+    return as_array(reference(attrs, *operands))
 
 
 def _run_while(

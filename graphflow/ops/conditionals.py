@@ -102,7 +102,7 @@ def _renamed(old: str, new: str, old_value: Any, new_value: Any) -> Any:
 
 
 def _unpacked(value: Any) -> Any:
-    if isinstance(value, (list, tuple)) and len(value) == 1 and not hasattr(value, "_fields"):
+    if isinstance(value, (list, tuple)) and len(value) == 1:
         return value[0]
     return value
 

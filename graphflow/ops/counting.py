@@ -125,7 +125,10 @@ def _count(x: Tensor) -> Any:
 def _infer_histogram(op: Operation) -> Types:
     with_rank(op.inputs[1].shape, 1)
     with_rank(op.inputs[2].shape, 0)
-    return output(op, (known_int(op.inputs[2]),), op.attrs["dtype"])
+    count = known_int(op.inputs[2])
+    if count is not None and count <= 0:
+        raise ValueError(f"Requires nbins > 0: {count}")
+    return output(op, (count,), op.attrs["dtype"])
 
 
 def _lower_histogram(b: Any, op: Operation, values: Any, bounds: Any, count_node: Any) -> Any:
@@ -184,7 +187,7 @@ def histogram_fixed_width_bins(
     values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32,
     name: str | None = None,
 ) -> Tensor:  # fmt: skip
-    """Return the bin of each value; see `histogram_fixed_width`."""
+    """Return the bin of each value, int32 whatever `dtype` says; see `histogram_fixed_width`."""
     with name_scope(name, "histogram_fixed_width_bins", [values, value_range, nbins]):
         values = convert_to_tensor(values, name="values")
         sizes = shape_of(values)
@@ -195,7 +198,7 @@ def histogram_fixed_width_bins(
         scaled: Any = truediv(values - bounds[0], bounds[1] - bounds[0], name="scaled_values")
         places = floor(wide * scaled, name="indices")
         places = clip_by_value(places, 0, wide - 1)
-        return reshape(cast(places, dtype), sizes)
+        return reshape(cast(places, dtypes.int32), sizes)
 
 
 # ---- confusion matrices

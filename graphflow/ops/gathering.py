@@ -338,7 +338,9 @@ def _gather_nd_gradient(op: Operation, gradient: Any) -> list[Any]:
 def _infer_scatter_nd(op: Operation) -> Types:
     indices, updates, shape = op.inputs
     target = shape_of_value(shape)
-    places, given = indices.shape.extents, updates.shape.extents
+    places, given = (with_rank_at_least(t.shape, 1) for t in (indices, updates))
+    if target is not None and 0 in target and places and all(places):
+        raise ValueError("Indices and updates specified for empty output shape")
     if target is not None and places and given is not None and places[-1] is not None:
         expected = (*places[:-1], *target[places[-1] :])
         if len(expected) != len(given):
@@ -356,7 +358,13 @@ def _lower_scatter_nd(b: Any, op: Operation, indices: Any, updates: Any, shape: 
             f"Must have updates.shape = indices.shape[:-1] + shape[{depth}:], got updates.shape: "
             f"{_text(updates.shape)}, expected {_text(expected)}"
         )
-    zeros = b.full((product(target[:depth]), *rest), 0, updates.dtype)
+    if 0 in target and 0 not in indices.shape:
+        raise ValueError(
+            "Indices and updates specified for empty output.  indices shape: "
+            f"{_text(indices.shape)}"
+        )
+    nothing = b"" if updates.dtype.kind == "string" else 0
+    zeros = b.full((product(target[:depth]), *rest), nothing, updates.dtype)
     if 0 in (*target, *indices.shape):
         return b.reshape(zeros, target)
     places = b.reshape(flat_places(b, indices, target), (product(indices.shape[:-1]),))

@@ -23,7 +23,14 @@ from graphflow.ops.host import define_host_op
 from graphflow.ops.kinds import ORDERED
 from graphflow.ops.shape import one_of
 from graphflow.ops.shape import shape as shape_of
-from graphflow.ops.shape_rules import Types, known_int, output, shape_of_value, with_rank
+from graphflow.ops.shape_rules import (
+    Types,
+    known_int,
+    merge_size,
+    output,
+    shape_of_value,
+    with_rank,
+)
 
 __all__ = [
     "crop_and_resize", "draw_bounding_boxes", "extract_glimpse", "non_max_suppression",
@@ -396,8 +403,9 @@ def _by_overlaps(
 
 
 def _infer_chosen(op: Operation) -> Types:
-    with_rank(op.inputs[0].shape, 2)
-    with_rank(op.inputs[1].shape, 1)
+    count, sides = with_rank(op.inputs[0].shape, 2)
+    merge_size(count, with_rank(op.inputs[1].shape, 1)[0])
+    merge_size(4, sides)
     for scalar in op.inputs[2:]:
         with_rank(scalar.shape, 0)
     limit = known_int(op.inputs[2]) if op.attrs.get("pad_to_max_output_size") else None

@@ -13,13 +13,14 @@ from graphflow.graph.dtypes import as_dtype
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.assertions import assert_non_negative
 from graphflow.ops.casting import cast, saturate_cast
 from graphflow.ops.comparison import equal, logical_and, logical_not, logical_or, where
 from graphflow.ops.contraction import tensordot
 from graphflow.ops.creation import ones, zeros_like
 from graphflow.ops.division import div
 from graphflow.ops.elementwise import add, multiply
-from graphflow.ops.identity import identity
+from graphflow.ops.identity import identity, with_dependencies
 from graphflow.ops.joining import concat, stack
 from graphflow.ops.kinds import FLOATS
 from graphflow.ops.random import random_uniform
@@ -256,6 +257,9 @@ def adjust_gamma(image: Any, gamma: Any = 1, gain: Any = 1) -> Tensor:
         image = convert_to_tensor(image, name="image")
         if not isinstance(gamma, Tensor) and gamma < 0:
             raise ValueError("Gamma should be a non-negative real number.")
+        if isinstance(gamma, Tensor):
+            told = "Gamma should be a non-negative real number."
+            image = with_dependencies([assert_non_negative(gamma, message=told)], image)
         pixels: Any = _as_float(image)
         return convert_image_dtype(gain * pixels**gamma, image.dtype, saturate=True)
 

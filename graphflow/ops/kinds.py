@@ -29,6 +29,7 @@ INTEGERS = (
 )  # fmt: skip
 BITS = (
     *FLOATS, dtypes.int64, dtypes.int32, dtypes.uint8, dtypes.uint16, dtypes.uint32,
-    dtypes.uint64, dtypes.int8, dtypes.int16, *COMPLEX,
+    dtypes.uint64, dtypes.int8, dtypes.int16, *COMPLEX, dtypes.qint8, dtypes.quint8, dtypes.qint16,
+    dtypes.quint16, dtypes.qint32,
 )  # fmt: skip
 NO_NAN = (dtypes.float16, dtypes.float32, dtypes.float64, *COMPLEX)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.graph.apply import Signature
+from graphflow.graph.constants import constant_value
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
@@ -15,7 +16,7 @@ from graphflow.ops.joining import stack
 from graphflow.ops.shape import INDEX, reshape
 from graphflow.ops.shape import rank as rank_of
 from graphflow.ops.shape import shape as shape_of
-from graphflow.ops.shape_rules import Types, known_array, output, with_rank
+from graphflow.ops.shape_rules import Types, output, with_rank
 
 __all__ = ["mirror_pad", "pad"]
 
@@ -28,9 +29,12 @@ _MIRROR_PAD_GRAD = Signature("MirrorPadGrad", "input: T", _PADDINGS, Tpaddings=I
 _SLICE = Signature("Slice", "input: T", "begin: Index", "size: Index", Index=INDEX)
 
 
-def _known_paddings(op: Operation) -> list[tuple[int, int]] | None:
-    value = known_array(op.inputs[1])
-    return None if value is None else [(int(a), int(b)) for a, b in np.asarray(value)]
+def _known_paddings(op: Operation) -> list[list[int | None]] | None:
+    """The amounts as pairs, None for those that the graph does not know."""
+    value = constant_value(op.inputs[1], partial=True)
+    if value is None:
+        return None
+    return [[None if v is None else int(v) for v in pair] for pair in np.asarray(value)]
 
 
 def _infer_padded(op: Operation, sign: int = 1) -> Types:
@@ -47,10 +51,14 @@ def _infer_padded(op: Operation, sign: int = 1) -> Types:
         source = x.shape.extents
     if known is None:
         return output(op, (None,) * len(source))
-    if any(amount < 0 for pair in known for amount in pair):
+    if any(amount is not None and amount < 0 for pair in known for amount in pair):
         raise ValueError("Paddings must be non-negative")
     pairs = zip(source, known, strict=True)
-    return output(op, tuple(None if d is None else d + sign * (a + z) for d, (a, z) in pairs))
+    return output(op, tuple(_padded_size(d, a, z, sign) for d, (a, z) in pairs))
+
+
+def _padded_size(size: int | None, low: int | None, high: int | None, sign: int) -> int | None:
+    return None if size is None or low is None or high is None else size + sign * (low + high)
 
 
 def _paddings(b: Any, node: Any, rank: int) -> list[tuple[Dim, Dim]]:

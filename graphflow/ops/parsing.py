@@ -61,7 +61,7 @@ def parse_messages(
 ) -> list[Tensor]:
     """The operation's outputs: indices, values and shapes of all sparse ones, then the dense."""
     graph = get_default_graph()
-    defaults = [_default_tensor(feature) for feature in dense]
+    defaults = [default_tensor(feature) for feature in dense]
     attrs: dict[str, Any] = {
         "sparse_types": [s.dtype for s in sparse],
         "Tdense": [d.dtype for d in dense],
@@ -86,7 +86,8 @@ def parse_messages(
     return list(op.outputs)
 
 
-def _default_tensor(feature: Dense) -> Tensor:
+def default_tensor(feature: Dense) -> Tensor:
+    """The default as an input of the operation, named after the feature."""
     default = np.asarray(feature.default)
     if default.size == 0:
         return constant(default, feature.dtype, name="Const")
@@ -115,9 +116,9 @@ def _lower(b: Any, op: Operation, serialized: Any, *rest: Any) -> Any:
     many = op.type == "ParseExample"
     if many:
         told = rest[1 : 1 + count_sparse + count_dense]
-        keys = [_text(b.static(node).reshape(()).item()) for node in told]
+        keys = [text_of(b.static(node).reshape(()).item()) for node in told]
     else:
-        keys = [_text(k) for k in (*op.attrs["sparse_keys"], *op.attrs["dense_keys"])]
+        keys = [text_of(k) for k in (*op.attrs["sparse_keys"], *op.attrs["dense_keys"])]
     sparse = [Sparse(k, t) for k, t in zip(keys, op.attrs["sparse_types"], strict=False)]
     shapes = [TensorShape(shape) for shape in op.attrs["dense_shapes"]]
     described = list(zip(keys[count_sparse:], op.attrs["Tdense"], shapes, strict=True))
@@ -129,7 +130,8 @@ def _lower(b: Any, op: Operation, serialized: Any, *rest: Any) -> Any:
     def run(data: Array, *others: Array) -> list[Array]:
         defaults = others[len(others) - count_dense :]
         dense = [Dense(*d, default=v) for d, v in zip(described, defaults, strict=True)]
-        return parsed(data, sparse, dense, many)
+        names = others[0].ravel().tolist() if many else []
+        return parsed(data, sparse, dense, many, names)
 
     # All operands, as where the run is cut Python is given the operation's inputs.
     return b.call_python(run, [serialized, *rest], types, stateful=False)
@@ -145,27 +147,38 @@ def _known(serialized: Any, shape: TensorShape, has_rows: bool) -> Any:
     return None if any(s is None for s in sizes) else tuple(sizes)
 
 
-def _text(key: Any) -> str:
+def text_of(key: Any) -> str:
+    """A key as a text."""
     return key.decode() if isinstance(key, bytes) else str(key)
 
 
 def parsed(
-    data: Array, sparse: Sequence[Sparse], dense: Sequence[Dense], many: bool
-) -> list[Array]:
+    data: Array, sparse: Sequence[Sparse], dense: Sequence[Dense], many: bool,
+    names: Sequence[bytes] = (),
+) -> list[Array]:  # fmt: skip
     """The features of serialised messages, in the order of the operation's outputs.
+
+    Parameters
+    ----------
+    names : of the messages, which errors tell; none when it is empty.
 
     Raises
     ------
     InvalidArgumentError : a message cannot be read, lacks a feature or has it otherwise.
     """
     flat = np.asarray(data, object).ravel().tolist()
-    rows = [_features(text, k) for k, text in enumerate(flat)]
-    triples = [_sparse(feature, rows) for feature in sparse]
+    if len(names) not in (0, len(flat)):
+        raise errors.InvalidArgumentError(
+            None, None, f"Expected len(names) == {len(flat)}, but got {len(names)}"
+        )
+    told = [text_of(name) for name in names] or ["<unknown>"] * len(flat)
+    rows = [Row(told[k], k, _features(text, k)) for k, text in enumerate(flat)]
+    triples = [sparse_rows(feature, rows) for feature in sparse]
     found = [triple[0] if many else triple[0][:, 1:] for triple in triples]
     found += [triple[1] for triple in triples]
     found += [triple[2] if many else triple[2][1:] for triple in triples]
     for feature in dense:
-        block = _sequences(feature, rows) if feature.is_sequence else _fixed(feature, rows)
+        block = _sequences(feature, rows) if feature.is_sequence else fixed_rows(feature, rows)
         found.append(block if many else block[0, ...])
     return found
 
@@ -186,22 +199,46 @@ def _features(data: bytes, index: int) -> Mapping[str, Any]:
     return features
 
 
-def _values(features: Mapping[str, Any], name: str, dtype: DType) -> Any:
-    """The values of one message's feature as a list; None when it is missing."""
-    if name not in features:
-        return None
-    feature = features[name]
+class Row(NamedTuple):
+    """The features of one message, with its name and place for errors."""
+
+    name: str
+    place: int
+    features: Mapping[str, Any]
+
+    def error(self, key: str, text: str) -> errors.InvalidArgumentError:
+        """An error that says whose feature is wrong."""
+        where = f"Name: {self.name}, Key: {key}, Index: {self.place}.  "
+        return errors.InvalidArgumentError(None, None, where + text)
+
+
+def plain_name(dtype: DType) -> str:
+    """An element type as TensorFlow's kernels call it."""
+    return {"float32": "float"}.get(dtype.name, dtype.name)
+
+
+def list_values(feature: Any, dtype: DType) -> Any:
+    """The values of a `Feature` as a list; None when it has none, TypeError for another type."""
     kind = feature.WhichOneof("kind")
     if kind is None:
         return None
     if kind != _LISTS[dtype]:
-        raise errors.InvalidArgumentError(
-            None, None, f"Key: {name}.  Data types don't match. Expected type: {dtype.name}"
-        )
+        raise TypeError(f"Data types don't match. Expected type: {plain_name(dtype)}")
     return list(getattr(feature, kind).value)
 
 
-def _array(values: Any, dtype: DType, shape: Any) -> Array:
+def _values(row: Row, name: str, dtype: DType) -> Any:
+    """The values of one message's feature as a list; None when it is missing."""
+    if name not in row.features:
+        return None
+    try:
+        return list_values(row.features[name], dtype)
+    except TypeError as error:
+        raise row.error(name, str(error)) from None
+
+
+def shaped(values: Any, dtype: DType, shape: Any) -> Array:
+    """Values of a feature as an array."""
     if dtype is not string:
         return np.array(values, dtype.numpy).reshape(shape)
     found = np.empty(len(values), object)
@@ -209,14 +246,16 @@ def _array(values: Any, dtype: DType, shape: Any) -> Array:
     return found.reshape(shape)
 
 
-def _empty(shape: Sequence[int], dtype: DType) -> Array:
+def empty(shape: Sequence[int], dtype: DType) -> Array:
+    """An array without values so far."""
     return np.empty(tuple(shape), object if dtype is string else dtype.numpy)
 
 
-def _fixed(feature: Dense, rows: Sequence[Any]) -> Array:
+def fixed_rows(feature: Dense, rows: Sequence[Row]) -> Array:
+    """A feature of one shape, of all messages."""
     shape = [size or 0 for size in feature.shape.as_list()]
     count = int(np.prod(shape, dtype=int))
-    block = _empty([len(rows), *shape], feature.dtype)
+    block = empty([len(rows), *shape], feature.dtype)
     default = np.asarray(feature.default)
     for number, row in enumerate(rows):
         values = _values(row, feature.key, feature.dtype)
@@ -224,44 +263,52 @@ def _fixed(feature: Dense, rows: Sequence[Any]) -> Array:
             if default.size == 0 and count:
                 raise errors.InvalidArgumentError(
                     None, None,
-                    f"Name: <unknown>, Feature: {feature.key} (data type: {feature.dtype.name}) is "
-                    "required but could not be found.",
+                    f"Name: {row.name}, Feature: {feature.key} (data type: "
+                    f"{plain_name(feature.dtype)}) is required but could not be found.",
                 )  # fmt: skip
             values = np.broadcast_to(default, shape).ravel().tolist()
         if len(values) != count:
-            raise errors.InvalidArgumentError(
-                None, None,
-                f"Key: {feature.key}, Index: {number}.  Number of {feature.dtype.name} values != "
-                f"expected.  values size: {len(values)} but output shape: {shape}",
-            )  # fmt: skip
-        array = _array(values, feature.dtype, shape)
+            raise row.error(
+                feature.key,
+                f"Number of {plain_name(feature.dtype)} values != expected.  values size: "
+                f"{len(values)} but output shape: {feature.shape}",
+            )
+        array = shaped(values, feature.dtype, shape)
         block[number] = array if array.shape else array[()]
     return block
 
 
-def _sequences(feature: Dense, rows: Sequence[Any]) -> Array:
+def _sequences(feature: Dense, rows: Sequence[Row]) -> Array:
     shape = [size or 0 for size in feature.shape.as_list()[1:]]
     size = max(int(np.prod(shape, dtype=int)), 1)
     lists = [_values(row, feature.key, feature.dtype) or [] for row in rows]
+    for row, values in zip(rows, lists, strict=True):
+        if len(values) % size:
+            raise row.error(
+                feature.key,
+                f"Number of {plain_name(feature.dtype)} values is not a multiple of stride length. "
+                f"Saw {len(values)} values but output shape is: {TensorShape(shape)}",
+            )
     longest = max((len(v) // size for v in lists), default=0)
     default = np.asarray(feature.default)
     filling = default.ravel()[0] if default.size else (b"" if feature.dtype is string else 0)
-    found = _empty([len(rows), longest, *shape], feature.dtype)
+    found = empty([len(rows), longest, *shape], feature.dtype)
     found[...] = filling
     for k, values in enumerate(lists):
         count = len(values) // size
-        found[k, :count] = _array(values, feature.dtype, [count, *shape])
+        found[k, :count] = shaped(values, feature.dtype, [count, *shape])
     return found
 
 
-def _sparse(feature: Sparse, rows: Sequence[Any]) -> list[Array]:
+def sparse_rows(feature: Sparse, rows: Sequence[Row]) -> list[Array]:
+    """Indices, values and shape of a feature of any length, of all messages."""
     lists = [_values(row, feature.key, feature.dtype) or [] for row in rows]
     indices = [[k, j] for k, values in enumerate(lists) for j in range(len(values))]
     flat = [v for values in lists for v in values]
     widest = max((len(v) for v in lists), default=0)
     return [
         np.array(indices, np.int64).reshape(-1, 2),
-        _array(flat, feature.dtype, [len(flat)]),
+        shaped(flat, feature.dtype, [len(flat)]),
         np.array([len(rows), widest], np.int64),
     ]
 

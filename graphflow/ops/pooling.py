@@ -6,6 +6,7 @@ from typing import Any
 
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
+from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
@@ -426,6 +427,7 @@ def _pool_any(
 ) -> Tensor:  # fmt: skip
     """Pool along as many axes as the array has besides batch and channels."""
     ksize, strides, padding = windows
+    x = convert_to_tensor(x, name="input")
     rank = x.shape.rank
     if data_format in ("NWC", "NCW") or (data_format is None and rank == 3):
         return _pool_line(planes, x, ksize, strides, padding, data_format, scope)

@@ -70,6 +70,8 @@ def _segments(data: Any, ids: Any, mode: str, count: int | None = None) -> Any:
     """Reductions of rows by increasing numbers."""
     _check_sorted(ids, len(data))
     size = (int(ids[-1]) + 1 if len(ids) else 0) if count is None else count
+    if len(ids) and ids[-1] >= size:
+        raise ValueError("segment ids must be < num_segments")
     found = np.full((size, *data.shape[1:]), 1 if mode == "prod" else 0, data.dtype)
     if not len(ids):
         return found
@@ -168,7 +170,11 @@ def _infer_sparse(op: Operation) -> Types:
     data = with_rank_at_least(op.inputs[0].shape, 1)
     for vector in op.inputs[1:3]:
         with_rank(vector.shape, 1)
+    for number in op.inputs[3:]:
+        with_rank(number.shape, 0)
     count = known_int(op.inputs[3]) if len(op.inputs) > 3 else None
+    if count is not None and count < 0:
+        raise ValueError("Cannot specify a negative value for num_segments")
     return output(op, None if data is None else (count, *data[1:]))
 
 

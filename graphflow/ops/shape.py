@@ -186,6 +186,10 @@ def target_shape(source: Sequence[Dim], wanted: Sequence[Dim]) -> tuple[Dim, ...
                 f"{rest}"
             )
         return tuple(wanted)
+    if dims_equal(rest, 0) and 0 in source and 0 in wanted:
+        # A size that is zero on both sides says nothing of the missing one: the others do.
+        count = product(d for d in source if not dims_equal(d, 0))
+        rest = product(d for k, d in enumerate(wanted) if k not in missing and d != 0)
     if dims_equal(rest, 0):
         raise ValueError(
             "reshape cannot infer the missing input size for an empty tensor unless all specified "

@@ -192,8 +192,12 @@ def _infer_tile(op: Operation) -> Types:
         raise ValueError(f"Shape must be rank {len(source.extents)} but is rank {len(multiples)}")
     extents = with_rank(source, len(multiples))
     pairs = zip(extents, multiples, strict=True)
+    return output(op, tuple(_tiled_size(d, m) for d, m in pairs))
+
+
+def _tiled_size(size: int | None, times: int | None) -> int | None:
     # TensorFlow's rule takes a negative number for an unknown one; the run refuses it.
-    return output(op, tuple(None if d is None or m is None or m < 0 else d * m for d, m in pairs))
+    return None if size is None or times is None or times < 0 else size * times
 
 
 def _lower_tile(b: Any, op: Operation, x: Any, multiples_node: Any) -> Any:

@@ -280,12 +280,17 @@ def searchsorted(
 def _infer_nth(op: Operation) -> Types:
     extents = with_rank_at_least(op.inputs[0].shape, 1)
     with_rank(op.inputs[1].shape, 0)
+    place = known_int(op.inputs[1])
+    if place is not None and place < 0:
+        raise ValueError(f"Input n must be non-negative but is {place}")
+    if place is not None and extents and extents[-1] is not None and extents[-1] <= place:
+        raise ValueError(f"Input must have last dimension > n = {place} but is {extents[-1]}")
     return output(op, None if extents is None else extents[:-1])
 
 
 def _nth(x: Any, n: Any, reverse: bool) -> Any:
     if x.ndim < 1:
-        raise ValueError(f"Input must be at least rank 1 but is rank {x.ndim}")
+        raise ValueError(f"Input must be >= 1-D, got shape {list(x.shape)}")
     if int(n) < 0:
         raise ValueError(f"Need n >= 0, got {int(n)}")
     place = x.shape[-1] - 1 - int(n) if reverse else int(n)

@@ -22,7 +22,15 @@ from graphflow.ir.dims import product
 from graphflow.ops.creation import zeros
 from graphflow.ops.joining import stack
 from graphflow.ops.kinds import INDEX
-from graphflow.ops.shape_rules import Types, known_array, output, with_rank, with_rank_at_least
+from graphflow.ops.shape import reshape
+from graphflow.ops.shape_rules import (
+    Types,
+    known_array,
+    merge_size,
+    output,
+    with_rank,
+    with_rank_at_least,
+)
 
 __all__ = [
     "batch_to_space", "batch_to_space_nd", "depth_to_space", "required_space_to_batch_paddings",
@@ -135,7 +143,9 @@ def depth_to_space(
 
 def _infer_batch(op: Operation, inward: bool) -> Types:
     blocks, margins = known_array(op.inputs[1]), known_array(op.inputs[2])
-    count = with_rank(op.inputs[1].shape, 1)[0]
+    count, pairs = with_rank(op.inputs[1].shape, 1)[0], with_rank(op.inputs[2].shape, 2)
+    count = merge_size(count, pairs[0])
+    merge_size(pairs[1], 2)
     extents = op.inputs[0].shape.extents
     if count is not None:
         extents = with_rank_at_least(op.inputs[0].shape, count + 1)
@@ -292,6 +302,7 @@ def required_space_to_batch_paddings(
             base = zeros([count, 2], int32)
         else:
             base = convert_to_tensor(base_paddings, dtype=int32, name="base_paddings")
+            base = reshape(base, [count, 2]) if count == 0 else base
         known: Sequence[Any] = [constant_value(t) for t in (sizes, blocks, base)]
         if all(v is not None for v in known):
             shape, block, margins = (np.asarray(v) for v in known)

@@ -17,7 +17,7 @@ from graphflow.graph.dtypes import DType, float32, float64, int64
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import shape_from_tuple
-from graphflow.graph.sparse_tensor import SparseTensor, as_sparse, components
+from graphflow.graph.sparse_tensor import SparseTensor, SparseTensorValue, as_sparse, components
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import product
 from graphflow.ops.broadcasting import sum_to_shape
@@ -25,7 +25,7 @@ from graphflow.ops.gathering import flat_places
 from graphflow.ops.host import define_host_op
 from graphflow.ops.kinds import ALL_NUMBERS, ORDERED
 from graphflow.ops.reductions import reduce_sum
-from graphflow.ops.shape_rules import Types
+from graphflow.ops.shape_rules import Types, merge_size, with_rank
 
 __all__ = ["sparse_add", "sparse_concat", "sparse_slice", "sparse_split"]
 
@@ -144,7 +144,8 @@ def sparse_add(a: Any, b: Any, threshold: Any = None, thresh: Any = None) -> Any
         raise ValueError("Cannot specify both 'thresh' and 'threshold'")
     threshold = thresh if threshold is None else threshold
     threshold = 0 if threshold is None else threshold
-    sparse = [isinstance(x, SparseTensor) for x in (a, b)]
+    sparse = [isinstance(x, (SparseTensor, SparseTensorValue)) for x in (a, b)]
+    a, b = (as_sparse(x) if has else x for x, has in zip((a, b), sparse, strict=True))
     if not any(sparse):
         raise TypeError("At least one input should be SparseTensor; do you mean to use tf.add()?")
     if all(sparse):
@@ -227,7 +228,18 @@ SparseTensor._override_operator("__div__", _with_dense("SparseDenseCwiseDiv", "d
 
 def _infer_concat(op: Operation) -> Types:
     count = op.attrs["N"]
-    return sparse_types(op.inputs[count].dtype, None, shape_rank(op.inputs[2 * count]))
+    number: int | None = 0
+    rank: int | None = None
+    for places, values, sizes in zip(*(op.inputs[k * count :][:count] for k in range(3)),
+                                     strict=True):  # fmt: skip
+        rows, columns = with_rank(places.shape, 2)
+        rows = merge_size(rows, with_rank(values.shape, 1)[0])
+        rank = merge_size(merge_size(rank, columns), with_rank(sizes.shape, 1)[0])
+        number = None if rows is None or number is None else number + rows
+    axis = op.attrs["concat_dim"]
+    if rank is not None and not -rank <= axis < rank:
+        raise ValueError(f"Concat dimension must be in range [{-rank}, {rank}), got {axis}")
+    return sparse_types(op.inputs[count].dtype, number, rank)
 
 
 def _concatenated(*arrays: Any, concat_dim: int) -> Any:

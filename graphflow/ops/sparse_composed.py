@@ -158,17 +158,33 @@ def sparse_merge(
 
     Parameters
     ----------
-    vocab_size : the size of the last axis.
+    sp_ids : one for the last axis, or a list of them, for as many axes.
+    vocab_size : the size of the last axis, or a list of sizes.
     already_sorted : the elements of each row are in order.
+
+    Raises
+    ------
+    ValueError : there are not as many sizes as there are indices.
+    TypeError : one of both is a list and the other is not.
     """
-    ids, values = as_sparse(sp_ids), as_sparse(sp_values)
-    with name_scope(name, "SparseMerge", [ids.indices, values.values]):
-        column = expand_dims(cast(ids.values, int64), 1)
-        lead: Any = ids.indices
-        indices = concat([lead[:, :-1], column], axis=1)
-        sizes: Any = ids.dense_shape
-        last = reshape(cast(convert_to_tensor(vocab_size), int64), [1])
-        merged = SparseTensor(indices, values.values, concat([sizes[:-1], last], axis=0))
+    is_list = isinstance(sp_ids, (list, tuple)) and not isinstance(sp_ids, SparseTensorValue)
+    if is_list != isinstance(vocab_size, (list, tuple)):
+        raise TypeError(
+            "vocab_size has to be a list if and only if sp_ids is one, "
+            f"found {type(vocab_size)} and {type(sp_ids)}"
+        )
+    ids = [as_sparse(s) for s in (sp_ids if is_list else [sp_ids])]
+    limits = [convert_to_tensor(v) for v in (vocab_size if is_list else [vocab_size])]
+    if len(ids) != len(limits):
+        raise ValueError("sp_ids and vocab_size have to have equal lengths.")
+    values = as_sparse(sp_values)
+    with name_scope(name, "SparseMerge", [ids[0].indices, values.values]):
+        columns = [expand_dims(cast(s.values, int64), 1) for s in ids]
+        lead: Any = ids[0].indices
+        indices = concat([lead[:, :-1], *columns], axis=1)
+        sizes: Any = ids[0].dense_shape
+        last = [reshape(cast(limit, int64), [1]) for limit in limits]
+        merged = SparseTensor(indices, values.values, concat([sizes[:-1], *last], axis=0))
         if already_sorted:
             return merged
         found = sparse_reorder(merged)

@@ -16,8 +16,10 @@ from graphflow.graph.shapes import shape_from_tuple
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.casting import cast
 from graphflow.ops.host import define_host_op
+from graphflow.ops.joining import stack
 from graphflow.ops.kinds import COMPLEX
 from graphflow.ops.reductions import reduce_prod
+from graphflow.ops.rolling import roll
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import (
     Types,
@@ -28,8 +30,8 @@ from graphflow.ops.shape_rules import (
 )
 
 __all__ = [
-    "fft", "fft2d", "fft3d", "ifft", "ifft2d", "ifft3d", "irfft", "irfft2d", "irfft3d", "rfft",
-    "rfft2d", "rfft3d",
+    "fft", "fft2d", "fft3d", "fftshift", "ifft", "ifft2d", "ifft3d", "ifftshift", "irfft",
+    "irfft2d", "irfft3d", "rfft", "rfft2d", "rfft3d",
 ]  # fmt: skip
 
 _SUFFIX = {1: "", 2: "2D", 3: "3D"}
@@ -234,3 +236,30 @@ rfft2d = _real_function("rfft2d", 2, "Return `rfft` over the last two axes.")
 irfft2d = _real_function("irfft2d", 2, "Return the inverse of `rfft2d`.")
 rfft3d = _real_function("rfft3d", 3, "Return `rfft` over the last three axes.")
 irfft3d = _real_function("irfft3d", 3, "Return the inverse of `rfft3d`.")
+
+# ---- the zero frequency in the middle
+
+
+def _shifted(x: Any, axes: Any, sign: int, name: str) -> Tensor:
+    with name_scope(name):
+        x = convert_to_tensor(x)
+        rank = x.shape.rank
+        if axes is None and rank is None:
+            raise ValueError("expected axes for a tensor of unknown rank, got None")
+        chosen = list(range(rank or 0)) if axes is None else np.ravel(axes).tolist()
+        sizes: Any = shape_of(x)
+        if sign < 0:
+            shifts = [-(sizes[k] // 2) for k in chosen]
+        else:
+            shifts = [sizes[k] // 2 for k in chosen]
+        return roll(x, stack(shifts), chosen)
+
+
+def fftshift(x: Any, axes: Any = None, name: str | None = None) -> Tensor:
+    """Return a spectrum with the zero frequency moved to the middle of axes, of all when None."""
+    return _shifted(x, axes, 1, name or "fftshift")
+
+
+def ifftshift(x: Any, axes: Any = None, name: str | None = None) -> Tensor:
+    """Return what `fftshift` made of this."""
+    return _shifted(x, axes, -1, name or "ifftshift")

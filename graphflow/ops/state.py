@@ -149,6 +149,31 @@ define_op(
     no_gradient="string output",
 )
 
+
+def _lower_count(b: Any, op: Operation, _: Any) -> Any:
+    """The value as it was; the run fails once it is the limit."""
+    limit, value = op.attrs["limit"], b.read_variable(_target(op))
+    inside = b.lt(value, limit)
+    b.check(inside, "OutOfRangeError", f"Reached limit of {limit}")
+    b.write_variable(_target(op), b.add(value, 1))
+    return value
+
+
+def _infer_count(op: Operation) -> Any:
+    if op.inputs[0].shape.rank not in (None, 0):
+        raise ValueError(f"Shape must be rank 0 but is rank {op.inputs[0].shape.rank}")
+    return [(op.inputs[0].dtype.base_dtype, TensorShape([]))]
+
+
+define_op(
+    name="CountUpTo",
+    infer=_infer_count,
+    lower=_lower_count,
+    no_gradient="an assignment",
+    stateful=True,
+    takes_reference=True,
+)
+_COUNT = Signature("CountUpTo", "ref: Ref(T)", T=(dtypes.int32, dtypes.int64))
 _VARIABLE = Signature("VariableV2")
 _ASSIGN = Signature("Assign", "ref: Ref(T)", "value: T")
 _ASSIGN_ADD = Signature("AssignAdd", "ref: Ref(T)", "value: T", T=NUMERIC)
@@ -157,6 +182,16 @@ _IS_INITIALIZED = Signature("IsVariableInitialized", "ref: Ref(dtype)")
 _INITIALIZED_VALUE = Signature("InitializedValue", "ref: Ref(T)", "value: T")
 _ASSERT_INITIALIZED = Signature("AssertInitialized", "ref: Ref(T)")
 _UNINITIALIZED_NAMES = Signature("UninitializedNames", "has_value: N * bool")
+
+
+def count_up_to(ref: Any, limit: int, name: str | None = None) -> Tensor:
+    """Add 1 to a variable; return its value before.
+
+    Raises
+    ------
+    OutOfRangeError : in a run, when the value is `limit`.
+    """
+    return _COUNT(ref, name=name, limit=limit).outputs[0]
 
 
 def variable_op_v2(

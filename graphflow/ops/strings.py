@@ -22,6 +22,7 @@ from graphflow.ops import sequences
 from graphflow.ops.broadcasting import broadcast
 from graphflow.ops.host import define_host_op
 from graphflow.ops.kinds import INDEX
+from graphflow.ops.regex_syntax import ESCAPE, compiled
 from graphflow.ops.shape import one_of, rank
 from graphflow.ops.shape_rules import Types, all_known_ints, output, with_rank
 from graphflow.ops.text_hashes import fingerprint64, murmur64, siphash64
@@ -114,8 +115,16 @@ define_host_op(
 _LENGTH = Signature("StringLength", "input: string")
 
 
+def _check_unit(unit: str) -> None:
+    if unit not in ("BYTE", "UTF8_CHAR"):
+        raise ValueError(
+            f'Attr unit of "{unit}" must be in the list of allowed values "BYTE", "UTF8_CHAR"'
+        )
+
+
 def string_length(input: Any, name: str | None = None, unit: str = "BYTE") -> Tensor:
     """Return the lengths of texts, int32, in bytes or (``"UTF8_CHAR"``) characters."""
+    _check_unit(unit)
     return _LENGTH(input, name=name, unit=unit).outputs[0]
 
 
@@ -159,6 +168,7 @@ def substr(input: Any, pos: Any, len: Any, name: str | None = None, unit: str = 
     ----------
     pos, len : integers, of one shape, which broadcasts with that of `input`.
     """
+    _check_unit(unit)
     return _SUBSTR(input, pos, len, name=name, unit=unit).outputs[0]
 
 
@@ -287,13 +297,27 @@ def string_join(inputs: Sequence[Any], separator: str = "", name: str | None = N
     return _JOIN(inputs, name=name, separator=separator).outputs[0]
 
 
+def _canonical_axes(axes: Any, rank: int) -> list[int]:
+    """Axes counted from the front; ValueError for one that is not there, or twice."""
+    for axis in axes:
+        if not -rank <= axis < rank:
+            raise ValueError(
+                f"Invalid reduction dimension {axis} for input with {rank} dimensions."
+            )
+    found = [int(axis) % rank for axis in axes]
+    if len(set(found)) < len(found):
+        raise ValueError(f"Duplicate reduction dimension in {found}")
+    return found
+
+
 def _reduced(x: Array, axes: Array, keep_dims: bool, separator: str) -> Array:
     """Joined over axes, of which the first one given changes fastest."""
-    places = [int(a) % x.ndim for a in axes.ravel()] if x.ndim else []
+    places = _canonical_axes(axes.ravel(), x.ndim) if x.ndim else []
     kept = [k for k in range(x.ndim) if k not in places]
-    rows = x.transpose(kept + places[::-1]).reshape([x.shape[k] for k in kept] + [-1])
+    size = int(np.prod([x.shape[k] for k in places], dtype=int))
+    rows = x.transpose(kept + places[::-1]).reshape([x.shape[k] for k in kept] + [size])
     mark, lead = separator.encode(), rows.shape[:-1]
-    flat = rows.reshape(-1, rows.shape[-1])
+    flat = rows.reshape(int(np.prod(lead, dtype=int)), size)
     shape = [1 if k in places else d for k, d in enumerate(x.shape)] if keep_dims else lead
     return object_array(shape, (mark.join(row) for row in flat))
 
@@ -302,12 +326,7 @@ def _infer_reduced(op: Operation) -> Types:
     extents, axes = op.inputs[0].shape.extents, all_known_ints(op.inputs[1])
     if extents is None or axes is None:
         return output(op, None)
-    for axis in axes:
-        if not -len(extents) <= axis < len(extents):
-            raise ValueError(
-                f"Invalid reduction dimension {axis} for input with {len(extents)} dimensions."
-            )
-    places = {axis % len(extents) for axis in axes}
+    places = _canonical_axes(axes, len(extents))
     if op.attrs["keep_dims"]:
         return output(op, tuple(1 if k in places else d for k, d in enumerate(extents)))
     return output(op, tuple(d for k, d in enumerate(extents) if k not in places))
@@ -339,24 +358,17 @@ def reduce_join(
 # ---- patterns
 
 
-def _pattern(text: Any) -> re.Pattern[bytes]:
-    raw = bytes(text.item()) if isinstance(text, np.ndarray) else str(text).encode()
-    try:
-        return re.compile(raw)
-    except re.error as error:
-        raise ValueError(f"Invalid pattern: {raw.decode()}, error: {error}") from None
-
-
 def _replaced(x: Array, pattern: Array, rewrite: Array, replace_global: bool) -> Array:
-    compiled = _pattern(pattern)
-    template = re.sub(rb"\\(\d)", rb"\\g<\1>", bytes(rewrite.item()))
+    matcher = compiled(bytes(pattern.item()))
+    template = re.sub(r"\\(\d)", r"\\g<\1>", bytes(rewrite.item()).decode("utf-8", ESCAPE))
     count = 0 if replace_global else 1
-    return object_array(x.shape, (compiled.sub(template, text, count) for text in x.ravel()))
+    texts = (matcher.sub(template, text.decode("utf-8", ESCAPE), count) for text in x.ravel())
+    return object_array(x.shape, (text.encode("utf-8", ESCAPE) for text in texts))
 
 
 def _matched(x: Array, pattern: Array) -> Array:
-    compiled = _pattern(pattern)
-    found = [compiled.fullmatch(text) is not None for text in x.ravel()]
+    matcher = compiled(bytes(pattern.item()))
+    found = [matcher.fullmatch(text.decode("utf-8", ESCAPE)) is not None for text in x.ravel()]
     return np.array(found, bool).reshape(x.shape)
 
 
@@ -402,7 +414,7 @@ def regex_replace(
 
     Parameters
     ----------
-    pattern : Python's regular expressions.
+    pattern : a regular expression of RE2.
     rewrite : what to put in place of a match, with ``\1`` ... for its groups.
     replace_global : whether all matches are replaced or only the first.
     """
@@ -427,6 +439,8 @@ def regex_full_match(input: Any, pattern: Any, name: str | None = None) -> Tenso
 
 def _buckets(hashed: Callable[..., int]) -> Callable[..., Array]:
     def function(x: Array, num_buckets: int, key: Any = None) -> Array:
+        if key is not None and len(key) != 2:
+            raise ValueError(f"Key must have 2 elements, got {len(key)}")
         more = () if key is None else (tuple(key),)
         found = [hashed(text, *more) % num_buckets for text in x.ravel()]
         return np.array(found, np.int64).reshape(x.shape)

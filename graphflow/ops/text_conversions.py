@@ -114,7 +114,8 @@ def _number(text: bytes, dtype: Any) -> Any:
     if b"_" in plain:  # Python takes it for a separator
         raise ValueError(plain)
     if dtype.kind == "f":
-        return dtype.type(float(plain))
+        is_hex = plain.lstrip(b"+-")[:2].lower() == b"0x"
+        return dtype.type(float.fromhex(plain.decode()) if is_hex else float(plain))
     value, limits = int(plain), np.iinfo(dtype)
     if not limits.min <= value <= limits.max:
         raise ValueError(plain)
@@ -350,7 +351,8 @@ def decode_csv(
 _CPP_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
 
 
-def _parsed(text: Array, out_type: Any) -> Array:
+def array_of_proto(text: bytes, out_type: Any) -> Array:
+    """The array of a serialised TensorProto; ValueError when it is none of that type."""
     from google.protobuf.message import DecodeError  # a heavy package
 
     from graphflow.graph.graph_def import tensor_array  # imports protobuf
@@ -358,10 +360,10 @@ def _parsed(text: Array, out_type: Any) -> Array:
 
     proto = message("TensorProto")()
     try:
-        proto.ParseFromString(text.item())
+        proto.ParseFromString(text)
     except DecodeError:
-        shown = text.item()
-        raise ValueError(f"Could not parse `serialized` as TensorProto: '{shown!r}'") from None
+        shown = text.decode("utf-8", "replace")
+        raise ValueError(f"Could not parse `serialized` as TensorProto: '{shown}'") from None
     found = as_dtype(proto.dtype)
     if found != out_type:
         raise ValueError(
@@ -371,10 +373,20 @@ def _parsed(text: Array, out_type: Any) -> Array:
     return tensor_array(proto)
 
 
-def _serialized(x: Array, dtype: Any) -> Array:
+def text_of_array(x: Array, dtype: Any) -> bytes:
+    """An array as a serialised TensorProto."""
     from graphflow.graph.graph_def import tensor_proto  # imports protobuf
 
-    return object_array((), [tensor_proto(x, dtype).SerializeToString()])
+    found: bytes = tensor_proto(x, dtype).SerializeToString()
+    return found
+
+
+def _parsed(text: Array, out_type: Any) -> Array:
+    return array_of_proto(text.item(), out_type)
+
+
+def _serialized(x: Array, dtype: Any) -> Array:
+    return object_array((), [text_of_array(x, dtype)])
 
 
 define_host_op(

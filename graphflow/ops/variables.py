@@ -339,6 +339,10 @@ class Variable(metaclass=_VariableType):
         result = state.assign(self._variable, value, use_locking=use_locking, name=name)
         return result if read_value else result.op
 
+    def count_up_to(self, limit: int) -> Tensor:
+        """Add 1 to it; return its value before. A run fails once it is `limit`."""
+        return state.count_up_to(self._variable, limit)
+
     def assign_add(
         self,
         delta: Any,

@@ -27,16 +27,20 @@ _PLACES = {
     "control_flow_ops": ("ops.identity", "ops.conditionals", "ops.control_flow_ops"),
     "ctc_ops": ("ops.ctc_labels",),
     "data_flow_ops": ("contrib.staging",),
+    "function": ("gradients.defun",),
     "googletest": ("test",),
     "init_ops": ("initializers", ""),
     "ops": ("graph.convert", "graph.default", "graph.graph"),
-    "tensor_shape": ("graph.shapes",),
+    "tensor_shape": ("graph.shapes", "compat"),
+    "tf_record": ("python_io",),
     "test_util": ("test",),
+    "parsing_ops": ("io",),
     "rnn": ("nn", "contrib.rnn"),
     "rnn_cell": ("nn.rnn_cell", "contrib.rnn"),
     "rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),
     "seq2seq": ("contrib.legacy_seq2seq",),
     "session": ("",),
+    "sparse_ops": ("ops.sparse_serialization",),
     "string_ops": ("strings", "ops.checks"),
     "tensor_util": ("contrib.util",),
     "tf_logging": ("logging",),
@@ -107,8 +111,10 @@ class PrivateModule(ModuleType):
                 return known
             return importlib.import_module(f"{self.__name__}.{name}")
         own = below[-1] if below else ""
-        if own.startswith("gen_") and (made := _part("raw_ops").function_named(name)):
-            return made
+        if own.startswith("gen_"):
+            made = _part("raw_ops").function_named(name)
+            if made is not None:
+                return made
         # `keras.layers`, and `saved_model.loader`, are as in the public API.
         found = _public((".".join(below),), name)
         if found is None:

@@ -21,7 +21,8 @@ import numpy as np
 from graphflow import errors, observe
 from graphflow.codegen.runner import DEADLINE
 from graphflow.compiler import CompiledProgram, Options, compile_program
-from graphflow.graph.dtypes import DType, as_dtype, float32, uint64
+from graphflow.graph.arrays import as_array
+from graphflow.graph.dtypes import DType, as_dtype, float32, resource, uint64
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Shape, UndecidableDim, is_static
@@ -136,7 +137,8 @@ class Plan:
     seen : the sizes of its feeds, by their ranks and by the values that decide shapes.
     is_concrete : whether it cannot be compiled with symbolic dimensions.
     has_fixed_values : whether `statics` cannot be compiled as symbols.
-    split : where it is cut.
+    splits : where it is cut, by the values of the predicates among `statics`: what lies in a branch
+        that is not taken cannot be asked for.
     """
 
     statics: set[Tensor] = field(default_factory=set)
@@ -145,7 +147,7 @@ class Plan:
     has_fixed_values: bool = False
     prepared: dict[Any, Prepared] = field(default_factory=dict)
     latest: Prepared | None = None
-    split: Split | None = None
+    splits: dict[Any, Split] = field(default_factory=dict)
 
 
 class _Limits(threading.local):
@@ -206,8 +208,9 @@ class Engine:
         for _ in range(len(request.tensors) + len(request.operations) + 1000):
             with self.lock:
                 plan = self.plans.setdefault(request, Plan())
-            if plan.split is not None:
-                request, values = self.run_first_part(request, values, plan.split)
+            case = _case(request, plan, values)
+            if case in plan.splits:
+                request, values = self.run_first_part(request, values, plan.splits[case])
                 continue
             try:
                 prepared = self.prepare(request, plan, values)
@@ -216,7 +219,7 @@ class Engine:
                 if fresh:
                     plan.statics.update(fresh)
                 else:
-                    plan.split = split
+                    plan.splits[case] = split
                 continue
             arguments = [values[k] for k in prepared.arguments]
             try:
@@ -404,7 +407,7 @@ class Engine:
         known = self.plans.get(request)
         if self.inspectors:
             return None
-        if fetch_plan.form is None or known is None or known.split is not None or known.statics:
+        if fetch_plan.form is None or known is None or known.splits or known.statics:
             return None
         if not known.prepared:
             return None
@@ -441,7 +444,7 @@ class Engine:
             ends = _ends_of_started_loops(first, whole)
             if ends:
                 first = needed_operations([*targets, *ends], fed, request.done, givens)
-        rest_done = request.done | {op for op in first if not _is_new_array(op)} | cut.operations
+        rest_done = request.done | {op for op in first if not _is_made_again(op)} | cut.operations
         rest = needed_operations(roots, fed, rest_done, givens)
         crossing = [t for op in rest for t in op.inputs if t.op in first and t not in fed]
         crossing += [t for t in request.tensors if t.op in first and t not in fed]
@@ -453,7 +456,7 @@ class Engine:
         part = replace(request, tensors=tuple(ask), operations=effects)
         results = dict(zip(ask, self.run(part, values), strict=True))
         results.update(zip(request.fed, values, strict=True))
-        more = {t: np.asarray(results[t]) for t in ask}
+        more = {t: as_array(results[t]) for t in ask if not _is_made_again(t.op)}
         more.update(self.run_cut(cut, results, request.givens))
         joined = {**dict(zip(request.fed, values, strict=True)), **more}
         following = replace(request, fed=tuple(joined), done=frozenset(rest_done))
@@ -466,7 +469,7 @@ class Engine:
     def run_cut(self, cut: _Cut, results: dict[Tensor, Any], givens: Any) -> dict[Tensor, Array]:
         """Run what Python must run between the parts; the values that it gives."""
         if cut.loop is not None:
-            values = {t: np.asarray(results[t]) for t in cut.inputs}
+            values = {t: as_array(results[t]) for t in cut.inputs}
             done = frozenset(cut.loop.own_operations())
 
             def run(tensors: Any, operations: Any, fed: Any, arrays: Any) -> list[Any]:
@@ -476,15 +479,15 @@ class Engine:
                     tuple(tensors), tuple(operations), tuple(plain), done, givens,
                     tuple((t, a) for t, a in pairs if t not in plain),
                 )  # fmt: skip
-                return [np.asarray(a) for a in self.run(request, list(plain.values()))]
+                return [as_array(a) for a in self.run(request, list(plain.values()))]
 
             return run_loop(cut.loop, values, run)
         if cut.function is None:
             return {}
         (operation,) = cut.operations
-        outputs = cut.function(*[np.asarray(results[t]) for t in cut.inputs])
+        outputs = cut.function(*[as_array(results[t]) for t in cut.inputs])
         pairs = zip(operation.outputs, outputs, strict=True)
-        return {t: np.asarray(v) for t, v in pairs}
+        return {t: as_array(v) for t, v in pairs}
 
     def count_first(
         self, request: Request, values: Sequence[Array], split: Split
@@ -492,7 +495,7 @@ class Engine:
         """Find out how many rounds a loop has; nothing else of that run is kept."""
         part = replace(request, tensors=split.tensors, operations=())
         states = self.store.generator_states()
-        counts = [np.asarray(c) for c in self.run(part, values)]
+        counts = [as_array(c) for c in self.run(part, values)]
         self.store.restore_generators(states)
         fed = (*request.fed, *split.tensors)
         following = replace(request, fed=fed)
@@ -528,6 +531,15 @@ class _Cut:
         ]
 
 
+def _case(request: Request, plan: Plan, values: Sequence[Array]) -> tuple[Any, ...]:
+    """The values of the predicates that decide what a request needs."""
+    if not plan.statics:
+        return ()
+    pairs = zip(request.fed, values, strict=True)
+    chosen = [(t, a) for t, a in pairs if a.dtype == np.bool_ and t in plan.statics]
+    return tuple((t.name, _content(a)) for t, a in chosen)
+
+
 def _is_known(tensor: Tensor, array: Array, plan: Plan) -> bool:
     """Whether a fed tensor's value is read when the request is traced."""
     return tensor in plan.statics or _is_text(tensor, array)
@@ -543,6 +555,18 @@ def _type_of(tensor: Tensor, array: Array) -> DType:
     if dtype is float32 and array.dtype != np.float32:
         return as_dtype(array.dtype)
     return dtype
+
+
+def _is_made_again(op: Operation) -> bool:
+    """Whether an operation is traced in each part of a run.
+
+    So is what makes a handle or an array, and what chooses a branch: of its outputs, which the
+    parts read, only one has a value.
+    """
+    if op.type in ("Switch", "RefSwitch"):
+        return op.inputs[1].op.type != "LoopCond"
+    is_handle = bool(op.outputs) and all(t.dtype is resource for t in op.outputs)
+    return is_handle or _is_new_array(op)
 
 
 def _is_new_array(op: Operation) -> bool:

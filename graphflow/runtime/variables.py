@@ -24,6 +24,7 @@ class VariableStore:
         self._arrays: dict[str, Array] = {}
         self._initialized: set[str] = set()
         self.layout = 0
+        self.is_closed = False  # runs that wait end then
 
     def memory(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Array:
         """The variable's array; a new one when it has none of this type and shape."""
@@ -97,6 +98,7 @@ class VariableStore:
 
     def close(self) -> None:
         """Drop all values."""
+        self.is_closed = True
         self._arrays.clear()
         self._initialized.clear()
         self.layout += 1

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow.graph.arrays import as_array
 from graphflow.graph.dtypes import DType
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
@@ -319,12 +320,12 @@ class ArrayBuilder(Builder):
 
 def _with_row(array: Any, index: Any, value: Any) -> list[Any]:
     changed = np.array(array)
-    changed[int(index)] = np.asarray(value)[()]
+    changed[int(index)] = as_array(value)[()]
     return [changed]
 
 
 def _row(array: Any, index: Any) -> list[Any]:
-    return [np.asarray(array[int(index)])]
+    return [as_array(array[int(index)])]
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
 from graphflow.trace.array_builder import ArrayBuilder
 from graphflow.trace.arrays import ARRAY_VALUES, ElementList, UnwrittenArray
+from graphflow.trace.late_shapes import lowered
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.units import Choice, Loop, ordered_units
 
@@ -347,7 +348,7 @@ class Tracer(ArrayBuilder):
             self.values[op.outputs[0]] = _sum_of_arrays(op, inputs)
             return
         try:
-            made = op.definition.lower(self, op, *inputs)
+            made = lowered(self, op, inputs)
         except NeedsValue as needed:
             raise Split(op, _culprits(op, inputs, needed.node)) from None
         except (ValueError, TypeError) as error:

@@ -208,10 +208,12 @@ def test_debug_of_unknown_names_and_without_options(command):
 
 def test_one_operation(capsys):
     assert main.main(["ops", "MatMul"]) == 0
-    assert capsys.readouterr().out == "MatMul\n  gradient  yes\n"
+    shown = capsys.readouterr().out
+    assert shown.startswith("MatMul\n  types     ")
+    assert "\n  cpu       native\n  cuda      PTX\n  gradient  yes\n" in shown
     assert main.main(["ops", "--json", "MatMul"]) == 0
     (data,) = json.loads(capsys.readouterr().out)
-    assert data == {"name": "MatMul", "gradient": "yes", "stateful": False}
+    assert (data["name"], data["gradient"], data["stateful"]) == ("MatMul", "yes", False)
     assert main.main(["ops", "matmull"]) == 2
     assert "did you mean MatMul" in capsys.readouterr().err
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import graphflow  # noqa: F401  # loads all families
-from graphflow.cli.optable import op_table
+from graphflow.cli.optable import op_data, op_table
 from graphflow.graph.opdef import all_opdefs
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -27,3 +27,13 @@ KNOWN = {
     "HSVToRGB", "LRNGrad", "Mfcc", "RandomShuffle", "ResizeArea", "SegmentProd", "SoftsignGrad",
     "SparseDenseCwiseAdd", "TruncateMod",
 }  # fmt: skip
+
+
+def test_the_table_tells_who_computes() -> None:
+    by_name = {d["name"]: d for d in op_data()}
+    computed = {name: by_name[name]["cpu"] for name in ("Exp", "AddV2", "MatMul", "Svd", "Switch")}
+    assert computed == {
+        "Exp": "native", "AddV2": "native", "MatMul": "native", "Svd": "Python", "Switch": "plan"
+    }  # fmt: skip
+    assert by_name["Exp"]["types"] == "floats, complex"
+    assert by_name["CountUpTo"]["stateful"]
