@@ -12,9 +12,10 @@ from typing import Any
 
 from graphflow import errors, observe
 from graphflow.graph.tensor import Tensor
-from graphflow.runtime.engine import Engine, Request
+from graphflow.runtime.engine import Engine
 from graphflow.runtime.feeds import convert_feed
 from graphflow.runtime.fetches import FetchPlan
+from graphflow.runtime.requests import Request
 
 
 class BoundRun:

@@ -22,8 +22,7 @@ from graphflow import errors, observe
 from graphflow.codegen.runner import DEADLINE
 from graphflow.compiler import CompiledProgram, Options, compile_program
 from graphflow.graph.arrays import as_array
-from graphflow.graph.dtypes import DType, as_dtype, float32, resource, uint64
-from graphflow.graph.operation import Operation
+from graphflow.graph.dtypes import DType, as_dtype, float32, uint64
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Shape, UndecidableDim, is_static
 from graphflow.ir.types import TensorType
@@ -34,6 +33,7 @@ from graphflow.runtime.host_loops import run_loop
 from graphflow.runtime.inspectors import Watched, active_inspectors
 from graphflow.runtime.interrupts import check_deadline
 from graphflow.runtime.protos import RunMetadata
+from graphflow.runtime.requests import Cut, Request, divided, is_made_again
 from graphflow.runtime.shapes import (
     CONCRETE_KEPT,
     SHARED_KEPT,
@@ -45,36 +45,11 @@ from graphflow.runtime.shapes import (
 from graphflow.runtime.stepstats import Event, TracedCall, fill_metadata
 from graphflow.runtime.variables import VariableStore
 from graphflow.schedule.plan import OBJECT_KINDS
-from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Feed, Split, Traced, trace
-from graphflow.trace.units import ENTERS, EXITS, SWITCHES
 
 Array = np.ndarray[Any, Any]
 SIZES_IN_A_VALUE = 8  # elements of a feed whose values may be symbols
 VALUE_LIMIT = 1024  # elements; a larger value that decides a shape is an error of the program
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a run asks for.
-
-    Attributes
-    ----------
-    tensors, operations : what to compute and what to run.
-    fed : tensors whose values are given.
-    done : operations that ran in an earlier part of the run.
-    givens : tensors to be read in place of others: (original, replacement).
-    arrays : tensors that stand for arrays of tensors without elements, and what these are.
-    is_exact : whether nothing that the data decides may be taken for granted.
-    """
-
-    tensors: tuple[Tensor, ...]
-    operations: tuple[Operation, ...]
-    fed: tuple[Tensor, ...]
-    done: frozenset[Operation] = frozenset()
-    givens: tuple[tuple[Tensor, Tensor], ...] = ()
-    arrays: tuple[tuple[Tensor, Any], ...] = ()
-    is_exact: bool = False
 
 
 @dataclass(eq=False)
@@ -432,41 +407,22 @@ class Engine:
         """
         if split.is_count:
             return self.count_first(request, values, split)
-        cut = _Cut(split)
-        fed = {*request.fed, *(t for t, _ in request.arrays)}
-        targets = [t.op for t in cut.inputs if t not in fed]
-        targets += cut.waits_for
-        givens = dict(request.givens)
-        first = needed_operations(targets, fed, request.done, givens)
-        roots = [*request.operations, *(t.op for t in request.tensors if t not in fed)]
-        if any(op.type in ENTERS for op in first):
-            whole = needed_operations(roots, fed, request.done, givens)
-            ends = _ends_of_started_loops(first, whole)
-            if ends:
-                first = needed_operations([*targets, *ends], fed, request.done, givens)
-        rest_done = request.done | {op for op in first if not _is_made_again(op)} | cut.operations
-        rest = needed_operations(roots, fed, rest_done, givens)
-        crossing = [t for op in rest for t in op.inputs if t.op in first and t not in fed]
-        crossing += [t for t in request.tensors if t.op in first and t not in fed]
-        crossing = [t for t in crossing if t.op in rest_done]
-        crossing = [t for t in dict.fromkeys(crossing) if not _is_reference(t)]
-        ask = list(dict.fromkeys([*(t for t in cut.inputs if t not in fed), *crossing]))
-        operations = tuple(sorted(first, key=lambda op: op._id)) if cut.operations else ()
-        effects = tuple(op for op in operations or first if op.definition.stateful)
+        cut = Cut(split)
+        ask, effects, rest_done = divided(request, cut)
         part = replace(request, tensors=tuple(ask), operations=effects)
         results = dict(zip(ask, self.run(part, values), strict=True))
         results.update(zip(request.fed, values, strict=True))
-        more = {t: as_array(results[t]) for t in ask if not _is_made_again(t.op)}
+        more = {t: as_array(results[t]) for t in ask if not is_made_again(t.op)}
         more.update(self.run_cut(cut, results, request.givens))
         joined = {**dict(zip(request.fed, values, strict=True)), **more}
-        following = replace(request, fed=tuple(joined), done=frozenset(rest_done))
+        following = replace(request, fed=tuple(joined), done=rest_done)
         with self.lock:
             plan = self.plans.setdefault(following, Plan())
         if not cut.operations:
             plan.statics.update(split.tensors)
         return following, list(joined.values())
 
-    def run_cut(self, cut: _Cut, results: dict[Tensor, Any], givens: Any) -> dict[Tensor, Array]:
+    def run_cut(self, cut: Cut, results: dict[Tensor, Any], givens: Any) -> dict[Tensor, Array]:
         """Run what Python must run between the parts; the values that it gives."""
         if cut.loop is not None:
             values = {t: as_array(results[t]) for t in cut.inputs}
@@ -505,32 +461,6 @@ class Engine:
         return following, [*values, *counts]
 
 
-class _Cut:
-    """What a split asks for.
-
-    Attributes
-    ----------
-    inputs : the tensors whose values are needed.
-    operations : what Python runs itself; empty when the values alone are needed.
-    waits_for : operations that must have run before.
-    """
-
-    def __init__(self, split: Split) -> None:
-        self.loop, self.function = split.loop, split.function
-        self.inputs = list(split.tensors)
-        self.operations: frozenset[Operation] = frozenset()
-        if self.function is not None:
-            self.inputs = list(split.operation.inputs)
-            self.operations = frozenset([split.operation])
-        if self.loop is not None:
-            inputs = dict.fromkeys(self.loop.inputs())
-            self.inputs = [t for t in inputs if t not in self.loop.arrays]
-            self.operations = frozenset(self.loop.loop.operations)
-        self.waits_for = [
-            c for op in self.operations for c in op._control_inputs if c not in self.operations
-        ]
-
-
 def _case(request: Request, plan: Plan, values: Sequence[Array]) -> tuple[Any, ...]:
     """The values of the predicates that decide what a request needs."""
     if not plan.statics:
@@ -557,35 +487,6 @@ def _type_of(tensor: Tensor, array: Array) -> DType:
     return dtype
 
 
-def _is_made_again(op: Operation) -> bool:
-    """Whether an operation is traced in each part of a run.
-
-    So is what makes a handle or an array, and what chooses a branch: of its outputs, which the
-    parts read, only one has a value.
-    """
-    if op.type in ("Switch", "RefSwitch"):
-        return op.inputs[1].op.type != "LoopCond"
-    is_handle = bool(op.outputs) and all(t.dtype is resource for t in op.outputs)
-    return is_handle or _is_new_array(op)
-
-
-def _is_new_array(op: Operation) -> bool:
-    """Whether the operation makes an array of tensors: it is traced again in each part of a run."""
-    while op.type == "Identity":
-        op = op.inputs[0].op
-    return op.type in ("TensorArrayV3", "LoopArray")
-
-
-def _ends_of_started_loops(first: set[Operation], whole: set[Operation]) -> list[Operation]:
-    """What a run's other parts read of loops that its first part runs: a loop runs once."""
-    found = []
-    for op in whole:
-        switch = op.inputs[0].op if op.type in EXITS and op not in first else None
-        if switch is not None and switch.type in SWITCHES and switch.inputs[1].op in first:
-            found.append(op)
-    return found
-
-
 def _content(array: Array) -> Any:
     return tuple(array.ravel().tolist()) if array.dtype == object else array.tobytes()
 
@@ -596,12 +497,6 @@ def _drop_oldest(prepared: dict[Any, Prepared], is_shared: bool) -> None:
     same = [key for key, known in prepared.items() if known.is_shared == is_shared]
     for key in same[: max(len(same) + 1 - kept, 0)]:
         del prepared[key]
-
-
-def _is_reference(tensor: Tensor) -> bool:
-    if tensor.dtype._is_ref_dtype:
-        return True
-    return tensor.op.type == "Identity" and tensor.op.inputs[0].dtype._is_ref_dtype
 
 
 def _nothing(*arrays: Array) -> list[Any]:

@@ -21,7 +21,8 @@ from graphflow.runtime.protos import ConfigProto, RunOptions
 from graphflow.runtime.servers import check_target
 
 if TYPE_CHECKING:  # the engine loads LLVM, 0.1 s that a program pays when it makes a session
-    from graphflow.runtime.engine import Engine, Request
+    from graphflow.runtime.engine import Engine
+    from graphflow.runtime.requests import Request
 
 
 _NO_RUN: Any = (object(), [], None, -1, -1)
@@ -156,7 +157,7 @@ class BaseSession:
         if known is not None:
             return known
         plan = FetchPlan(self._graph, fetches)
-        from graphflow.runtime.engine import Request
+        from graphflow.runtime.requests import Request
 
         request = Request(tuple(plan.tensors), tuple(plan.operations), fed)
         if key is not None:
