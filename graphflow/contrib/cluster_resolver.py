@@ -28,4 +28,6 @@ class TPUClusterResolver:
     """Finds TPUs: never any."""
 
     def __init__(self, tpu: Any = None, *_: Any, **__: Any) -> None:
-        raise ValueError(f"Expected a program that runs without TPUs, got one that asks for {tpu!r}")
+        raise ValueError(
+            f"Expected a program that runs without TPUs, got one that asks for {tpu!r}"
+        )

@@ -85,9 +85,7 @@ class NASCell(LayerRNNCell):
         ]  # fmt: skip
         injected = tanh(tanh(leaves[0] * leaves[1]) + memory)
         memory = injected * tanh(leaves[2] + leaves[3])
-        output = tanh(
-            memory * tanh(tanh(leaves[4] * leaves[5]) + sigmoid(leaves[6] + leaves[7]))
-        )
+        output = tanh(memory * tanh(tanh(leaves[4] * leaves[5]) + sigmoid(leaves[6] + leaves[7])))
         if self._num_proj is not None:
             output = matmul(output, self._projection)
         return output, LSTMStateTuple(memory, output)
@@ -195,9 +193,7 @@ class SRUCell(LayerRNNCell):
     def call(self, inputs: Any, state: Any) -> Any:
         """The output and the memory."""
         candidate, forget, reset, through = split(matmul(inputs, self._kernel), 4, 1)
-        forget, reset = split(
-            sigmoid(bias_add(concat([forget, reset], 1), self._bias)), 2, 1
-        )
+        forget, reset = split(sigmoid(bias_add(concat([forget, reset], 1), self._bias)), 2, 1)
         memory = forget * state + (1.0 - forget) * candidate
         return reset * self._activation(memory) + (1.0 - reset) * through, memory
 
