@@ -11,8 +11,8 @@ from graphflow.ops.casting import cast
 from graphflow.ops.comparison import equal
 from graphflow.ops.counting import confusion_matrix
 from graphflow.ops.elementwise import multiply
-from graphflow.ops.sorting import in_top_k
 from graphflow.ops.reductions import reduce_mean, reduce_sum
+from graphflow.ops.sorting import in_top_k
 from graphflow.sets import set_difference, set_intersection, set_size, set_union
 
 __all__ = [

@@ -10,7 +10,9 @@ import numpy as np
 from graphflow import train
 from graphflow.contrib.opt import AdaMaxOptimizer
 from graphflow.keras import backend, schedules
-from graphflow.keras.optimizer_rules import AMSGrad, Nadam as NadamRule, RMSprop as RMSpropRule
+from graphflow.keras.optimizer_rules import AMSGrad
+from graphflow.keras.optimizer_rules import Nadam as NadamRule
+from graphflow.keras.optimizer_rules import RMSprop as RMSpropRule
 from graphflow.ops.casting import cast
 from graphflow.ops.clip import clip_by_norm, clip_by_value
 from graphflow.ops.variables import Variable
@@ -199,8 +201,11 @@ class Optimizer:
         self._checkpoint_restored(backend.get_session())
 
     def _checkpoint_children(self) -> list[tuple[str, Any]]:
-        rate = [] if isinstance(self.lr, schedules.LearningRateSchedule) else [("learning_rate",
-                                                                               self.lr)]
+        rate = (
+            []
+            if isinstance(self.lr, schedules.LearningRateSchedule)
+            else [("learning_rate", self.lr)]
+        )
         return [("iter", self.iterations), *rate]
 
     def _checkpoint_slots(self) -> list[tuple[str, Any]]:

@@ -10,10 +10,10 @@ import numpy as np
 from graphflow.checkpoint.bundle import BundleReader, checkpoint_exists, write_bundle
 from graphflow.errors import NotFoundError
 from graphflow.graph.default import get_default_graph
+from graphflow.graph.session_stack import default_session as get_default_session
 from graphflow.ops.variable_lists import variables_initializer
 from graphflow.ops.variables import Variable
 from graphflow.protos import message
-from graphflow.graph.session_stack import default_session as get_default_session
 from graphflow.train.checkpoints import update_checkpoint_state
 from graphflow.train.trackable import GRAPH_KEY, ObjectGraph, matched
 
@@ -159,9 +159,8 @@ class Checkpoint:
     def __init__(self, **kwargs: Any) -> None:
         self._counter: Any = None
         for name in sorted(kwargs):
-            if (
-                isinstance(kwargs[name], (str, bytes, int, float))
-                or callable(kwargs[name])
+            if isinstance(kwargs[name], (str, bytes, int, float)) or (
+                callable(kwargs[name])
                 and not (
                     hasattr(kwargs[name], "weights")
                     or hasattr(kwargs[name], "_checkpoint_children")

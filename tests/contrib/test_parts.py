@@ -18,7 +18,7 @@ def fresh_graph():
 
 
 def draws():
-    source = np.random.RandomState(0)  # noqa: NPY002
+    source = np.random.RandomState(0)
     scores = source.randn(3, 5, 4).astype("f")
     tags = source.randint(0, 4, (3, 5)).astype("i")
     transitions = source.randn(4, 4).astype("f")
