@@ -1,7 +1,7 @@
 """Models and weights in HDF5 files, as Keras arranges them; needs the package h5py.
 
-A layer's weights are a group of its name, whose attribute `weight_names` says their order. A file of
-a whole model has them below `model_weights`, its description in attributes, and the optimizer's
+A layer's weights are a group of its name, whose attribute `weight_names` says their order. A file
+of a whole model has them below `model_weights`, its description in attributes, and the optimizer's
 below `optimizer_weights`.
 """
 
