@@ -108,6 +108,11 @@ def _convolution(op: Operation) -> int:
     return 2 * math.prod(int(d or 0) for d in filters[:-1]) * _size(op.outputs[0])
 
 
+def _depthwise(op: Operation) -> int:
+    window = op.inputs[1].shape.as_list()[:2]
+    return 2 * math.prod(int(d or 0) for d in window) * _size(op.outputs[0])
+
+
 def _pooling(op: Operation) -> int:
     return math.prod(op.attrs["ksize"]) * _size(op.outputs[0])
 
@@ -123,8 +128,7 @@ def _inputs(op: Operation) -> int:
 _FLOPS: dict[str, Callable[[Operation], int]] = {
     **dict.fromkeys(("BatchMatMul", "BatchMatMulV2", "MatMul"), _product),
     **dict.fromkeys(("Conv2D", "Conv3D"), _convolution),
-    "DepthwiseConv2dNative": lambda op: 2 * math.prod(op.inputs[1].shape.as_list()[:2])
-    * _size(op.outputs[0]),
+    "DepthwiseConv2dNative": _depthwise,
     **dict.fromkeys(("AvgPool", "MaxPool"), _pooling),
     **dict.fromkeys(
         ("Add", "AddV2", "BiasAdd", "Div", "Equal", "Greater", "Less", "Log", "Maximum", "Minimum",

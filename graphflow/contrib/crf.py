@@ -54,7 +54,7 @@ class _CrfCell(RNNCell):
     @property
     def state_size(self) -> int:
         """The number of tags."""
-        return int(self._transitions.shape.as_list()[2])
+        return int(self._transitions.shape.as_list()[2] or 0)
 
     @property
     def output_size(self) -> int:
@@ -189,7 +189,7 @@ def crf_decode(
     )  # fmt: skip
     came_from = reverse_sequence(came_from, fewer, seq_axis=1)
     last = expand_dims(cast(argmax(scores, 1), "int32"), -1)
-    cell = CrfDecodeBackwardRnnCell(inputs.shape.as_list()[2])
+    cell = CrfDecodeBackwardRnnCell(int(inputs.shape.as_list()[2] or 0))
     before, _ = dynamic_rnn(cell, came_from, fewer, last, dtype="int32")
     tags = concat([last, squeeze(before, [2])], 1)
     return reverse_sequence(tags, lengths, seq_axis=1), reduce_max(scores, 1)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from graphflow import errors, logging
-from graphflow.ops.variable_scope import AUTO_REUSE, get_variable, variable_scope
 from graphflow.train.control_hooks import needed_global_step
 from graphflow.train.events import summary_iterator
 from graphflow.train.hook_timers import SecondOrStepTimer
@@ -42,7 +41,8 @@ def read_eval_metrics(eval_dir: str) -> dict[int, dict[str, float]]:
 class _StopHook(SessionRunHook):
     """Asks from time to time whether to stop.
 
-    The answer is a variable, `signal_early_stopping/STOP`, as checkpoints of TensorFlow's have it.
+    TensorFlow keeps the answer in a variable for other workers, without which a checkpoint from
+    before the hook could not be restored; there is one worker here, so nothing is kept.
     """
 
     def __init__(
@@ -55,23 +55,16 @@ class _StopHook(SessionRunHook):
 
     def begin(self) -> None:
         self._step = needed_global_step("the early stopping hook")
-        with variable_scope("signal_early_stopping", reuse=AUTO_REUSE):
-            stop = get_variable("STOP", [], "bool", lambda *_, **__: False, trainable=False)
-        self._stop, self._set_stop = stop, stop.assign(True)
 
     def before_run(self, run_context: Any) -> SessionRunArgs:
-        return SessionRunArgs([self._step, self._stop])
+        return SessionRunArgs(self._step)
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
-        step, stopped = run_values.results
-        if stopped:
-            logging.info("Early stopping requested, suspending run.")
-            run_context.request_stop()
-        elif self._timer.should_trigger_for_step(step):
+        step = run_values.results
+        if self._timer.should_trigger_for_step(step):
             self._timer.update_last_triggered_step(step)
             if self._should_stop():
                 logging.info("Requesting early stopping at global step %d", step)
-                run_context.session.run(self._set_stop)
                 run_context.request_stop()
 
 

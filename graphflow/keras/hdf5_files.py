@@ -165,7 +165,8 @@ def read_model(path: str, make: Any) -> tuple[Any, Mapping[str, Any] | None, lis
         model = make(json.loads(_text(file.attrs["model_config"])))
         read_weights(file["model_weights"], model.layers)
         training = file.attrs.get("training_config")
-        has_state = "optimizer_weights" in file
-        group = file["optimizer_weights"] if has_state else None
-        state = [np.asarray(group[n]) for n in _names(group, "weight_names")] if has_state else []
+        state = []
+        if "optimizer_weights" in file:
+            group = file["optimizer_weights"]
+            state = [np.asarray(group[name]) for name in _names(group, "weight_names")]
         return model, None if training is None else json.loads(_text(training)), state

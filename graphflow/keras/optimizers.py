@@ -220,7 +220,7 @@ class Optimizer:
         """Compute what files do not hold: powers of Adam's factors, which follow from the steps."""
         steps = int(session.run(self.iterations))
         for (name, _), variable in getattr(self._made, "_non_slot_dict", {}).items():
-            factor = self.settings.get({"beta1_power": "beta_1", "beta2_power": "beta_2"}.get(name))
+            factor = self.settings.get(name.replace("beta", "beta_").removesuffix("_power"))
             if factor is not None:
                 variable.load(np.float32(factor) ** (steps + 1), session)
 
@@ -370,7 +370,7 @@ class Nadam(_LikeAdam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, name, **kwargs)
 
     def _make(self, rate: Any) -> _Optimizer:
-        return NadamRule(rate, self.iterations, *self.settings.values(), self.decay)
+        return NadamRule(rate, self.iterations, **self.settings, decay=self.decay)
 
     def _own(self) -> list[Any]:
         return [self.iterations, self._made.cache()]
@@ -431,10 +431,12 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, _Optimizer):
         return TFOptimizer(identifier)
     if isinstance(identifier, str) and identifier.lower() in _KINDS:
-        return _KINDS[identifier.lower()]()  # type: ignore[no-any-return]
+        named: Optimizer = _KINDS[identifier.lower()]()
+        return named
     if isinstance(identifier, dict) and str(identifier.get("class_name")).lower() in _KINDS:
         kind = _KINDS[identifier["class_name"].lower()]
-        return kind.from_config(identifier.get("config", {}))  # type: ignore[no-any-return]
+        described: Optimizer = kind.from_config(identifier.get("config", {}))
+        return described
     raise ValueError(f"Could not interpret optimizer identifier: {identifier}")
 
 

@@ -180,7 +180,7 @@ class Checkpoint:
     def save_counter(self) -> Any:
         """How often `save` was called: a variable, made when it is first asked for."""
         if self._counter is None:
-            with get_default_graph().name_scope(None):  # type: ignore[arg-type]
+            with get_default_graph().name_scope(None):
                 self._counter = Variable(0, trainable=False, name=_COUNTER, dtype="int64")
         return self._counter
 

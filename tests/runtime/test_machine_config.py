@@ -39,7 +39,7 @@ def test_parameters_and_operations_of_a_graph(tmp_path, capsys):
     found = tf.profiler.profile(graph, options=options)
     (product,) = [child for child in found.children if child.name == "product"]
     assert product.total_float_ops == 2 * 4 * 5 * 6
-    assert "product (240 flops)" in open(path).read()
+    assert "product (240 flops)" in (tmp_path / "table.txt").read_text()
     assert capsys.readouterr().out == ""
     with pytest.raises(ValueError, match="cmd"):
         tf.profiler.profile(graph, cmd="other")

@@ -175,10 +175,20 @@ class ImageDataGenerator:
         data_format: str | None = None, validation_split: float = 0.0,
         interpolation_order: int = 1, dtype: str | None = None,
     ) -> None:  # fmt: skip
-        given = {k: v for k, v in locals().items() if k not in ("self", "zoom_range")}
-        vars(self).update(given)
-        self.featurewise_center |= featurewise_std_normalization or zca_whitening
-        self.samplewise_center |= samplewise_std_normalization
+        self.featurewise_std_normalization = featurewise_std_normalization
+        self.samplewise_std_normalization = samplewise_std_normalization
+        self.zca_whitening, self.zca_epsilon = zca_whitening, zca_epsilon
+        self.featurewise_center = featurewise_center or featurewise_std_normalization
+        self.featurewise_center |= zca_whitening
+        self.samplewise_center = samplewise_center or samplewise_std_normalization
+        self.rotation_range, self.shear_range = rotation_range, shear_range
+        self.width_shift_range, self.height_shift_range = width_shift_range, height_shift_range
+        self.brightness_range, self.channel_shift_range = brightness_range, channel_shift_range
+        self.fill_mode, self.cval = fill_mode, cval
+        self.interpolation_order = interpolation_order
+        self.horizontal_flip, self.vertical_flip = horizontal_flip, vertical_flip
+        self.rescale, self.preprocessing_function = rescale, preprocessing_function
+        self.validation_split = validation_split
         self.data_format = data_format or backend.image_data_format()
         if self.data_format not in ("channels_last", "channels_first"):
             raise ValueError(f"expected channels_last or channels_first, got {data_format!r}")
@@ -229,7 +239,7 @@ class ImageDataGenerator:
         if self.shear_range:
             found["shear"] = uniform(-self.shear_range, self.shear_range)
         if self.zoom_range != (1, 1):
-            found["zx"], found["zy"] = uniform(*self.zoom_range, 2)
+            found["zx"], found["zy"] = uniform(self.zoom_range[0], self.zoom_range[1], 2)
         random = np.random.random
         found["flip_horizontal"] = (random() < 0.5) and self.horizontal_flip
         found["flip_vertical"] = (random() < 0.5) and self.vertical_flip

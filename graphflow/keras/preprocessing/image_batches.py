@@ -160,7 +160,8 @@ class DirectoryIterator(Iterator):
         if class_mode not in ("categorical", "binary", "sparse", "input", None):
             raise ValueError(f"Invalid class_mode: {class_mode}")
         self.directory, self.image_data_generator = directory, image_data_generator
-        self.target_size, self.color_mode = tuple(target_size), color_mode
+        self.target_size = (int(target_size[0]), int(target_size[1]))
+        self.color_mode = color_mode
         self.class_mode, self.interpolation = class_mode, interpolation
         if not classes:
             found = sorted(os.listdir(directory))

@@ -53,7 +53,7 @@ def skipgrams(
         seed = random.randint(0, 10**6) if seed is None else seed
         for values in (couples, labels):
             random.seed(seed)
-            random.shuffle(values)  # type: ignore[arg-type]
+            random.shuffle(values)
     return couples, labels
 
 
