@@ -8,7 +8,7 @@ import graphflow as tf
 def test_all_flags_with_their_values():
     flags = tf.flags.FlagValues()
     flags._define("depth", 3, "how deep", type=int)
-    found = getattr(flags, "__flags")  # noqa: B009
+    found = getattr(flags, "__flags")
     assert {name: flag.value for name, flag in found.items()} == {"depth": 3}
     assert flags.flag_values_dict() == {"depth": 3}
 
