@@ -315,8 +315,9 @@ _MESSAGES = {
 _LATE = {
     "app", "audio", "compat", "contrib", "data", "debugging", "distributions", "dtypes",
     "estimator", "examples", "feature_column", "flags", "graph_util", "image", "io", "keras",
-    "layers", "losses", "metrics", "python", "python_io", "quantization", "queue", "raw_ops",
-    "resource_loader", "saved_model", "sets", "signal", "spectral", "summary", "sysconfig", "test",
+    "layers", "losses", "metrics", "profiler", "python", "python_io", "quantization", "queue",
+    "raw_ops", "resource_loader", "saved_model", "sets", "signal", "spectral", "summary",
+    "sysconfig", "test",
 }  # fmt: skip
 # Names that are loaded when they are asked for, by the module that has them.
 _LATE_NAMES = {

@@ -67,6 +67,8 @@ class FlagValues:
         self.__dict__["_is_parsed"] = False
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__flags":  # where programs of the time find all flags
+            return {name: _Flag(self, name) for name in self._values}
         if name.startswith("__"):
             raise AttributeError(name)
         if not self._is_parsed:
@@ -94,10 +96,6 @@ class FlagValues:
 
     def flag_values_dict(self) -> dict[str, Any]:
         """All flags with their values."""
-        return dict(self._values)
-
-    @property
-    def __flags(self) -> dict[str, Any]:
         return dict(self._values)
 
 

@@ -35,6 +35,12 @@ def _public(root: str, path: Sequence[str]) -> Any:
     return found
 
 
+def _is_private(parts: Sequence[str]) -> bool:
+    return parts[:1] in (["python"], ["core"], ["compat"]) or (
+        parts[:1] == ["contrib"] and "python" in parts
+    )
+
+
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds ``tensorflow``, ``theano`` and what is below them."""
 
@@ -43,7 +49,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         root, *parts = fullname.split(".")
         if root not in _ROOTS:
             return None
-        is_private = root == "tensorflow" and parts[:1] in (["python"], ["core"], ["compat"])
+        is_private = root == "tensorflow" and _is_private(parts)
         if not is_private and _public(root, parts) is None:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
@@ -55,7 +61,9 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Put graphflow's module in the place of one that it has."""
         root, *parts = module.__name__.split(".")
-        found = None if parts[:1] in (["python"], ["core"]) else _public(root, parts)
+        found = _public(root, parts)
+        if parts[:1] in (["python"], ["core"]):
+            found = None
         if isinstance(found, ModuleType):
             sys.modules[module.__name__] = found
 

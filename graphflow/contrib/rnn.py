@@ -3,6 +3,7 @@
 from graphflow.ops.rnn import transpose_batch_time
 from graphflow.ops.rnn_cell_base import *
 from graphflow.ops.rnn_cells import *
+from graphflow.ops.rnn_cells_more import *
 from graphflow.ops.rnn_fused import *
 from graphflow.ops.rnn_wrappers import *
 from graphflow.ops.static_rnn import *

@@ -1,6 +1,6 @@
 """TensorFlow's `tf.contrib.slim`: layers with scopes of arguments, and losses."""
 
-from graphflow import losses, metrics
+from graphflow.contrib import losses, metrics
 from graphflow.contrib.framework.arg_scope import *
 from graphflow.contrib.framework.variables import *
 from graphflow.contrib.layers.linear import *

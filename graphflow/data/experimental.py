@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from graphflow import errors
+from graphflow.data import walks
 from graphflow.data.csv_files import CsvDataset, make_csv_dataset
-from graphflow.data.dataset import Dataset
+from graphflow.data.dataset import Dataset, WindowSpec
 from graphflow.data.functions import ElementFunction, TensorSpec, draw_seed
 from graphflow.graph import nest
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.dtypes import as_dtype, int64
+from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.py_func import py_func
 
@@ -22,7 +24,7 @@ __all__ = [
     "AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Counter", "CsvDataset",
     "OptimizationOptions", "RandomDataset", "ThreadingOptions", "bucket_by_sequence_length",
     "choose_from_datasets", "copy_to_device", "enumerate_dataset", "get_single_element",
-    "ignore_errors", "make_csv_dataset", "map_and_batch", "parallel_interleave",
+    "group_by_window", "ignore_errors", "make_csv_dataset", "map_and_batch", "parallel_interleave",
     "prefetch_to_device", "sample_from_datasets", "shuffle_and_repeat", "take_while", "unbatch",
     "unique",
 ]  # fmt: skip
@@ -203,6 +205,61 @@ def bucket_by_sequence_length(
 
         spec = model.element_spec
         return Dataset(spec, [*dataset.sources(), *function.captured], walk)
+
+    return apply
+
+
+def group_by_window(
+    key_func: Callable[..., Any], reduce_func: Callable[..., Any], window_size: Any = None,
+    window_size_func: Callable[..., Any] | None = None,
+) -> Transformation:  # fmt: skip
+    """The data sets that a function makes of elements with one key, so many at a time.
+
+    Parameters
+    ----------
+    key_func : gives an element's key, an int64.
+    reduce_func : of a key and a data set of elements; gives a data set.
+    window_size : how many elements there are at most; or a function of the key that says so.
+
+    Raises
+    ------
+    ValueError : not just one of the last two is given.
+    """
+    if (window_size is None) == (window_size_func is None):
+        raise ValueError("Must pass either window_size or window_size_func.")
+
+    def apply(dataset: Dataset) -> Dataset:
+        graph, key_spec = get_default_graph(), TensorSpec(int64, TensorShape([]))
+        key_of = ElementFunction(key_func, dataset.element_spec, graph)
+        size_of = ElementFunction(window_size_func or (lambda _: window_size), key_spec, graph)
+
+        def walk(values: Any) -> Elements:
+            of_key = [values[t] for t in key_of.captured]
+            of_size = [values[t] for t in size_of.captured]
+            waiting: dict[int, list[Any]] = {}
+
+            def window(key: int) -> tuple[Any, ...]:
+                columns = zip(*waiting.pop(key), strict=True)
+                return np.asarray(key, np.int64), *(walks.packed(column) for column in columns)
+
+            for element in dataset.walk(values):
+                key = int(key_of(element, of_key)[0])
+                waiting.setdefault(key, []).append(element)
+                size = int(size_of((np.asarray(key, np.int64),), of_size)[0])
+                if len(waiting[key]) >= size:
+                    yield window(key)
+            for key in list(waiting):
+                yield window(key)
+
+        parts = nest.map_structure(WindowSpec, dataset.element_spec)
+        captured = [*dataset.sources(), *key_of.captured, *size_of.captured]
+        grouped = Dataset((key_spec, parts), captured, walk)
+
+        def reduced(key: Tensor, windows: Any) -> Any:
+            is_one = isinstance(windows, Dataset)
+            return reduce_func(key, windows if is_one else Dataset.zip(windows))
+
+        return grouped.flat_map(reduced)
 
     return apply
 

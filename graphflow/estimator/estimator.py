@@ -318,13 +318,19 @@ class Estimator:
         if path is None and self._warm_start_settings:
             running.warm_start_from(self._warm_start_settings)
 
+    def _params_in(self, mode: str) -> Any:
+        return self.params
+
+    def _spec_of(self, made: Any) -> Any:
+        return made
+
     def _call_input_fn(self, input_fn: Callable[..., Any], mode: str) -> Any:
         names = _parameters(input_fn)
         given: dict[str, Any] = {}
         if "mode" in names:
             given["mode"] = mode
         if "params" in names:
-            given["params"] = self.params
+            given["params"] = self._params_in(mode)
         if "config" in names:
             given["config"] = self.config
         return input_fn(**given)
@@ -335,11 +341,12 @@ class Estimator:
             given["labels"] = labels
         elif labels is not None:
             raise ValueError("model_fn does not take labels, but input_fn returns labels.")
-        for name, value in (("mode", mode), ("params", self.params), ("config", config)):
+        params = self._params_in(mode)
+        for name, value in (("mode", mode), ("params", params), ("config", config)):
             if name in self._arguments:
                 given[name] = value
         logging.info("Calling model_fn.")
-        made = self._model_fn(features=features, **given)
+        made = self._spec_of(self._model_fn(features=features, **given))
         logging.info("Done calling model_fn.")
         if not isinstance(made, EstimatorSpec):
             raise ValueError("model_fn should return an EstimatorSpec.")

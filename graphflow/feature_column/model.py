@@ -69,6 +69,21 @@ def input_layer(
     ------
     ValueError : a column is categorical, two have one name, a feature is missing.
     """
+    columns = dense_columns(feature_columns)
+    values = [v for v in _checked_features(features).values() if isinstance(v, Tensor)]
+    with variable_scope(None, default_name="input_layer", values=values):
+        return joined_floats(
+            features, columns, weight_collections, trainable, cols_to_vars, cols_to_output_tensors
+        )
+
+
+def dense_columns(feature_columns: Any) -> list[Any]:
+    """Columns by their names; all of them dense.
+
+    Raises
+    ------
+    ValueError : a column is categorical, or two have one name.
+    """
     columns: list[Any] = normalized(feature_columns)
     for column in columns:
         if not isinstance(column, DenseColumn):
@@ -76,21 +91,28 @@ def input_layer(
                 "Items of feature_columns must be a _DenseColumn. You can wrap a categorical "
                 f"column with an embedding_column or indicator_column. Given: {column}"
             )
-    values = [v for v in _checked_features(features).values() if isinstance(v, Tensor)]
-    with variable_scope(None, default_name="input_layer", values=values):
-        builder, parts = Features(features), []
-        for column in columns:
-            with variable_scope(None, default_name=column.var_scope_name):
-                start = _count()
-                made = column.dense(builder, trainable, _collections(weight_collections))
-                rows = shape_of(made)[0]
-                part = reshape(made, [rows, column.num_elements])
-                _noted(column, start, cols_to_vars)
-            parts.append(part)
-            if cols_to_output_tensors is not None:
-                cols_to_output_tensors[column] = part
-        _check_batch(parts)
-        return concat(parts, 1)
+    return columns
+
+
+def joined_floats(
+    features: Mapping[str, Any], columns: list[Any], weight_collections: Any = None,
+    trainable: bool = True, cols_to_vars: dict[Any, Any] | None = None,
+    cols_to_output_tensors: dict[Any, Any] | None = None,
+) -> Tensor:  # fmt: skip
+    """The floats of dense columns side by side, in the variable scope that there is."""
+    builder, parts = Features(_checked_features(features)), []
+    for column in columns:
+        with variable_scope(None, default_name=column.var_scope_name):
+            start = _count()
+            made = column.dense(builder, trainable, _collections(weight_collections))
+            rows = shape_of(made)[0]
+            part = reshape(made, [rows, column.num_elements])
+            _noted(column, start, cols_to_vars)
+        parts.append(part)
+        if cols_to_output_tensors is not None:
+            cols_to_output_tensors[column] = part
+    _check_batch(parts)
+    return concat(parts, 1)
 
 
 def _check_batch(parts: list[Tensor]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphflow.graph.shapes import TensorShape
 from graphflow.keras import backend, functions
-from graphflow.keras.core import Layer
+from graphflow.keras.core import Layer, set_named
 from graphflow.ops.casting import cast
 from graphflow.ops.creation import fill, zeros
 from graphflow.ops.joining import concat, split
@@ -65,16 +65,13 @@ class _Cell(Layer):
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.units, self.use_bias = int(units), use_bias
-        self.activation = functions.activation(activation)
-        self.kernel_initializer = functions.initializer(kernel_initializer)
-        self.recurrent_initializer = functions.initializer(recurrent_initializer)
-        self.bias_initializer = functions.initializer(bias_initializer)
-        self.kernel_regularizer = functions.regularizer(kernel_regularizer)
-        self.recurrent_regularizer = functions.regularizer(recurrent_regularizer)
-        self.bias_regularizer = functions.regularizer(bias_regularizer)
-        self.kernel_constraint = functions.constraint(kernel_constraint)
-        self.recurrent_constraint = functions.constraint(recurrent_constraint)
-        self.bias_constraint = functions.constraint(bias_constraint)
+        set_named(
+            self, activation=activation, kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer, recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint,
+        )  # fmt: skip
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self._masks: tuple[Any, Any] = (None, None)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.graph import nest
+from graphflow.keras import hdf5_files
 from graphflow.keras.core import Input, InputLayer
 from graphflow.keras.serialization import custom_object_scope, deserialize, serialize
 
@@ -36,7 +37,7 @@ def functional_config(model: Any) -> dict[str, Any]:
     layers = []
     for layer in model.layers:
         calls = [] if isinstance(layer, InputLayer) else [
-            [named(t) for t in nest.flatten(inputs)] for inputs, _ in layer._inbound
+            [[*named(t), {}] for t in nest.flatten(inputs)] for inputs, _ in layer._inbound
         ]  # fmt: skip
         layers.append({**serialize(layer), "name": layer.name, "inbound_nodes": calls})
     return {
@@ -60,16 +61,17 @@ def functional_tensors(config: dict[str, Any]) -> tuple[list[Any], list[Any]]:
         layer = deserialize(described)
         waiting += [(layer, k, call) for k, call in enumerate(described["inbound_nodes"])]
     while waiting:
-        ready = [w for w in waiting if all(tuple(t) in made for t in w[2])]
+        ready = [w for w in waiting if all(tuple(t[:3]) in made for t in w[2])]
         if not ready:
             break  # what is left was called on tensors outside of the model
         for layer, number, call in ready:
-            inputs = [made[tuple(t)] for t in call]
-            outputs = layer(inputs if len(inputs) > 1 else inputs[0])
+            inputs = [made[tuple(t[:3])] for t in call]
+            options = call[0][3] if len(call[0]) > 3 else {}
+            outputs = layer(inputs if len(inputs) > 1 else inputs[0], **options)
             for place, output in enumerate(nest.flatten(outputs)):
                 made[layer.name, number, place] = output
         waiting = [w for w in waiting if w not in ready]
-    ends = ([made[tuple(t)] for t in config[key]] for key in ("input_layers", "output_layers"))
+    ends = ([made[tuple(t[:3])] for t in config[key]] for key in ("input_layers", "output_layers"))
     inputs, outputs = ends
     return inputs, outputs
 
@@ -100,39 +102,72 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
     return made
 
 
-def _checked_path(filepath: Any) -> str:
-    path = str(filepath)
-    if path.endswith((".h5", ".hdf5", ".keras")):
-        raise ValueError(
-            f"expected a path for a description and a checkpoint, got {path}: HDF5 is not known"
-        )
-    return path
+def save_model(
+    model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True,
+    save_format: str | None = None, signatures: Any = None,
+) -> None:  # fmt: skip
+    """Write a model with its weights, and its optimizer's.
 
-
-def save_model(model: Any, filepath: Any, overwrite: bool = True, **_: Any) -> None:
-    """Write a model's description, to ``filepath.json``, and its variables, to a checkpoint.
+    Parameters
+    ----------
+    save_format : ``h5`` for one HDF5 file, the default where h5py is installed; ``tf`` for a
+        description, ``filepath.json``, and a checkpoint.
 
     Raises
     ------
-    ValueError : the path is that of an HDF5 file.
+    ValueError : the file is there, and is not to be overwritten; the format is another one.
+    ImportError : an HDF5 file is wanted, and h5py is not installed.
     """
-    path = _checked_path(filepath)
-    described = Path(f"{path}.json")
+    path = str(filepath)
+    if save_format not in (None, "h5", "hdf5", "keras", "tf", "tensorflow"):
+        raise ValueError(f"expected save_format 'h5' or 'tf', got {save_format!r}")
+    in_one = path.endswith(hdf5_files.SUFFIXES) or save_format in ("h5", "hdf5", "keras")
+    if save_format is None and not in_one:
+        in_one = hdf5_files.has_library()
+    described = Path(path if in_one else f"{path}.json")
     if described.exists() and not overwrite:
         raise ValueError(f"{described} exists, and overwrite=False was given")
-    names = [weight.op.name for weight in model.weights]
-    described.write_text(json.dumps({**json.loads(model.to_json()), "weight_names": names}))
-    model.save_weights(path)
+    if in_one:
+        hdf5_files.write_model(model, path, include_optimizer)
+        return
+    training = model.training_config() if include_optimizer else None
+    text = json.dumps({**json.loads(model.to_json()), "training_config": training})
+    described.write_text(text)
+    model.save_weights(path, save_format="tf")
 
 
 def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True) -> Any:
-    """Read what `save_model` wrote; the model is to be compiled again."""
-    from graphflow.train import NewCheckpointReader
+    """Read what `save_model` wrote.
 
-    path = _checked_path(filepath)
-    described = json.loads(Path(f"{path}.json").read_text())
-    model = model_from_config(described, custom_objects)
-    # In a graph with other models the names are numbered: the order says what is whose.
-    reader = NewCheckpointReader(path)
-    model.set_weights([reader.get_tensor(name) for name in described["weight_names"]])
+    Parameters
+    ----------
+    compile : whether the model is to be trained on as it was; else it is to be compiled again.
+
+    Raises
+    ------
+    OSError : there is no such model.
+    """
+    path = str(filepath)
+
+    def make(described: dict[str, Any]) -> Any:
+        return model_from_config(described, custom_objects)
+
+    state: list[Any] = []
+    if hdf5_files.is_hdf5(path):
+        model, training, state = hdf5_files.read_model(path, make)
+    elif Path(f"{path}.json").exists():
+        described = json.loads(Path(f"{path}.json").read_text())
+        model, training = make(described), described.get("training_config")
+        model.load_weights(path)
+    else:
+        raise OSError(f"SavedModel file does not exist at: {path}, nor an HDF5 file")
+    if compile and training is not None:
+        with custom_object_scope(custom_objects or {}):
+            model.compile_from_config(training)
+        if state:
+            model.make_train_function()
+            model.optimizer.set_weights(state)
+        elif not hdf5_files.is_hdf5(path):
+            model.make_train_function()
+            model.load_weights(path)
     return model

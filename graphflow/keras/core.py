@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphflow import layers as base
 from graphflow.graph import nest
+from graphflow.graph.collections import GraphKeys
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.dtypes import as_dtype
 from graphflow.graph.shapes import TensorShape
@@ -24,9 +25,9 @@ from graphflow.ops.layer_base import snake_case
 __all__ = [
     "Activation", "BatchNormalization", "Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D",
     "Conv3DTranspose", "Convolution1D", "Convolution2D", "Convolution2DTranspose", "Convolution3D",
-    "Convolution3DTranspose", "Dense", "Dropout", "Embedding", "Flatten", "Input", "InputLayer",
-    "InputSpec", "Lambda", "Layer", "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D",
-    "SeparableConvolution2D",
+    "Convolution3DTranspose", "Dense", "DenseFeatures", "Dropout", "Embedding", "Flatten", "Input",
+    "InputLayer", "InputSpec", "Lambda", "Layer", "SeparableConv1D", "SeparableConv2D",
+    "SeparableConvolution1D", "SeparableConvolution2D",
 ]  # fmt: skip
 
 _COUNTS = ("__keras_names",)
@@ -51,6 +52,10 @@ class Layer(_Layer):
     """
 
     supports_masking = False
+    if TYPE_CHECKING:  # what `set_named` sets
+
+        def __getattr__(self, name: str) -> Any: ...
+
     given: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -208,6 +213,12 @@ def _named(value: Any, name: str) -> Any:
     return functions.regularizer(value) if name.endswith("_regularizer") else value
 
 
+def set_named(layer: _Layer, **given: Any) -> None:
+    """Set attributes to activations, initializers, regularizers and constraints, by their names."""
+    for name, value in given.items():
+        setattr(layer, name, _named(value, name))
+
+
 def adapted(made_of: type[_Layer], name: str, **defaults: Any) -> Any:
     """A Keras layer of one of `tf.layers`, with other defaults."""
     known = [
@@ -311,10 +322,12 @@ class Embedding(Layer):
         kwargs = {"dtype": backend.floatx(), **kwargs, "activity_regularizer": activity_regularizer}
         super().__init__(**kwargs)
         self.mask_zero = mask_zero
-        self.embeddings_constraint = functions.constraint(embeddings_constraint)
         self.input_dim, self.output_dim = input_dim, output_dim
-        self.embeddings_initializer = functions.initializer(embeddings_initializer)
-        self.embeddings_regularizer = functions.regularizer(embeddings_regularizer)
+        set_named(
+            self, embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )  # fmt: skip
 
     def build(self, input_shape: Any) -> None:
         self.embeddings = self.add_weight(
@@ -367,3 +380,28 @@ def Input(  # Keras's name
 ) -> Tensor:  # fmt: skip
     """A tensor where a model begins; `shape` is that of one example."""
     return InputLayer(shape, batch_size, dtype, tensor, name, batch_shape).output
+
+
+class DenseFeatures(Layer):
+    """The floats of dense feature columns side by side; see `tf.feature_column.input_layer`."""
+
+    def __init__(
+        self, feature_columns: Any, trainable: bool = True, name: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(trainable=trainable, name=name, **kwargs)
+        self._feature_columns = feature_columns
+
+    def call(self, features: Any, cols_to_output_tensors: Any = None) -> Any:
+        from graphflow.feature_column.model import dense_columns, joined_floats
+
+        columns = dense_columns(self._feature_columns)
+        before = set(get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES))
+        made = joined_floats(
+            features, columns, trainable=self.trainable,
+            cols_to_output_tensors=cols_to_output_tensors,
+        )  # fmt: skip
+        for variable in get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES):
+            if variable not in before:
+                kept = self._trainable_weights if self.trainable else self._non_trainable_weights
+                kept.append(variable)
+        return made

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphflow import initializers as init
 from graphflow.keras import backend, functions
-from graphflow.keras.core import Layer
+from graphflow.keras.core import Layer, set_named
 from graphflow.layers.arguments import as_data_format, as_padding, as_tuple
 from graphflow.ops.casting import cast
 from graphflow.ops.comparison import logical_not
@@ -55,13 +55,12 @@ class _Filters(Layer):
         self.strides = as_tuple(strides, self.RANK, "strides")
         self.padding = as_padding(padding)
         self.data_format = as_data_format(data_format)
-        self.activation = functions.activation(activation)
-        self.kernel_initializer = functions.initializer(kernel_initializer)
-        self.bias_initializer = functions.initializer(bias_initializer)
-        self.kernel_regularizer = functions.regularizer(kernel_regularizer)
-        self.bias_regularizer = functions.regularizer(bias_regularizer)
-        self.kernel_constraint = functions.constraint(kernel_constraint)
-        self.bias_constraint = functions.constraint(bias_constraint)
+        set_named(
+            self, activation=activation, kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )  # fmt: skip
 
     def _add_kernel(self, name: str, shape: Any) -> Any:
         return self.add_weight(
@@ -183,12 +182,11 @@ class LayerNormalization(Layer):
         super().__init__(**kwargs)
         self.axis = [axis] if isinstance(axis, int) else list(axis)
         self.epsilon, self.center, self.scale = epsilon, center, scale
-        self.beta_initializer = functions.initializer(beta_initializer)
-        self.gamma_initializer = functions.initializer(gamma_initializer)
-        self.beta_regularizer = functions.regularizer(beta_regularizer)
-        self.gamma_regularizer = functions.regularizer(gamma_regularizer)
-        self.beta_constraint = functions.constraint(beta_constraint)
-        self.gamma_constraint = functions.constraint(gamma_constraint)
+        set_named(
+            self, beta_initializer=beta_initializer, gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer, gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint, gamma_constraint=gamma_constraint,
+        )  # fmt: skip
 
     def build(self, input_shape: Any) -> None:
         sizes = input_shape.as_list()
@@ -308,8 +306,10 @@ class ConvLSTM2D(_Filters):
         go_backwards: bool = False, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(filters, kernel_size, strides, padding, data_format, activation, **kwargs)
-        self.recurrent_activation = functions.activation(recurrent_activation)
-        self.recurrent_initializer = functions.initializer(recurrent_initializer)
+        set_named(
+            self, recurrent_activation=recurrent_activation,
+            recurrent_initializer=recurrent_initializer,
+        )  # fmt: skip
         self.unit_forget_bias = unit_forget_bias
         self.return_sequences, self.return_state = return_sequences, return_state
         self.go_backwards = go_backwards

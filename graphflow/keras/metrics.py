@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import control_dependencies, name_scope
 from graphflow.keras import backend as K
 from graphflow.keras import functions, losses
 from graphflow.keras.losses import (
@@ -36,35 +35,44 @@ from graphflow.keras.losses import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
+from graphflow.keras.metric_objects import Mean, MeanOf, MeanTensor, Metric, Sum
 from graphflow.keras.serialization import deserialize_keras_object, serialize_keras_object
+from graphflow.keras.threshold_metrics import (
+    AUC,
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    Recall,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    TrueNegatives,
+    TruePositives,
+)
 from graphflow.ops.casting import cast
-from graphflow.ops.comparison import equal, greater, logical_and, logical_not, not_equal
-from graphflow.ops.creation import ones_like
+from graphflow.ops.comparison import equal, greater, not_equal
 from graphflow.ops.diagonals import diag_part
 from graphflow.ops.division import div_no_nan
-from graphflow.ops.identity import group, identity
-from graphflow.ops.layer_base import snake_case
 from graphflow.ops.linear import matmul
 from graphflow.ops.reductions import argmax
-from graphflow.ops.shape import expand_dims, reshape
+from graphflow.ops.shape import reshape
 from graphflow.ops.shape import shape as shape_op
 from graphflow.ops.sorting import in_top_k
 from graphflow.ops.state import assign_add
-from graphflow.ops.variables import Variable
 
 __all__ = [
     "AUC", "KLD", "MAE", "MAPE", "MSE", "MSLE", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy",
     "CategoricalAccuracy", "CategoricalCrossentropy", "CategoricalHinge", "CosineSimilarity",
     "FalseNegatives", "FalsePositives", "Hinge", "KLDivergence", "LogCoshError", "Mean",
-    "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanSquaredError",
-    "MeanSquaredLogarithmicError", "Metric", "Poisson", "Precision", "Recall",
-    "RootMeanSquaredError", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
-    "SparseTopKCategoricalAccuracy", "SquaredHinge", "Sum", "TopKCategoricalAccuracy",
-    "TrueNegatives", "TruePositives", "accuracy", "binary_accuracy", "binary_crossentropy",
-    "categorical_accuracy", "categorical_crossentropy", "cosine", "cosine_proximity", "deserialize",
-    "get", "hinge", "kld", "kullback_leibler_divergence", "mae", "mape", "mean_absolute_error",
-    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "mse",
-    "msle", "poisson", "serialize", "sparse_categorical_accuracy",
+    "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanRelativeError",
+    "MeanSquaredError", "MeanSquaredLogarithmicError", "MeanTensor", "Metric", "Poisson",
+    "Precision", "Recall", "RootMeanSquaredError", "SensitivityAtSpecificity",
+    "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity", "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "TrueNegatives",
+    "TruePositives", "accuracy", "binary_accuracy", "binary_crossentropy", "categorical_accuracy",
+    "categorical_crossentropy", "cosine", "cosine_proximity", "deserialize", "get", "hinge", "kld",
+    "kullback_leibler_divergence", "mae", "mape", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error",
+    "mse", "msle", "poisson", "serialize", "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge",
     "top_k_categorical_accuracy",
 ]  # fmt: skip
@@ -109,128 +117,6 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> A
 
 
 # ---- objects
-
-
-class Metric:
-    """Base of metrics: variables, what updates them, and what they say.
-
-    A subclass defines `update_state` and `result`, and makes variables by `add_weight`.
-    """
-
-    def __init__(self, name: str | None = None, dtype: Any = None, **_: Any) -> None:
-        self.name = name or snake_case(type(self).__name__)
-        self.dtype = dtype or K.floatx()
-        self.variables: list[Any] = []
-
-    def add_weight(
-        self, name: str, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, **_: Any
-    ) -> Any:
-        """A variable that starts anew with each pass."""
-        value = functions.initializer(initializer)(list(shape), dtype or self.dtype)
-        with name_scope(self.name):
-            made = Variable(value, name=name, trainable=False, collections=["local_variables"])
-        self.variables.append(made)
-        return made
-
-    @property
-    def weights(self) -> list[Any]:
-        """The variables."""
-        return self.variables
-
-    def update_state(self, *args: Any, **kwargs: Any) -> Any:
-        """Count what is given."""
-        raise NotImplementedError("Must be implemented in subclasses.")
-
-    def result(self) -> Any:
-        """What the variables say."""
-        raise NotImplementedError("Must be implemented in subclasses.")
-
-    def reset_states(self) -> None:
-        """Set the variables to zero."""
-        for variable in self.variables:
-            K.set_value(variable, np.zeros(variable.shape.as_list()))
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Count what is given; the result with it."""
-        update = self.update_state(*args, **kwargs)
-        with control_dependencies([update]):
-            return identity(self.result())
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments."""
-        return {"name": self.name, "dtype": self.dtype}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """A metric of arguments."""
-        return cls(**config)
-
-
-def _weighted(values: Any, sample_weight: Any) -> tuple[Any, Any]:
-    """Values times weights, and the weights as wide as the values."""
-    values = cast(convert_to_tensor(values), "float32")
-    if sample_weight is None:
-        return values, ones_like(values)
-    weights = cast(convert_to_tensor(sample_weight), "float32")
-    if (weights.shape.rank or 0) > (values.shape.rank or 0):
-        values = K.mean(values, -1) if values.shape.rank else values
-        weights = reshape(weights, shape_op(values))
-    while (weights.shape.rank or 0) < (values.shape.rank or 0):
-        weights = expand_dims(weights, -1)
-    weights = weights * ones_like(values)
-    return values * weights, weights
-
-
-class Mean(Metric):
-    """The weighted mean of values."""
-
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
-        self.total, self.count = self.add_weight("total"), self.add_weight("count")
-
-    def update_state(self, values: Any, sample_weight: Any = None) -> Any:
-        """Count values."""
-        return self._counted(values, sample_weight)
-
-    def _counted(self, values: Any, sample_weight: Any) -> Any:
-        values, weights = _weighted(values, sample_weight)
-        return group(assign_add(self.total, K.sum(values)), assign_add(self.count, K.sum(weights)))
-
-    def result(self) -> Any:
-        """The mean; zero of nothing."""
-        return div_no_nan(self.total, self.count)
-
-
-class Sum(Metric):
-    """The weighted sum of values."""
-
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
-        self.total = self.add_weight("total")
-
-    def update_state(self, values: Any, sample_weight: Any = None) -> Any:
-        """Add values."""
-        return assign_add(self.total, K.sum(_weighted(values, sample_weight)[0])).op
-
-    def result(self) -> Any:
-        """The sum."""
-        return identity(self.total)
-
-
-class MeanOf(Mean):
-    """The mean of a function of labels and predictions."""
-
-    def __init__(
-        self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **options: Any
-    ) -> None:
-        super().__init__(name, dtype)
-        self.function, self.options = fn, options
-
-    def update_state(  # type: ignore[override]
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> Any:
-        """Count labels and predictions."""
-        return self._counted(self.function(y_true, y_pred, **self.options), sample_weight)
 
 
 def _class(name: str, function: Callable[..., Any], short: str, *options: Any) -> Any:
@@ -314,131 +200,24 @@ class RootMeanSquaredError(Mean):
         return K.sqrt(super().result())
 
 
-class _Confusion(Metric):
-    """Base of metrics of how often predictions above thresholds are true and false."""
+class MeanRelativeError(Mean):
+    """The mean of the error over a normalizer."""
 
-    def __init__(
-        self, thresholds: Any = None, name: str | None = None, dtype: Any = None, **_: Any
-    ) -> None:
+    def __init__(self, normalizer: Any, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
-        self.thresholds = thresholds
-        given = 0.5 if thresholds is None else thresholds
-        self.limits = np.atleast_1d(np.asarray(given, np.float32))
-        self.counts = {
-            key: self.add_weight(name, self.limits.shape)
-            for key, name in (("tp", "true_positives"), ("fp", "false_positives"),
-                              ("fn", "false_negatives"), ("tn", "true_negatives"))
-        }  # fmt: skip
+        self.normalizer = normalizer
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Any:
         """Count labels and predictions."""
-        scores = reshape(cast(convert_to_tensor(y_pred), "float32"), [1, -1])
-        labels = reshape(cast(convert_to_tensor(y_true), "bool"), [1, -1])
-        weights: Any = 1.0
-        if sample_weight is not None:
-            _, weights = _weighted(y_pred, sample_weight)
-            weights = reshape(weights, [1, -1])
-        above = greater(scores, self.limits[:, None])
-
-        def counted(one: Any, other: Any) -> Any:
-            return K.sum(cast(logical_and(one, other), "float32") * weights, 1)
-
-        found = {
-            "tp": counted(above, labels), "fp": counted(above, logical_not(labels)),
-            "fn": counted(logical_not(above), labels),
-            "tn": counted(logical_not(above), logical_not(labels)),
-        }  # fmt: skip
-        return group(*(assign_add(self.counts[key], value) for key, value in found.items()))
-
-    def _said(self, values: Any) -> Any:
-        return values if isinstance(self.thresholds, (list, tuple)) else values[0]
-
-    def result(self) -> Any:
-        """The number for each threshold."""
-        return self._said(self.value(**self.counts))
-
-    def value(self, tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-        """The metric of counts."""
-        raise NotImplementedError
+        y_pred = convert_to_tensor(y_pred)
+        error = K.abs(y_pred - cast(convert_to_tensor(y_true), y_pred.dtype))
+        return self._counted(div_no_nan(error, self.normalizer), sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
-        return {**super().get_config(), "thresholds": self.thresholds}
-
-
-class TruePositives(_Confusion):
-    """How many positive predictions are true."""
-
-    def value(self, tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-        """The count."""
-        return tp
-
-
-class FalsePositives(_Confusion):
-    """How many positive predictions are false."""
-
-    def value(self, tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-        """The count."""
-        return fp
-
-
-class TrueNegatives(_Confusion):
-    """How many negative predictions are true."""
-
-    def value(self, tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-        """The count."""
-        return tn
-
-
-class FalseNegatives(_Confusion):
-    """How many negative predictions are false."""
-
-    def value(self, tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-        """The count."""
-        return fn
-
-
-class Precision(_Confusion):
-    """The part of the positive predictions that is true."""
-
-    def value(self, tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-        """The quotient."""
-        return div_no_nan(tp, tp + fp)
-
-
-class Recall(_Confusion):
-    """The part of the positive labels that is found."""
-
-    def value(self, tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-        """The quotient."""
-        return div_no_nan(tp, tp + fn)
-
-
-class AUC(_Confusion):
-    """The area under the curve of true over false positives, by trapezia between thresholds."""
-
-    def __init__(
-        self, num_thresholds: int = 200, curve: str = "ROC", name: str | None = None,
-        dtype: Any = None,
-    ) -> None:  # fmt: skip
-        if curve != "ROC":
-            raise ValueError(f"expected curve='ROC', got {curve!r}: others are not known")
-        inner = [(k + 1) / (num_thresholds - 1) for k in range(num_thresholds - 2)]
-        super().__init__([-1e-7, *inner, 1.0 + 1e-7], name, dtype)
-        self.num_thresholds = num_thresholds
-
-    def value(self, tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
-        """The area."""
-        found, wrong = div_no_nan(tp, tp + fn), div_no_nan(fp, fp + tn)
-        return K.sum((wrong[:-1] - wrong[1:]) * (found[:-1] + found[1:]) / 2.0)
-
-    def result(self) -> Any:
-        """The area."""
-        return self.value(**self.counts)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments."""
-        return {**Metric.get_config(self), "num_thresholds": self.num_thresholds}
+        return {**super().get_config(), "normalizer": np.asarray(self.normalizer).tolist()}
 
 
 class MeanIoU(Metric):

@@ -23,6 +23,7 @@ from graphflow.keras.configs import (
     save_model,
 )
 from graphflow.keras.core import Input, InputLayer, Layer
+from graphflow.keras.saved import Saved
 from graphflow.keras.serialization import deserialize, plain, serialize
 from graphflow.keras.training import Data, Trainer, data_of, split_rows
 from graphflow.ops.layer_base import snake_case
@@ -40,7 +41,7 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-class Model:
+class Model(Saved):
     """The layers between inputs and outputs.
 
     Parameters
@@ -163,6 +164,18 @@ class Model:
         """The layers' updates."""
         return self._gather("updates")
 
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return [_layer_name(tensor, tensor.op.name) for tensor in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that make the outputs, numbered where one makes several."""
+        names = [_layer_name(tensor, f"output_{k}") for k, tensor in enumerate(self.outputs, 1)]
+        return [name if name not in names[:k] else f"{name}_{names[:k].count(name)}"
+                for k, name in enumerate(names)]  # fmt: skip
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """A layer by its name or number."""
         if index is not None:
@@ -181,21 +194,17 @@ class Model:
         for variable, value in zip(self.weights, weights, strict=True):
             backend.set_value(variable, value)
 
-    def save_weights(self, filepath: str, overwrite: bool = True, save_format: Any = None) -> None:
-        """Write the variables to a checkpoint."""
-        from graphflow.train.saver import Saver
-
-        Saver(self.weights).save(backend.get_session(), str(filepath), write_meta_graph=False)
-
-    def save(self, filepath: Any, overwrite: bool = True, **_: Any) -> None:
-        """Write the model; see `save_model`."""
-        save_model(self, filepath, overwrite)
-
-    def load_weights(self, filepath: str, by_name: bool = False) -> None:
-        """Read the variables from a checkpoint."""
-        from graphflow.train.saver import Saver
-
-        Saver(self.weights).restore(backend.get_session(), str(filepath))
+    def _checkpoint_children(self) -> list[tuple[str, Any]]:
+        found: list[tuple[str, Any]] = []
+        if not _is_subclassed(self):
+            weighted = [layer for layer in self.layers if layer.weights]
+            found = [(f"layer_with_weights-{k}", layer) for k, layer in enumerate(weighted)]
+            first = [] if InputLayer in map(type, self.layers) else [None]  # what TensorFlow counts
+            numbered = enumerate([*first, *self.layers])
+            found += [(f"layer-{k}", layer) for k, layer in numbered if layer is not None]
+        else:
+            found = [(n, v) for n, v in vars(self).items() if _is_part(n, v)]
+        return found if self.optimizer is None else [*found, ("optimizer", self.optimizer)]
 
     def get_config(self) -> dict[str, Any]:
         """The layers and how they hang together."""
@@ -229,9 +238,20 @@ class Model:
 
     # ---- training
 
+    def _ordered(self, x: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
+        """Inputs, labels and weights in order, where they were given by name."""
+        if isinstance(x, dict):
+            x = [x[name] for name in self.input_names]
+        if isinstance(y, dict):
+            y = [y[name] for name in self.output_names]
+        if isinstance(weights, dict):
+            weights = [weights.get(name) for name in self.output_names]
+        return x, y, weights
+
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None,
-        loss_weights: Any = None, **options: Any,
+        loss_weights: Any = None, sample_weight_mode: Any = None, weighted_metrics: Any = None,
+        target_tensors: Any = None, **options: Any,
     ) -> None:  # fmt: skip
         """Say how the model is trained.
 
@@ -241,17 +261,43 @@ class Model:
         loss : a name or a function of labels and predictions; one for each output, or one for all.
         metrics : names or functions of labels and predictions; ``accuracy`` fits the loss.
         loss_weights : what each output's loss counts.
-        options : nothing yet; TensorFlow's others are refused unless they ask for nothing.
+        sample_weight_mode : ``temporal`` where each step of a sequence has a weight of its own; one
+            for each output, or one for all.
+        weighted_metrics : metrics for which examples count by their weights.
+        target_tensors : tensors that labels are, in place of what `fit` is given.
+        options : nothing; TensorFlow's others are refused unless they ask for nothing.
         """
         refused = sorted(name for name, value in options.items() if value)
         if refused:
             raise ValueError(
-                "Expected only optimizer, loss, metrics and loss_weights, got "
-                f"{', '.join(refused)} too."
+                "Expected only optimizer, loss, metrics, loss_weights, sample_weight_mode, "
+                f"weighted_metrics and target_tensors, got {', '.join(refused)} too."
             )
         self.optimizer = optimizers.get(optimizer)
-        self._compiled = {"loss": loss, "metrics": _listed(metrics), "weights": loss_weights}
+        self.loss = loss
+        self._compiled = {
+            "loss": loss, "metrics": metrics, "loss_weights": loss_weights,
+            "sample_weight_mode": sample_weight_mode, "weighted_metrics": weighted_metrics,
+            "target_tensors": target_tensors,
+        }  # fmt: skip
         self._trainer = None
+
+    def training_config(self) -> dict[str, Any] | None:
+        """How the model is trained, as plain values; None where that has no description."""
+        if self._compiled is None or isinstance(self.optimizer, optimizers.TFOptimizer):
+            return None
+        given = {k: v for k, v in self._compiled.items() if k != "target_tensors"}
+        return {**plain(given), "optimizer_config": plain(optimizers.serialize(self.optimizer))}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Say that the model is trained as `training_config` described."""
+        names = ("loss", "metrics", "loss_weights", "sample_weight_mode", "weighted_metrics")
+        given = {name: config.get(name) for name in names}
+        self.compile(optimizers.deserialize(config["optimizer_config"]), **given)
+
+    def make_train_function(self) -> None:
+        """Make the operations of a training step, and the optimizer's variables."""
+        self._trained().prepare()
 
     def _trained(self) -> Any:
         if self._compiled is None:
@@ -284,10 +330,13 @@ class Model:
         max_queue_size, workers, use_multiprocessing : taken, and without effect.
         """
         if validation_split and validation_data is None:
+            x, y, sample_weight = self._ordered(x, y, sample_weight)
             (x, y, sample_weight), validation_data = split_rows(
                 x, y, sample_weight, validation_split
             )
-        data = data_of(x, y, sample_weight, batch_size, steps_per_epoch, class_weight, shuffle)
+        data = data_of(
+            x, y, sample_weight, batch_size, steps_per_epoch, class_weight, shuffle, self._ordered
+        )
         self._build_for(data)
         trainer = self._trained()
         trainer.prepare()
@@ -296,7 +345,7 @@ class Model:
             is_many = isinstance(validation_data, (list, tuple))
             given = validation_data if is_many else (validation_data,)
             xs, ys, weights = [*given, None, None][:3]
-            checked = data_of(xs, ys, weights, batch_size, validation_steps)
+            checked = data_of(xs, ys, weights, batch_size, validation_steps, order=self._ordered)
         history = History()
         called: list[Callback] = [*_listed(callbacks), history]
         params = {
@@ -337,7 +386,7 @@ class Model:
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None
     ) -> Any:
         """One step on a batch; its loss and metrics."""
-        data = data_of(x, y, sample_weight, sys.maxsize, None, class_weight)
+        data = data_of(x, y, sample_weight, sys.maxsize, None, class_weight, order=self._ordered)
         self._build_for(data)
         return _alone(list(self._trained().run(data, train=True).values()))
 
@@ -351,7 +400,7 @@ class Model:
         max_queue_size: int = 10, workers: int = 1, use_multiprocessing: bool = False,
     ) -> Any:  # fmt: skip
         """The loss and the metrics on arrays, or on what a generator or a data set gives."""
-        data = data_of(x, y, sample_weight, batch_size, steps)
+        data = data_of(x, y, sample_weight, batch_size, steps, order=self._ordered)
         self._build_for(data)
         return _alone(list(self._trained().run(data, train=False).values()))
 
@@ -365,7 +414,7 @@ class Model:
         use_multiprocessing: bool = False,
     ) -> Any:  # fmt: skip
         """The outputs for arrays, or for what a generator or a data set gives."""
-        data = data_of(x, None, None, batch_size, steps)
+        data = data_of(x, None, None, batch_size, steps, order=self._ordered)
         self._build_for(data)
         session = backend.get_session()
         parts = [
@@ -381,6 +430,18 @@ class Model:
     def predict_generator(self, generator: Any, steps: int | None = None, **options: Any) -> Any:
         """The outputs for what a generator gives; see `predict`."""
         return self.predict(generator, steps=steps, **options)
+
+
+def _layer_name(tensor: Any, default: str) -> str:
+    """The name of the layer that made a tensor."""
+    return tensor._keras_history[0].name if hasattr(tensor, "_keras_history") else default
+
+
+def _is_part(name: str, value: Any) -> bool:
+    """Whether an attribute is a layer, or a list of layers that a class made."""
+    if isinstance(value, list) and value and name != "layers":
+        return all(isinstance(part, (Layer, Model)) for part in value)
+    return isinstance(value, (Layer, Model))
 
 
 def _is_subclassed(model: Any) -> bool:

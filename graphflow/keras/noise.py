@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphflow.keras import backend, functions
-from graphflow.keras.core import Dropout, Layer
+from graphflow.keras.core import Dropout, Layer, set_named
 from graphflow.layers.arguments import as_data_format
 from graphflow.ops.activations import leaky_relu, relu
 from graphflow.ops.casting import cast
@@ -85,9 +85,10 @@ class PReLU(Layer):
         alpha_constraint: Any = None, shared_axes: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
-        self.alpha_initializer = functions.initializer(alpha_initializer)
-        self.alpha_regularizer = functions.regularizer(alpha_regularizer)
-        self.alpha_constraint = functions.constraint(alpha_constraint)
+        set_named(
+            self, alpha_initializer=alpha_initializer, alpha_regularizer=alpha_regularizer,
+            alpha_constraint=alpha_constraint,
+        )  # fmt: skip
         shared = [shared_axes] if isinstance(shared_axes, int) else list(shared_axes or [])
         self.shared_axes = shared
 

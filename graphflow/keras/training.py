@@ -23,7 +23,9 @@ from graphflow.ops.identity import placeholder, placeholder_with_default
 from graphflow.ops.reductions import reduce_mean
 from graphflow.ops.shape import reshape
 
-# inputs, labels, weights of rows or None
+# What TensorFlow 1.15 calls metrics in logs and histories.
+_SHORT = {"accuracy": "acc", "acc": "acc", "crossentropy": "ce", "ce": "ce"}
+# inputs, labels, weights of rows for each output, or of all, or None
 Batch = tuple[list[Any], list[Any], Any]
 
 
@@ -74,9 +76,13 @@ class Data:
 
 def data_of(
     x: Any, y: Any = None, weights: Any = None, size: int | None = None, steps: int | None = None,
-    class_weight: Any = None, shuffle: bool = False,
+    class_weight: Any = None, shuffle: bool = False, order: Callable[..., Any] | None = None,
 ) -> Data:  # fmt: skip
     """What `Model.fit` and the like were given, as batches.
+
+    Parameters
+    ----------
+    order : puts inputs, labels and weights that are given by name in order.
 
     Raises
     ------
@@ -85,6 +91,7 @@ def data_of(
     """
     is_sequence, is_dataset = isinstance(x, KerasSequence), hasattr(x, "make_one_shot_iterator")
     if not (is_sequence or is_dataset or hasattr(x, "__next__")):
+        x, y, weights = order(x, y, weights) if order else (x, y, weights)
         return _array_data(x, y, weights, size or 32, steps, class_weight, shuffle)
     if y is not None or weights is not None:
         raise ValueError(
@@ -98,14 +105,16 @@ def data_of(
                 yield x[int(k)]
             x.on_epoch_end()
 
-        return Data(lambda: (_batch(b, class_weight) for b in batches()), steps or len(x))
+        return Data(lambda: (_batch(b, class_weight, order) for b in batches()), steps or len(x))
     if not is_dataset and steps is None:
         raise ValueError("Expected a number of steps for a generator, got None.")
 
     def source() -> Iterator[Any]:
         return _dataset_batches(x) if is_dataset else iter(x)
 
-    return Data(lambda: (_batch(b, class_weight) for b in source()), steps, None, steps is not None)
+    return Data(
+        lambda: (_batch(b, class_weight, order) for b in source()), steps, None, steps is not None
+    )
 
 
 def _array_data(
@@ -113,8 +122,8 @@ def _array_data(
 ) -> Data:
     xs, ys = arrays(x), [] if y is None else arrays(y)
     count = len(xs[0])
-    given = None if weights is None else np.asarray(weights)
-    for array in [*xs, *ys, *([] if given is None else [given])]:
+    given = _weight_arrays(weights)
+    for array in [*xs, *ys, *(g for g in given or [] if g is not None)]:
         if len(array) != count:
             raise ValueError(
                 "All input arrays (x), labels (y) and weights should have the same number of "
@@ -129,7 +138,7 @@ def _array_data(
             yield (
                 [a[rows] for a in xs],
                 [a[rows] for a in ys],
-                (None if given is None else given[rows]),
+                _rows_of(given, rows),
             )
 
     return Data(batches, steps or -(-count // size), count)
@@ -146,13 +155,26 @@ def _dataset_batches(dataset: Any) -> Iterator[Any]:
             return
 
 
-def _batch(element: Any, class_weight: Any) -> Batch:
-    if not isinstance(element, tuple):
-        return arrays(element), [], None
-    x, y, weights = [*element, None, None][:3]
+def _batch(element: Any, class_weight: Any, order: Callable[..., Any] | None) -> Batch:
+    parts = element if isinstance(element, tuple) else (element,)
+    x, y, weights = [*parts, None, None][:3]
+    if order is not None:
+        x, y, weights = order(x, y, weights)
     ys = [] if y is None else arrays(y)
-    given = None if weights is None else np.asarray(weights)
-    return arrays(x), ys, _row_weights(ys, given, class_weight)
+    return arrays(x), ys, _row_weights(ys, _weight_arrays(weights), class_weight)
+
+
+def _weight_arrays(weights: Any) -> list[Any] | None:
+    """Weights, one for all outputs or a list of one for each, as a list of arrays."""
+    if weights is None:
+        return None
+    is_many = isinstance(weights, (list, tuple)) and any(np.ndim(w) for w in weights)
+    given = weights if is_many else [weights]
+    return [None if w is None else np.asarray(w) for w in given]
+
+
+def _rows_of(weights: list[Any] | None, rows: Any) -> list[Any] | None:
+    return None if weights is None else [None if w is None else w[rows] for w in weights]
 
 
 def _row_weights(ys: list[Any], weights: Any, class_weight: Any) -> Any:
@@ -172,7 +194,7 @@ def _row_weights(ys: list[Any], weights: Any, class_weight: Any) -> Any:
             f"{sorted(missing)} exist in the data but not in `class_weight`."
         )
     of_class = np.array([known[int(label)] for label in labels.ravel()]).reshape(labels.shape)
-    return of_class if weights is None else of_class * weights
+    return [of_class] if weights is None else [of_class * weights[0]]
 
 
 def split_rows(x: Any, y: Any, weights: Any, part: float) -> tuple[Any, Any]:
@@ -181,45 +203,117 @@ def split_rows(x: Any, y: Any, weights: Any, part: float) -> tuple[Any, Any]:
         raise ValueError("`validation_split` needs arrays.")
     xs, ys = arrays(x), [] if y is None else arrays(y)
     cut = int(len(xs[0]) * (1.0 - part))
-    given = None if weights is None else np.asarray(weights)
+    given = _weight_arrays(weights)
 
     def rows(which: slice) -> tuple[Any, Any, Any]:
         labels = [a[which] for a in ys]
-        return [a[which] for a in xs], labels or None, None if given is None else given[which]
+        return [a[which] for a in xs], labels or None, _rows_of(given, which)
 
     return rows(slice(None, cut)), rows(slice(cut, None))
 
 
-class Trainer:
-    """The operations that train and evaluate a model."""
+def for_outputs(what: str, given: Any, names: Sequence[str]) -> list[Any]:
+    """What was given for each output: in a dict by name, in a list, or one for all.
 
-    def __init__(self, model: Any, loss: Any, metrics: list[Any], weights: Any) -> None:
-        self.model = model
-        count = len(model.outputs)
-        given_losses = loss if isinstance(loss, (list, tuple)) else [loss] * count
-        weights = weights or [1.0] * count
-        self.targets, parts, named = [], [], []
-        self.weights = placeholder_with_default(np.ones(1, "float32"), [None])
-        self.objects: dict[str, Any] = {}  # metrics that keep values of their own
-        for output, given, weight in zip(model.outputs, given_losses, weights, strict=True):
-            function = losses.get(given)
-            target = self._target(output, given)
-            self.targets.append(target)
-            parts.append(weight * _reduced(function, target, output, self.weights))
-            for metric in metrics:
-                found = _metric(metric, given, output)
-                if isinstance(found, Metric):
-                    update = found.update_state(target, output)
-                    self.objects[found.name] = (found, update, found.result())
-                    continue
-                name = metric if isinstance(metric, str) else found.__name__
-                named.append((name, reduce_mean(found(target, output))))
-        self.loss = (
-            add_n([*parts, *model.losses]) if len(parts) + len(model.losses) > 1 else parts[0]
+    Raises
+    ------
+    ValueError : a name that no output has, or a list of another length.
+    """
+    if isinstance(given, dict) and "class_name" not in given:
+        unknown = sorted(set(given) - set(names))
+        if unknown:
+            raise ValueError(
+                f'Unknown entry in {what} dictionary: "{unknown[0]}". Only expected the following '
+                f"keys: {list(names)}"
+            )
+        return [given.get(name) for name in names]
+    if not isinstance(given, (list, tuple)):
+        return [given] * len(names)
+    if len(given) != len(names):
+        raise ValueError(f"Expected {len(names)} entries of {what}, got {len(given)}: {given}")
+    return list(given)
+
+
+def metrics_for_outputs(given: Any, names: Sequence[str]) -> list[list[Any]]:
+    """The metrics of each output: of all alike, unless there is a list for each, or a dict."""
+    if isinstance(given, (list, tuple)):
+        by_output = (
+            len(names) > 1
+            and len(given) == len(names)
+            and any(isinstance(one, (list, tuple)) for one in given)
         )
-        self.names = ["loss", *(name for name, _ in named), *self.objects]
-        self.values = [self.loss, *(value for _, value in named)]
+        lists = list(given) if by_output else [given] * len(names)
+    else:
+        lists = for_outputs("metrics", given, names)
+    return [[] if one is None else list(one) if isinstance(one, (list, tuple)) else [one]
+            for one in lists]  # fmt: skip
+
+
+class Trainer:
+    """The operations that train and evaluate a model; the parameters are those of `compile`."""
+
+    def __init__(
+        self, model: Any, loss: Any, metrics: Any, loss_weights: Any = None,
+        sample_weight_mode: Any = None, weighted_metrics: Any = None, target_tensors: Any = None,
+    ) -> None:  # fmt: skip
+        self.model = model
+        outputs, names = model.outputs, model.output_names
+        self._losses = for_outputs("loss", loss, names)
+        shares = for_outputs("loss_weights", loss_weights, names)
+        modes = for_outputs("sample_weight_mode", sample_weight_mode, names)
+        given = for_outputs("target_tensors", target_tensors, names)
+        self.is_fed = [tensor is None for tensor in given]
+        self.weights = [self._weights(output, mode)
+                        for output, mode in zip(outputs, modes, strict=True)]  # fmt: skip
+        self.targets = [
+            self._target(output, one) if tensor is None else tensor
+            for output, one, tensor in zip(outputs, self._losses, given, strict=True)
+        ]
+        parts, self._named = [], []
+        self.objects: dict[str, Any] = {}  # metrics that keep values of their own
+        for k, (one, share) in enumerate(zip(self._losses, shares, strict=True)):
+            if one is None:
+                continue
+            part = _reduced(losses.get(one), self.targets[k], outputs[k], self.weights[k])
+            parts.append(part if share is None else share * part)
+            if len(outputs) > 1:
+                self._named.append((f"{names[k]}_loss", part))
+        for weighted, asked in ((False, metrics), (True, weighted_metrics)):
+            for k, wanted in enumerate(metrics_for_outputs(asked, names)):
+                for metric in wanted:
+                    self._add_metric(metric, k, f"{names[k]}_" if len(names) > 1 else "", weighted)
+        parts += model.losses
+        self.loss = add_n(parts) if len(parts) > 1 else parts[0]
+        self.names = ["loss", *(name for name, _ in self._named), *self.objects]
+        self.values = [self.loss, *(value for _, value in self._named)]
         self.step: Any = None
+
+    def _weights(self, output: Any, mode: str | None) -> Any:
+        if mode not in (None, "temporal"):
+            raise ValueError(f"Expected sample_weight_mode None or 'temporal', got {mode!r}")
+        if mode is None:
+            return placeholder_with_default(np.ones(1, "float32"), [None])
+        if output.shape.rank is not None and output.shape.rank < 3:
+            raise ValueError(
+                "Expected an output with at least 3 axes for timestep-wise sample weights, got "
+                f"shape {output.shape}"
+            )
+        return placeholder_with_default(np.ones((1, 1), "float32"), [None, None])
+
+    def _add_metric(self, metric: Any, k: int, prefix: str, weighted: bool) -> None:
+        target, output = self.targets[k], self.model.outputs[k]
+        found = _metric(metric, self._losses[k], output)
+        name = _SHORT.get(metric) if isinstance(metric, str) else None
+        name = name or getattr(found, "name", None) or found.__name__
+        name = f"{prefix}weighted_{name}" if weighted else prefix + name
+        if not isinstance(found, Metric) and not weighted:
+            self._named.append((name, reduce_mean(found(target, output))))
+            return
+        if not isinstance(found, Metric):
+            found = known_metrics.MeanOf(found, name)
+        options = {"sample_weight": self.weights[k]} if weighted else {}
+        update = found.update_state(target, output, **options)
+        self.objects[name] = (found, update, found.result())
 
     def _target(self, output: Any, loss: Any) -> Any:
         sparse = getattr(loss, "__name__", getattr(loss, "name", loss))
@@ -263,17 +357,18 @@ class Trainer:
 
     def _feeds(self, batch: Batch, train: bool) -> dict[Any, Any]:
         xs, ys, weights = batch
-        for kind, given, wanted in (
-            ("inputs", xs, self.model.inputs),
-            ("labels", ys, self.targets),
-        ):
+        targets = [t for t, fed in zip(self.targets, self.is_fed, strict=True) if fed]
+        for kind, given, wanted in (("inputs", xs, self.model.inputs), ("labels", ys, targets)):
             if len(given) != len(wanted):
                 raise ValueError(f"Expected {len(wanted)} arrays of {kind}, got {len(given)}.")
         feeds = dict(zip(self.model.inputs, xs, strict=True))
-        for target, array in zip(self.targets, ys, strict=True):
+        for target, array in zip(targets, ys, strict=True):
             feeds[target] = _fitting(array, target)
         if weights is not None:
-            feeds[self.weights] = weights
+            given = weights * len(self.weights) if len(weights) == 1 else weights
+            for tensor, array in zip(self.weights, given, strict=True):
+                if array is not None:
+                    feeds[tensor] = _checked_weights(array, tensor)
         phase = backend.learning_phase()
         if isinstance(phase, Tensor):
             feeds[phase] = train
@@ -282,6 +377,11 @@ class Trainer:
 
 def _reduced(function: Any, target: Any, output: Any, weights: Any) -> Any:
     """A loss over a batch: its mean, by the rows' weights, over the steps that count."""
+    if weights.shape.rank == 2:  # a weight for each step
+        if isinstance(function, Loss):
+            return function(target, output, weights)
+        found = function(target, output)
+        return reduce_mean(found * cast(weights, found.dtype))
     if isinstance(function, Loss):
         of_steps = [1] * max((output.shape.rank or 2) - 2, 0)
         return function(target, output, reshape(weights, [-1, *of_steps]))
@@ -293,6 +393,15 @@ def _reduced(function: Any, target: Any, output: Any, weights: Any) -> Any:
         return reduce_mean(found)
     weights = cast(mask, found.dtype)
     return reduce_mean(found * weights / reduce_mean(weights))
+
+
+def _checked_weights(array: Any, tensor: Any) -> Any:
+    if array.ndim != tensor.shape.rank:
+        raise ValueError(
+            f"Expected sample weights with {tensor.shape.rank} axes, got shape {array.shape}. For "
+            'a weight of each step, compile the model with sample_weight_mode="temporal".'
+        )
+    return array
 
 
 def _labels(output: Any) -> list[Any]:
@@ -308,11 +417,14 @@ def _fitting(array: Any, target: Any) -> Any:
 
 
 def _metric(metric: Any, loss: Any, output: Any) -> Callable[..., Any]:
-    """A metric's function; accuracy is that which fits the loss."""
-    if metric not in ("accuracy", "acc"):
+    """A metric's function; accuracy and cross entropy are those which fit the loss."""
+    if not isinstance(metric, str) or metric not in _SHORT:
         return known_metrics.get(metric)
     name = getattr(loss, "__name__", getattr(loss, "name", loss))
+    kind = "categorical"
     if isinstance(name, str) and name.startswith("sparse"):
-        return known_metrics.sparse_categorical_accuracy
-    last = output.shape.as_list()[-1]
-    return known_metrics.binary_accuracy if last == 1 else known_metrics.categorical_accuracy
+        kind = "sparse_categorical"
+    elif output.shape.as_list()[-1] == 1:
+        kind = "binary"
+    what = "accuracy" if _SHORT[metric] == "acc" else "crossentropy"
+    return known_metrics.get(f"{kind}_{what}")

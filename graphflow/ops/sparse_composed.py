@@ -43,12 +43,15 @@ def sparse_placeholder(dtype: Any, shape: Any = None, name: str | None = None) -
 
     Parameters
     ----------
-    shape : sizes of what is fed, None for those that may vary; None allows any rank.
+    shape : sizes of what is fed, None for those that may vary; None allows any rank; or a tensor.
     """
     prefix = None if name is None else name
-    given = None if shape is None else tuple(np.array(shape, dtype=object).tolist())
+    is_tensor = isinstance(shape, Tensor)
+    given = None if shape is None or is_tensor else tuple(np.array(shape, dtype=object).tolist())
     rank = None if given is None else len(given)
-    if given is not None and all(d is not None for d in given):
+    if is_tensor:
+        sizes, rank = shape, shape.shape.as_list()[0]
+    elif given is not None and all(d is not None for d in given):
         sizes = convert_to_tensor(np.array(given, np.int64))
     else:
         label = None if prefix is None else f"{prefix}/shape"

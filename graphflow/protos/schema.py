@@ -243,6 +243,24 @@ message BundleEntryProto
   5 int64 size
   6 fixed32 crc32c
   7 *TensorSliceProto slices
+message TrackableObjectGraph.TrackableObject.ObjectReference
+  1 int32 node_id
+  2 string local_name
+message TrackableObjectGraph.TrackableObject.SerializedTensor
+  1 string name
+  2 string full_name
+  3 string checkpoint_key
+  4 bool optional_restore
+message TrackableObjectGraph.TrackableObject.SlotVariableReference
+  1 int32 original_variable_node_id
+  2 string slot_name
+  3 int32 slot_variable_node_id
+message TrackableObjectGraph.TrackableObject
+  1 *TrackableObjectGraph.TrackableObject.ObjectReference children
+  2 *TrackableObjectGraph.TrackableObject.SerializedTensor attributes
+  3 *TrackableObjectGraph.TrackableObject.SlotVariableReference slot_variables
+message TrackableObjectGraph
+  1 *TrackableObjectGraph.TrackableObject nodes
 message HistogramProto
   1 double min
   2 double max

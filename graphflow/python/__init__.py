@@ -51,7 +51,12 @@ _PLACES = {
         ("debug", "debug_data", "hooks", "local_cli_wrapper"), ("train.debug_sessions",)
     ),
     "pywrap_tensorflow": ("train",),
+    "core_rnn": ("contrib.rnn",),
+    "core_rnn_cell": ("contrib.rnn", "nn.rnn_cell"),
+    "core_rnn_cell_impl": ("contrib.rnn", "nn.rnn_cell"),
 }
+# Private names that published programs take.
+_UNDERSCORED = {"_linear": ("ops.rnn_cell_base", "linear")}
 _SEARCHED = (
     "", "nn", "math", "train", "errors", "initializers", "layers", "losses", "summary", "test",
     "image", "linalg", "gfile", "compat", "strings", "sparse", "lookup", "logging", "debugging",
@@ -102,7 +107,18 @@ class PrivateModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        below = self.__name__.partition(".")[2].split(".")[1:]  # of `python` or `core`
+        path = self.__name__.split(".")
+        if "contrib" in path:  # `contrib.layers.python.layers.initializers`
+            public = _part(".".join(path[path.index("contrib") : path.index("python")]))
+            known = getattr(public, name, None)
+            if known is not None and not _is_ours(known):
+                return known
+            if path[-1] in (*_PACKAGES, "python") and not name.startswith("_"):
+                return importlib.import_module(f"{self.__name__}.{name}")
+        if name in _UNDERSCORED:
+            place, known_name = _UNDERSCORED[name]
+            return getattr(importlib.import_module(f"graphflow.{place}"), known_name)
+        below = path[2:]  # of `python` or `core`
         if not below and name in _PACKAGES:
             return importlib.import_module(f"{self.__name__}.{name}")
         if len(below) == 1 and below[0] in _PACKAGES:

@@ -128,6 +128,8 @@ _LATE = {
         "SummarySaverHook",
     ),
     "events": ("summary_iterator",),
+    "object_checkpoints": ("Checkpoint",),
+    "checkpoint_manager": ("CheckpointManager",),
     "scaffold": ("Scaffold",),
     "session_manager": ("SessionManager",),
     "monitored_session": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import time
 import uuid
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.checkpoint.bundle import BundleReader, checkpoint_exists, data_path, index_path
+from graphflow.checkpoint.bundle import BundleReader, checkpoint_exists, index_path
 from graphflow.graph.dtypes import DType
 from graphflow.protos import message
 
@@ -107,8 +108,8 @@ def latest_checkpoint(checkpoint_dir: str, latest_filename: str | None = None) -
 
 def remove_checkpoint(checkpoint_prefix: str, meta_graph_suffix: str = "meta") -> None:
     """Delete the files of a checkpoint, as far as there are any."""
-    paths = [index_path(checkpoint_prefix), data_path(checkpoint_prefix)]
-    for path in (*paths, f"{checkpoint_prefix}.{meta_graph_suffix}"):
+    data = glob.glob(f"{glob.escape(checkpoint_prefix)}.data-?????-of-?????")
+    for path in (index_path(checkpoint_prefix), *data, f"{checkpoint_prefix}.{meta_graph_suffix}"):
         if os.path.exists(path):
             os.remove(path)
 

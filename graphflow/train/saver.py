@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphflow import errors, logging
-from graphflow.checkpoint.bundle import checkpoint_exists
+from graphflow.checkpoint.bundle import BundleReader, checkpoint_exists
 from graphflow.graph.default import device, get_default_graph, name_scope
 from graphflow.graph.tensor import Tensor
 from graphflow.ops import state
@@ -23,6 +23,7 @@ from graphflow.ops.variables import Variable
 from graphflow.protos import message
 from graphflow.train.checkpoints import remove_checkpoint, update_checkpoint_state
 from graphflow.train.saving_ops import restore_v2, save_v2
+from graphflow.train.trackable import GRAPH_KEY
 
 V1, V2 = 1, 2
 
@@ -335,11 +336,28 @@ class Saver:
                 self.saver_def.restore_op_name, {self.saver_def.filename_tensor_name: save_path}
             )
         except errors.NotFoundError as error:
+            if self._restored_from_objects(sess, save_path):
+                return
             cause = "a Variable name or other graph key that is missing from the checkpoint"
             raise errors.NotFoundError(None, None, _failure(cause, error)) from error
         except errors.InvalidArgumentError as error:
             cause = "a mismatch between the current graph and the graph from the checkpoint"
             raise errors.InvalidArgumentError(None, None, _failure(cause, error)) from error
+
+    def _restored_from_objects(self, sess: Any, save_path: str) -> bool:
+        """Read a checkpoint of objects by the variables' full names; whether it has them all."""
+        reader = BundleReader(save_path)
+        if GRAPH_KEY not in reader.entries:
+            return False
+        graph = message("TrackableObjectGraph")()
+        graph.ParseFromString(reader.read(GRAPH_KEY).item())
+        keys = {a.full_name: a.checkpoint_key for node in graph.nodes for a in node.attributes}
+        items = _items(global_variables() if self._var_list is None else self._var_list)
+        if any(item.name not in keys or item.part for item in items):
+            return False
+        for item in items:
+            item.variable.load(reader.read(keys[item.name]), sess)
+        return True
 
     def export_meta_graph(
         self, filename: str | None = None, collection_list: Any = None, as_text: bool = False,

@@ -118,6 +118,6 @@ def test_wrong_data_are_refused():
         made.fit(X, verbose=0)
     with pytest.raises(TypeError, match="clas_weight"):
         made.fit(X, Y, clas_weight={})
-    with pytest.raises(ValueError, match="weighted_metrics"):
-        made.compile("sgd", "mse", weighted_metrics=["mae"])
+    with pytest.raises(ValueError, match="run_eagerly"):
+        made.compile("sgd", "mse", run_eagerly=True)
     made.compile("sgd", "mse", run_eagerly=False)

@@ -96,3 +96,20 @@ def test_backend_functions():
     np.testing.assert_allclose(double([given])[0], given * 2)
     names = {n for n in dir(K) if not n.startswith("_")}
     assert {"ctc_batch_cost", "rnn", "spatial_2d_padding", "in_train_phase"} <= names
+
+
+def test_columns_as_a_layer():
+    columns = [
+        tf.feature_column.numeric_column("a"),
+        tf.feature_column.embedding_column(
+            tf.feature_column.categorical_column_with_identity("b", 5), 3,
+            initializer=tf.ones_initializer(),
+        ),
+    ]  # fmt: skip
+    with tf.Graph().as_default(), tf.Session() as session:
+        layer = tf.keras.layers.DenseFeatures(columns)
+        found = layer({"a": tf.constant([[1.0], [2.0]]), "b": tf.constant([[1], [2]])})
+        session.run(tf.global_variables_initializer())
+        assert session.run(found).tolist() == [[1, 1, 1, 1], [2, 1, 1, 1]]
+        names = [variable.name for variable in layer.weights]
+        assert names == ["dense_features/b_embedding/embedding_weights:0"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
+from graphflow.keras.datasets.files import arrays_of, data_file
 
 __all__ = ["load_data"]
 
@@ -23,9 +22,5 @@ def load_data(path: str = "mnist.npz") -> tuple[Examples, Examples]:
     ------
     FileNotFoundError : it is in neither place.
     """
-    own = Path.home() / ".keras" / "datasets" / path
-    place = Path(path) if Path(path).exists() else own
-    if not place.exists():
-        raise FileNotFoundError(f"expected the data at {path} or {own}: it is not downloaded")
-    with np.load(place) as file:
-        return (file["x_train"], file["y_train"]), (file["x_test"], file["y_test"])
+    found = arrays_of(data_file(path))
+    return (found["x_train"], found["y_train"]), (found["x_test"], found["y_test"])

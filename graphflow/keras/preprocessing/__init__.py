@@ -1,3 +1,3 @@
 """Preparing data for models."""
 
-from graphflow.keras.preprocessing import sequence, text
+from graphflow.keras.preprocessing import image, sequence, text

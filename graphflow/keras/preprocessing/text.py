@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Tokenizer", "text_to_word_sequence"]
+__all__ = ["Tokenizer", "hashing_trick", "one_hot", "text_to_word_sequence"]
 
 _FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 
@@ -20,6 +21,32 @@ def text_to_word_sequence(
     text = text.lower() if lower else text
     cleaned = text.translate({ord(character): split for character in filters})
     return [word for word in cleaned.split(split) if word]
+
+
+def hashing_trick(
+    text: str, n: int, hash_function: Any = None, filters: str = _FILTERS, lower: bool = True,
+    split: str = " ",
+) -> list[int]:  # fmt: skip
+    """The words of a text as numbers from 1 to n - 1, by a hash of each.
+
+    Parameters
+    ----------
+    hash_function : of a word; Python's, which differs from run to run, or ``"md5"``.
+    """
+
+    def digest(word: str) -> int:
+        return int(hashlib.md5(word.encode()).hexdigest(), 16)
+
+    function = digest if hash_function == "md5" else hash_function or hash
+    words = text_to_word_sequence(text, filters, lower, split)
+    return [function(word) % (n - 1) + 1 for word in words]
+
+
+def one_hot(
+    text: str, n: int, filters: str = _FILTERS, lower: bool = True, split: str = " "
+) -> list[int]:
+    """The words of a text as numbers from 1 to n - 1, by Python's hash."""
+    return hashing_trick(text, n, hash, filters, lower, split)
 
 
 class Tokenizer:
