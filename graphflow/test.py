@@ -25,6 +25,7 @@ from graphflow.ops.creation import ones
 from graphflow.ops.shape import reshape
 from graphflow.ops.shape import shape as shape_of
 from graphflow.protos import message
+from graphflow.runtime.devices import gpus
 from graphflow.runtime.session import Session
 from graphflow.test_parts import Benchmark, Captured, CheckedThread
 
@@ -56,8 +57,8 @@ test_src_dir_path.__test__ = False  # type: ignore[attr-defined]  # pytest takes
 
 
 def is_built_with_cuda() -> bool:
-    """Whether there is code for CUDA: not yet."""
-    return False
+    """Whether sessions can use CUDA here: there is code for it, and a GPU."""
+    return bool(gpus())
 
 
 def is_built_with_rocm() -> bool:
@@ -66,18 +67,19 @@ def is_built_with_rocm() -> bool:
 
 
 def is_built_with_gpu_support() -> bool:
-    """Whether there is code for any GPU: not yet."""
+    """Whether sessions can use any GPU here."""
     return is_built_with_cuda() or is_built_with_rocm()
 
 
 def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any = None) -> bool:
-    """Whether a GPU can be used."""
-    return False
+    """Whether a GPU can be used, of the given compute capability (major, minor) or a later one."""
+    least = tuple(min_cuda_compute_capability or (0, 0))
+    return any(tuple(map(int, gpu["capability"].split("."))) >= least for gpu in gpus())
 
 
 def gpu_device_name() -> str:
     """The name of the first GPU; empty without one."""
-    return ""
+    return "/device:GPU:0" if gpus() else ""
 
 
 class TestCase(unittest.TestCase):

@@ -31,11 +31,11 @@ def _devices_text(facts: dict[str, Any]) -> str:
     ]
     for number, gpu in enumerate(facts["gpus"]):
         lines.append(
-            f"GPU {number}  {gpu['name']}, compute capability {gpu['capability']}, "
-            f"{gpu['memory_bytes'] / 1e9:.1f} GB; nothing runs on it yet"
+            f"/device:GPU:{number}  {gpu['name']}, compute capability {gpu['capability']}, "
+            f"{gpu['memory_bytes'] / 1e9:.1f} GB"
         )
     if not facts["gpus"]:
-        lines.append("no GPU: there is no driver of NVIDIA's, or it has no device")
+        lines.append(f"no GPU: {facts['why_no_gpu']}")
     lines.append("versions  " + ", ".join(f"{n} {v}" for n, v in facts["versions"].items()))
     where = cache["folder"] or "switched off"
     lines.append(f"cache     {where}, {cache['objects']} objects, {cache['bytes'] / 1e6:.1f} MB")

@@ -102,7 +102,7 @@ class ElementFunction:
     def __call__(self, arrays: Sequence[Array], captured: Sequence[Array]) -> tuple[Array, ...]:
         """The results for one element."""
         if self._call is None:
-            config = ConfigProto(intra_op_parallelism_threads=1)
+            config = ConfigProto(intra_op_parallelism_threads=1, device_count={"GPU": 0})
             session = Session(graph=self.graph, config=config)
             feeds = [*self.inputs, *self.graph.captured.values()]
             self._call = session.make_callable(self.outputs, feeds)

@@ -6,6 +6,7 @@ import ctypes
 import os
 import platform
 import sys
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +16,6 @@ from graphflow.version import VERSION
 
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 _PACKAGES = ("numpy", "llvmlite", "ml_dtypes", "networkx", "protobuf")
-_CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76  # of cuDeviceGetAttribute
 # LLVM's names of features that decide how kernels are written, by processor.
 _TELLING = (
     "sse4.2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512bf16",
@@ -39,12 +39,22 @@ class DeviceAttributes(Message):
 
 
 def list_local_devices(session_config: Any = None) -> list[DeviceAttributes]:
-    """The devices that sessions run on: the processor."""
-    return [
+    """The devices that sessions run on: the processor, and GPUs where there are any."""
+    found = [
         DeviceAttributes(
             name="/device:CPU:0", device_type="CPU", memory_limit=memory_bytes(), incarnation=1
         )
     ]
+    for number, gpu in enumerate(gpus()):
+        found.append(
+            DeviceAttributes(
+                name=f"/device:GPU:{number}", device_type="GPU", memory_limit=gpu["memory_bytes"],
+                incarnation=2 + number,
+                physical_device_desc=f"device: {number}, name: {gpu['name']}, "
+                f"pci bus id: {gpu['bus']}, compute capability: {gpu['capability']}",
+            )
+        )  # fmt: skip
+    return found
 
 
 def memory_bytes() -> int:
@@ -76,6 +86,7 @@ def machine_facts() -> dict[str, Any]:
             "memory_bytes": memory_bytes(),
         },
         "gpus": gpus(),
+        "why_no_gpu": why_no_gpu(),
         "versions": _versions(),
         "cache": {
             "folder": None if contents.folder is None else str(contents.folder),
@@ -122,30 +133,45 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def gpus() -> list[dict[str, Any]]:
-    """The GPUs that NVIDIA's driver has, asked directly; none where there is no driver."""
+@lru_cache(maxsize=1)
+def _has_driver() -> bool:
+    """Whether NVIDIA's driver is installed."""
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
-        return []
-    count = ctypes.c_int()
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return []
-    return [_gpu(driver, number) for number in range(count.value)]
+        return False
+    return True
 
 
-def _gpu(driver: Any, number: int) -> dict[str, Any]:
-    device, name, memory = ctypes.c_int(), ctypes.create_string_buffer(256), ctypes.c_size_t()
-    driver.cuDeviceGet(ctypes.byref(device), number)
-    driver.cuDeviceGetName(name, len(name), device)
-    driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
-    capability = []
-    for attribute in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR):
-        value = ctypes.c_int()
-        driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
-        capability.append(str(value.value))
-    return {
-        "name": name.value.decode(errors="replace"),
-        "capability": ".".join(capability),
-        "memory_bytes": memory.value,
-    }
+replaced_drivers: list[Any] = []  # drivers that stand in for NVIDIA's, the newest last
+
+
+def may_have_gpu() -> bool:
+    """Whether a look for GPUs is worth its imports: there is a driver."""
+    return bool(replaced_drivers) or _has_driver()
+
+
+def gpus() -> list[dict[str, Any]]:
+    """The GPUs that sessions can use."""
+    if not may_have_gpu():
+        return []
+    from graphflow.runtime.gpu.selection import visible_gpus
+
+    return [
+        {
+            "name": facts.name,
+            "capability": f"{facts.capability // 10}.{facts.capability % 10}",
+            "memory_bytes": facts.memory_bytes,
+            "bus": facts.bus,
+        }
+        for facts in visible_gpus()
+    ]
+
+
+def why_no_gpu() -> str:
+    """One line that says why sessions use no GPU; empty where they can."""
+    if not may_have_gpu():
+        return "there is no driver of NVIDIA's"
+    from graphflow.runtime.gpu import selection
+
+    return selection.why_no_gpu()

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Shape, UndecidableDim, is_static
 from graphflow.ir.types import TensorType
 from graphflow.runtime.context import running
-from graphflow.runtime.executable import Instance
+from graphflow.runtime.executable import Instance, with_after
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.host_loops import run_loop
 from graphflow.runtime.inspectors import Watched, active_inspectors
@@ -47,6 +47,10 @@ from graphflow.runtime.variables import VariableStore
 from graphflow.schedule.plan import OBJECT_KINDS
 from graphflow.trace.tracer import Feed, Split, Traced, trace
 
+if TYPE_CHECKING:  # loaded where there is a GPU
+    from graphflow.runtime.gpu.runtime import GpuRuntime
+    from graphflow.runtime.placement_log import PlacementLog
+
 Array = np.ndarray[Any, Any]
 SIZES_IN_A_VALUE = 8  # elements of a feed whose values may be symbols
 VALUE_LIMIT = 1024  # elements; a larger value that decides a shape is an error of the program
@@ -56,7 +60,8 @@ VALUE_LIMIT = 1024  # elements; a larger value that decides a shape is an error 
 class Prepared:
     """A request compiled for one signature: its callable takes the arrays of `arguments`.
 
-    `is_shared` where its code serves other sizes too, so that it is made again in no time.
+    `is_shared` where its code serves other sizes too, so that it is made again in no time; `on_gpu`
+    where it is run through Python, which launches kernels.
     """
 
     arguments: list[int]  # positions of the Program's feeds among the request's
@@ -68,6 +73,7 @@ class Prepared:
     fed: list[tuple[np.dtype[Any], tuple[int, ...]]] = field(default_factory=list)
     after: Callable[[], None] = lambda: None
     is_shared: bool = False
+    on_gpu: bool = False
     newest: tuple[FetchPlan, Callable[..., Any]] | None = None
 
     def stepwise(self, *arguments: Array) -> tuple[list[Any], list[Event]]:
@@ -142,6 +148,8 @@ class Engine:
         self.limits = _Limits()
         self.inspectors = active_inspectors()
         self.listener: Callable[[CompiledProgram], None] | None = None
+        self.gpu: GpuRuntime | None = None
+        self.placement_log: PlacementLog | None = None
 
     @contextmanager
     def limited(self, milliseconds: int) -> Iterator[None]:
@@ -200,6 +208,7 @@ class Engine:
             try:
                 with self.deadline_of(prepared.instance):
                     if metadata is not None:
+                        self.leave_gpu()
                         results, events = prepared.stepwise(*arguments)
                         fill_metadata(metadata, events, prepared.instance)
                         return results
@@ -358,10 +367,22 @@ class Engine:
         prepared.after = after
         objects = any(u.value.dtype.kind in OBJECT_KINDS for u in compiled.program.updates)
         needs_commit = bool(initializes or instance.pending or objects)
-        prepared.run = instance.callable(
-            [slots[n] for n in inputs], [instance.shape_of(n) for n in inputs],
-            list(range(len(request.tensors))), "list", None, after if needs_commit else None,
-        )  # fmt: skip
+        feeds = [slots[n] for n in inputs], [instance.shape_of(n) for n in inputs]
+        if self.gpu is not None and not self.inspectors:
+            graph = (*request.tensors, *request.operations)[0].graph
+            prepared.run = self.gpu.callable(instance, graph, *feeds)
+            prepared.on_gpu = True
+            if self.placement_log is not None:
+                self.placement_log.tell(request, prepared.run)
+            prepared.run = with_after(prepared.run, after if needs_commit else None)
+        else:
+            self.leave_gpu()
+            if self.placement_log is not None:
+                self.placement_log.tell(request, None)
+            prepared.run = instance.callable(
+                *feeds, list(range(len(request.tensors))), "list", None,
+                after if needs_commit else None,
+            )  # fmt: skip
         watched = Watched(
             traced.program, tuple(t.name for t in request.tensors),
             tuple(op.name for op in request.operations), self.store, dict(symbols), instance,
@@ -370,6 +391,11 @@ class Engine:
         for inspector in self.inspectors:
             prepared.run = inspector.wrap(watched, prepared.run)
         return prepared
+
+    def leave_gpu(self) -> None:
+        """Bring the variables to the host, for a run that is looked at step by step there."""
+        if self.gpu is not None:
+            self.gpu.surrender()
 
     def native(
         self, request: Request, fetch_plan: FetchPlan, fallback: Callable[..., Any]
@@ -388,7 +414,7 @@ class Engine:
             return None
         prepared = known.latest
         assert prepared is not None
-        if prepared.initializes or prepared.instance.has_objects:
+        if prepared.initializes or prepared.instance.has_objects or prepared.on_gpu:
             return None
         if len(prepared.instance.segments) > 1 or prepared.layout != self.store.layout:
             return None

@@ -289,18 +289,19 @@ class Instance:
         if kind is not None:
             return kind(call, self, places)
         if not simple:
-            return _with_after(SegmentedCall(call, self, places), after)
+            return with_after(SegmentedCall(call, self, places), after)
         python_call = PythonCall(call, self.guard)
         if after is None and fallback is not None:
             native = make_callable(python_call, fallback, cached_object)
             if native is not None:
                 return native
-        return _with_after(python_call, after)
+        return with_after(python_call, after)
 
 
-def _with_after(
+def with_after(
     function: Callable[..., Any], after: Callable[[], None] | None
 ) -> Callable[..., Any]:
+    """`function`, with `after` called when it has succeeded."""
     if after is None:
         return function
 
@@ -335,9 +336,7 @@ class SegmentedCall(PythonCall):
     def _run_locked(self, arrays: list[Any], results: list[Any]) -> int:
         instance, table = self.instance, self.call.table
         with self._entered():
-            for node in instance.compiled.program.inputs:
-                if node["source"] == "variable" and node.dtype.kind in OBJECT_KINDS:
-                    instance.objects[node] = instance.store.get(node["name"])
+            self.load_objects()
             for binding, array in zip(self.call.inputs, arrays, strict=True):
                 table[binding.slot] = array.ctypes.data
             for binding, array in zip(self.call.outputs, results, strict=True):
@@ -349,6 +348,13 @@ class SegmentedCall(PythonCall):
                 if segment.host is not None:
                     self.call_host(segment.host)
             return 0
+
+    def load_objects(self) -> None:
+        """Variables that hold Python objects, as they now are."""
+        instance = self.instance
+        for node in instance.compiled.program.inputs:
+            if node["source"] == "variable" and node.dtype.kind in OBJECT_KINDS:
+                instance.objects[node] = instance.store.get(node["name"])
 
     def run_segment(self, record: Array, steps: list[Step]) -> int:
         """Run the native steps of a segment; returns the status."""

@@ -15,6 +15,7 @@ from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.graph.session_stack import as_default_session, pop_session, push_session
 from graphflow.graph.tensor import Tensor
+from graphflow.runtime.devices import may_have_gpu
 from graphflow.runtime.feeds import is_composite, resolve_feeds
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.protos import ConfigProto, RunOptions
@@ -232,6 +233,8 @@ class BaseSession:
         self._requests.clear()
         self._engine.plans.clear()
         self._engine.store.close()
+        if self._engine.gpu is not None:
+            self._engine.gpu.close()
 
     def _forget_callables(self) -> None:
         self._fast.clear()
@@ -247,11 +250,21 @@ def _new_engine(config: ConfigProto | None) -> Engine:
     from graphflow.runtime.engine import Engine
     from graphflow.runtime.pool import default_threads
 
-    if config is None:
-        return Engine(Options(threads=default_threads()))
-    level = config.graph_options.optimizer_options.opt_level
-    threads = config.intra_op_parallelism_threads or default_threads()
-    return Engine(Options(0 if level < 0 else 1, threads))
+    options = Options(threads=default_threads())
+    if config is not None:
+        level = config.graph_options.optimizer_options.opt_level
+        threads = config.intra_op_parallelism_threads or default_threads()
+        options = Options(0 if level < 0 else 1, threads)
+    engine = Engine(options)
+    if may_have_gpu():
+        from graphflow.runtime.gpu.runtime import open_runtime
+
+        engine.gpu = open_runtime(config, engine.store)
+    if config is not None and config.log_device_placement:
+        from graphflow.runtime.placement_log import PlacementLog
+
+        engine.placement_log = PlacementLog(engine.gpu)
+    return engine
 
 
 def _key(fetches: Any) -> Any:

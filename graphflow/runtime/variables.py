@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,11 +13,25 @@ from graphflow.runtime.memory import allocate_array
 Array = np.ndarray[Any, Any]
 
 
+class Mirror(Protocol):
+    """Keeps newer values of some arrays elsewhere."""
+
+    def pull(self, array: Array) -> None:
+        """Bring the array up to date."""
+
+    def changed(self, array: Array) -> None:
+        """Note that the array has a new value."""
+
+    def drop(self, array: Array) -> None:
+        """Forget the array."""
+
+
 class VariableStore:
     """Values of variables by name.
 
     `layout` changes when a variable gets memory or another shape, `initialized` when one gets its
-    first value: what was compiled against the old state asks again.
+    first value: what was compiled against the old state asks again. `mirror` is where newer values
+    may be; None where there is no such place.
     """
 
     def __init__(self) -> None:
@@ -25,6 +39,7 @@ class VariableStore:
         self._initialized: set[str] = set()
         self.layout = 0
         self.is_closed = False  # runs that wait end then
+        self.mirror: Mirror | None = None
 
     def memory(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Array:
         """The variable's array; a new one when it has none of this type and shape."""
@@ -32,7 +47,7 @@ class VariableStore:
         if known is not None and known.shape == shape and known.dtype == dtype.numpy:
             return known
         fresh = allocate_array(dtype.numpy, shape, f"variable {name}")
-        self._arrays[name] = fresh
+        self._replace(name, fresh)
         self._initialized.discard(name)
         self.layout += 1
         return fresh
@@ -43,9 +58,25 @@ class VariableStore:
 
     def adopt(self, name: str, array: Array) -> None:
         """Make `array` the variable's memory and value, whatever shape it had before."""
-        self._arrays[name] = array
+        self._replace(name, array)
         self._initialized.add(name)
         self.layout += 1
+
+    def _replace(self, name: str, array: Array) -> None:
+        old = self._arrays.get(name)
+        if self.mirror is not None and old is not None and old is not array:
+            self.mirror.drop(old)
+        self._arrays[name] = array
+
+    def _up_to_date(self, name: str) -> Array:
+        array = self._arrays[name]
+        if self.mirror is not None:
+            self.mirror.pull(array)
+        return array
+
+    def _changed(self, name: str) -> None:
+        if self.mirror is not None:
+            self.mirror.changed(self._arrays[name])
 
     def is_initialized(self, name: str) -> bool:
         """Whether the variable has a value."""
@@ -69,7 +100,7 @@ class VariableStore:
         """A copy of the variable's value; KeyError when it has none."""
         if name not in self._initialized:
             raise KeyError(name)
-        return self._arrays[name].copy()
+        return self._up_to_date(name).copy()
 
     def set(self, name: str, value: Array, dtype: DType) -> None:
         """Give the variable a value."""
@@ -77,17 +108,19 @@ class VariableStore:
             self.adopt(name, value)
             return
         self.memory(name, dtype, value.shape)[...] = value
+        self._changed(name)
         self.mark_initialized([name])
 
     def generator_states(self) -> dict[str, Array]:
         """Copies of the states of random operations."""
-        return {n: self._arrays[n].copy() for n in self._initialized if self._is_generator(n)}
+        return {n: self._up_to_date(n).copy() for n in self._initialized if self._is_generator(n)}
 
     def restore_generators(self, states: dict[str, Array]) -> None:
         """Put random operations back to where they were; those not listed begin anew."""
         for name in [n for n in self._initialized if self._is_generator(n)]:
             if name in states:
                 self._arrays[name][...] = states[name]
+                self._changed(name)
             else:
                 self._initialized.discard(name)
                 self.layout += 1
@@ -99,6 +132,8 @@ class VariableStore:
     def close(self) -> None:
         """Drop all values."""
         self.is_closed = True
+        for array in self._arrays.values() if self.mirror is not None else ():
+            self.mirror.drop(array)
         self._arrays.clear()
         self._initialized.clear()
         self.layout += 1

@@ -59,12 +59,22 @@ class Stepper:
         CompilerError : the threads of a block wait at different barriers.
         """
         schedule = self.schedule
-        blocks = min(schedule.blocks(schedule.count(symbols)), BLOCKS_RUN)
         words = [a.ctypes.data for a in arrays]
         workspace = np.empty(max(schedule.workspace_bytes, 1), np.uint8)
         if schedule.workspace_bytes:
             words.append(workspace.ctypes.data)
         words += [symbols[s] for s in schedule.kernel.symbols]
+        self.launch(words, schedule.blocks(schedule.count(symbols)))
+
+    def launch(self, words: Sequence[int], blocks: int) -> None:
+        """Run a grid of blocks with words as arguments: addresses at the host, then sizes.
+
+        Raises
+        ------
+        CompilerError : the threads of a block wait at different barriers.
+        """
+        schedule = self.schedule
+        blocks = min(blocks, BLOCKS_RUN)
         table = np.array(words or [0], np.int64)
         contexts = np.zeros((schedule.block + 1) * CONTEXT_BYTES, np.uint8)
         stacks = np.empty(schedule.block * STACK_BYTES, np.uint8)

@@ -37,6 +37,17 @@ class GpuTarget:
             raise ValueError(f"a GPU expected a name such as sm_80, got {name!r}")
         return cls(int(digits))
 
+    @classmethod
+    def of_capability(cls, capability: int) -> GpuTarget:
+        """The newest target whose code a GPU of this capability takes.
+
+        Raises
+        ------
+        ValueError : it is older than all that are supported.
+        """
+        known = [c for c in _PTX_VERSIONS if c <= capability]
+        return cls(max(known, default=capability))
+
     @property
     def cpu(self) -> str:
         """LLVM's name of it."""

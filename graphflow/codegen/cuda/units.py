@@ -13,6 +13,7 @@ from graphflow.codegen.cuda.products import ProductSchedule, emit_gpu_product, s
 from graphflow.codegen.cuda.schedule import GpuSchedule, schedule_kernel
 from graphflow.codegen.cuda.target import GpuTarget
 from graphflow.codegen.units import product_spec
+from graphflow.ir.structure import kernel_key
 from graphflow.schedule.plan import Task
 
 Schedule = Union[GpuSchedule, ProductSchedule, DrawSchedule]  # noqa: UP007  # evaluated at import
@@ -45,3 +46,24 @@ def emit_scheduled(
     if isinstance(schedule, ProductSchedule):
         return emit_gpu_product(machine, schedule, name)
     return emit_gpu_draw(machine, schedule, name)
+
+
+def schedule_key(schedule: Schedule) -> str:
+    """What decides a kernel's code on a GPU, as text: schedules with equal keys have equal code."""
+    parts = [type(schedule).__name__, str(schedule.block), str(schedule.most_blocks)]
+    if isinstance(schedule, GpuSchedule):
+        places = [b.name for b in (*schedule.shared, *schedule.global_scratch)]
+        parts += [schedule.mode, str(len(schedule.shared)), *places]
+    elif isinstance(schedule, ProductSchedule):
+        parts.append(str(schedule.spec))
+    else:
+        parts.append(schedule.kind)
+    return kernel_key(schedule.kernel, " ".join(parts))
+
+
+def argument_count(schedule: Schedule) -> int:
+    """How many words a kernel takes: buffers (of a product its operands first), workspace, sizes."""
+    operands = 2 if isinstance(schedule, ProductSchedule) else 0
+    kernel = schedule.kernel
+    has_workspace = schedule.workspace_bytes > 0
+    return operands + len(kernel.buffers) + has_workspace + len(kernel.symbols)
