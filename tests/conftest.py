@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,22 @@ settings.load_profile("ci")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files")
+    parser.addoption(
+        "--stand-in", action="store_true",
+        help="let all sessions use a GPU that is none: kernels are stepped through on the host",
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _stand_in(request: pytest.FixtureRequest) -> Iterator[None]:
+    if not request.config.getoption("--stand-in"):
+        yield
+        return
+    from graphflow.runtime.gpu.selection import using_driver
+    from graphflow.runtime.gpu.stand_in import StandIn
+
+    with using_driver(StandIn(memory_bytes=4 << 30, is_strict=False)):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -369,7 +369,8 @@ class Engine:
         needs_commit = bool(initializes or instance.pending or objects)
         feeds = [slots[n] for n in inputs], [instance.shape_of(n) for n in inputs]
         if self.gpu is not None and not self.inspectors:
-            graph = (*request.tensors, *request.operations)[0].graph
+            asked = (*request.tensors, *request.operations)
+            graph = asked[0].graph if asked else None
             prepared.run = self.gpu.callable(instance, graph, *feeds)
             prepared.on_gpu = True
             if self.placement_log is not None:

@@ -19,8 +19,14 @@ from llvmlite import ir
 from graphflow.codegen.control import constant, counted_loop, leave_if
 from graphflow.codegen.cuda.machines import VOID, HostMachine
 from graphflow.codegen.cuda.target import GpuTarget
-from graphflow.codegen.cuda.units import Schedule, emit_scheduled, schedule_task
+from graphflow.codegen.cuda.units import (
+    Schedule,
+    emit_scheduled,
+    schedule_key,
+    schedule_task,
+)
 from graphflow.codegen.jit import compile_module, load_object
+from graphflow.codegen.object_cache import cached_object
 from graphflow.codegen.target import host_target
 from graphflow.codegen.types import I8, I32, I64, POINTER
 from graphflow.errors import CompilerError
@@ -42,12 +48,17 @@ class Stepper:
 
     def __init__(self, schedule: Schedule, target: GpuTarget) -> None:
         self.schedule = schedule
-        module = ir.Module("gpu_stepper")
-        machine = HostMachine(module)
-        emit_scheduled(machine, schedule, target, "gpu_kernel")
-        _emit_fibers(machine)
         host = host_target()
-        self._code = load_object(compile_module(module, host), host)
+
+        def make() -> bytes:
+            module = ir.Module("gpu_stepper")
+            machine = HostMachine(module)
+            emit_scheduled(machine, schedule, target, "gpu_kernel")
+            _emit_fibers(machine)
+            return compile_module(module, host)
+
+        key = f"stepper {target.capability}\n{schedule_key(schedule)}"
+        self._code = load_object(cached_object(key, make), host)
         launch = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64)
         self._launch = launch(self._code.address("gpu_launch"))
 

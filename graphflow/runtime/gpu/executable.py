@@ -44,13 +44,17 @@ _STRETCHED = ("launch", "move", "copy_in", "fetch")
 
 @dataclass(eq=False)
 class Stretch:
-    """Consecutive steps on the GPU's stream; `graph` holds for the addresses of `generation`."""
+    """Consecutive steps on the GPU's stream; `graph` holds for the addresses of `generation`.
+
+    `is_final` where variables are written by one of them, and nothing after it can fail.
+    """
 
     steps: list[PlacedStep] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     generation: tuple[int, int] = (-1, -1)
     graph: Any = None
     runs: int = 0
+    is_final: bool = False
 
 
 class GpuPlan:
@@ -251,7 +255,9 @@ class GpuPlan:
         self.unit_of: dict[int, int] = {}
         for number, step in enumerate(steps):
             last = units[-1] if units else None
-            if not self.is_stretched(step):
+            if step.kind == "final" and isinstance(last, Stretch) and number not in starts:
+                last.is_final = True
+            elif not self.is_stretched(step):
                 self.unit_of[number] = len(units)
                 units.append(step)
             elif isinstance(last, Stretch) and number not in starts:
@@ -381,6 +387,11 @@ class GpuCall(SegmentedCall):
                 ctypes.memmove(int(self.call.table[step.place]), memory.ctypes.data, memory.nbytes)
         self.note_updates()
 
+    def finalize(self) -> None:
+        """From here on variables are written."""
+        self.is_final = True
+        self.note_updates()
+
     def note_updates(self) -> None:
         """Note which sides have the new values of variables."""
         plan = self.plan
@@ -397,6 +408,8 @@ class GpuCall(SegmentedCall):
             unit = units[number]
             number += 1
             if isinstance(unit, Stretch):
+                if unit.is_final:
+                    self.finalize()
                 self.run_stretch(unit)
             elif unit.kind in ("jump", "jump_if", "jump_unless"):
                 if not self.is_final:
@@ -493,8 +506,7 @@ class GpuCall(SegmentedCall):
         if step.kind == "wait":
             self.wait()
         elif step.kind == "final":
-            self.is_final = True
-            self.note_updates()
+            self.finalize()
         elif step.kind == "host":
             record, steps = self.plan.records[step]
             return self.run_segment(record, steps)

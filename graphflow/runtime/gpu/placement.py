@@ -127,7 +127,7 @@ class _Placer:
         self.constants: set[int] = set()
         self.feeds: set[int] = set()
         self.written: set[int] = set()
-        self.begun: set[Node] = set()  # values of which a part has been written
+        self.begun: set[tuple[int, Node]] = set()  # values of which a part has been written
         self.unfinished: set[str] = set()  # the sides whose copies have not been waited for
         self.is_final = False
         for part in scope.every():
@@ -300,14 +300,17 @@ class _Placer:
         for node in operands(task):
             self.need(scope, node, side)
         for node in task.writes:
-            if node in self.begun:  # the other parts are written elsewhere
-                self.need(scope, node, side)
+            if not self.is_text(scope, node):
+                place = self.place_of_node(scope, node)
+                if (place, node) in self.begun:  # the other parts may be on the other side
+                    self.need(scope, node, side)
 
     def wrote_all(self, scope: Scope, task: Task, side: str) -> None:
         for node in task.writes:
-            self.begun.add(node)
             if not self.is_text(scope, node):
-                self.wrote(self.place_of_node(scope, node), side)
+                place = self.place_of_node(scope, node)
+                self.begun.add((place, node))
+                self.wrote(place, side)
 
     def launch(self, scope: Scope, task: Task, schedule: Schedule) -> None:
         self.prepare(scope, task, GPU)

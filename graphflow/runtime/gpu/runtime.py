@@ -38,14 +38,16 @@ class GpuRuntime:
         return self.gpu.name
 
     def callable(
-        self, instance: Instance, graph: Graph, feeds: Sequence[Slot],
+        self, instance: Instance, graph: Graph | None, feeds: Sequence[Slot],
         shapes: Sequence[tuple[int, ...]],
     ) -> GpuCall:  # fmt: skip
         """A function of the fed arrays that runs the plan and returns the Program's outputs."""
 
         def on_host(task: Task) -> bool:
-            names, _ = Step(task.name, task, instance.compiled, True).operations()
-            return any(_wants_host(graph, name) for name in names)
+            # What is computed on the way to a stored value may as well be computed beside it.
+            sources = instance.compiled.program.sources
+            names = [name for node in task.writes for name in sources.names.get(node, ())]
+            return bool(names) and all(_wants_host(graph, name) for name in names)
 
         plan = GpuPlan(self.space, self.variables, instance, on_host)
         call = instance.callable(feeds, shapes, [], "list", None, kind=GpuCall)
@@ -75,8 +77,10 @@ def operations_on_gpu(call: GpuCall) -> set[str]:
     return found
 
 
-def _wants_host(graph: Graph, name: str) -> bool:
+def _wants_host(graph: Graph | None, name: str) -> bool:
     """Whether the user placed an operation on the processor."""
+    if graph is None:
+        return False
     try:
         operation = graph.get_operation_by_name(name)
     except KeyError:  # of a function that the graph calls
