@@ -32,6 +32,7 @@ from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.host_loops import run_loop
 from graphflow.runtime.inspectors import Watched, active_inspectors
 from graphflow.runtime.interrupts import check_deadline
+from graphflow.runtime.prepared import Prepared
 from graphflow.runtime.protos import RunMetadata
 from graphflow.runtime.requests import Cut, Request, divided, is_made_again
 from graphflow.runtime.shapes import (
@@ -42,7 +43,7 @@ from graphflow.runtime.shapes import (
     Sizes,
     SizesSeen,
 )
-from graphflow.runtime.stepstats import Event, TracedCall, fill_metadata
+from graphflow.runtime.stepstats import fill_metadata
 from graphflow.runtime.variables import VariableStore
 from graphflow.schedule.plan import OBJECT_KINDS
 from graphflow.trace.tracer import Feed, Split, Traced, trace
@@ -54,57 +55,6 @@ if TYPE_CHECKING:  # loaded where there is a GPU
 Array = np.ndarray[Any, Any]
 SIZES_IN_A_VALUE = 8  # elements of a feed whose values may be symbols
 VALUE_LIMIT = 1024  # elements; a larger value that decides a shape is an error of the program
-
-
-@dataclass(eq=False)
-class Prepared:
-    """A request compiled for one signature: its callable takes the arrays of `arguments`.
-
-    `is_shared` where its code serves other sizes too, so that it is made again in no time; `on_gpu`
-    where it is run through Python, which launches kernels.
-    """
-
-    arguments: list[int]  # positions of the Program's feeds among the request's
-    instance: Instance
-    assumed: dict[str, bool]
-    run: Callable[..., Any]  # gives the list of the request's tensors
-    initializes: list[str]
-    layout: int = 0
-    fed: list[tuple[np.dtype[Any], tuple[int, ...]]] = field(default_factory=list)
-    after: Callable[[], None] = lambda: None
-    is_shared: bool = False
-    on_gpu: bool = False
-    newest: tuple[FetchPlan, Callable[..., Any]] | None = None
-
-    def stepwise(self, *arguments: Array) -> tuple[list[Any], list[Event]]:
-        """Run step by step: the results, and when each step began and ended."""
-        instance = self.instance
-        inputs = [n for n in instance.compiled.program.inputs if n["source"] == "feed"]
-        slots = [instance.compiled.memory.by_node[n] for n in inputs]
-        shapes = [instance.shape_of(n) for n in inputs]
-        call = instance.callable(slots, shapes, [], "list", None, kind=TracedCall)
-        assert isinstance(call, TracedCall)
-        results = call(*arguments)
-        self.after()
-        return results, call.events
-
-    def bound(self, fetch_plan: FetchPlan, fallback: Callable[..., Any]) -> Callable[..., Any]:
-        """A native callable that gives the fetches in their simple form."""
-        assert fetch_plan.form is not None
-        if self.newest is not None and self.newest[0] is fetch_plan:
-            return self.newest[1]
-        instance = self.instance
-        inputs = [n for n in instance.compiled.program.inputs if n["source"] == "feed"]
-        read = dict(zip(self.arguments, inputs, strict=True))
-        # Feeds in the order of the request; those that the Program does not read go nowhere.
-        slots = [instance.compiled.memory.by_node[read[k]] if k in read else None
-                 for k in range(len(self.fed))]  # fmt: skip
-        made = instance.callable(
-            slots, [shape for _, shape in self.fed], fetch_plan.items, fetch_plan.form, fallback,
-            unread=[dtype for dtype, _ in self.fed],
-        )  # fmt: skip
-        self.newest = fetch_plan, made
-        return made
 
 
 @dataclass(eq=False)
@@ -369,8 +319,8 @@ class Engine:
         needs_commit = bool(initializes or instance.pending or objects)
         feeds = [slots[n] for n in inputs], [instance.shape_of(n) for n in inputs]
         if self.gpu is not None and not self.inspectors:
-            asked = (*request.tensors, *request.operations)
-            graph = asked[0].graph if asked else None
+            asked = [*(t.graph for t in request.tensors), *(o.graph for o in request.operations)]
+            graph = asked[0] if asked else None
             prepared.run = self.gpu.callable(instance, graph, *feeds)
             prepared.on_gpu = True
             if self.placement_log is not None:
@@ -415,12 +365,14 @@ class Engine:
             return None
         prepared = known.latest
         assert prepared is not None
-        if prepared.initializes or prepared.instance.has_objects or prepared.on_gpu:
+        if prepared.initializes or prepared.instance.has_objects:
             return None
         if len(prepared.instance.segments) > 1 or prepared.layout != self.store.layout:
             return None
         if any(dtype.kind in "OSU" for dtype, _ in prepared.fed):
             return None
+        if prepared.on_gpu:
+            return prepared.bound_on_gpu(request.fed, fetch_plan, fallback)
         return prepared.bound(fetch_plan, fallback)
 
     # ---- runs that are cut

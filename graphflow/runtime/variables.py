@@ -134,6 +134,9 @@ class VariableStore:
         self.is_closed = True
         for array in self._arrays.values() if self.mirror is not None else ():
             self.mirror.drop(array)
+        if self.mirror is not None:
+            for array in self._arrays.values():
+                self.mirror.drop(array)
         self._arrays.clear()
         self._initialized.clear()
         self.layout += 1

@@ -62,7 +62,7 @@ def schedule_key(schedule: Schedule) -> str:
 
 
 def argument_count(schedule: Schedule) -> int:
-    """How many words a kernel takes: buffers (of a product its operands first), workspace, sizes."""
+    """How many words a kernel takes: buffers, of a product its operands, workspace, sizes."""
     operands = 2 if isinstance(schedule, ProductSchedule) else 0
     kernel = schedule.kernel
     has_workspace = schedule.workspace_bytes > 0

@@ -293,7 +293,9 @@ class _Placer:
 
     def is_at_host(self, scope: Scope, task: Task) -> bool:
         """Whether all that a step reads is at the host without a copy."""
-        places = [self.place_of_node(scope, n) for n in operands(task) if not self.is_text(scope, n)]
+        places = [
+            self.place_of_node(scope, n) for n in operands(task) if not self.is_text(scope, n)
+        ]
         return all(p in self.constants or HOST in self.valid.get(p, NOWHERE) for p in places)
 
     def prepare(self, scope: Scope, task: Task, side: str) -> None:

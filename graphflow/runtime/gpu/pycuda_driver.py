@@ -43,7 +43,9 @@ class PycudaDriver(LibcudaDriver):
     def __init__(self, library: Any, module: Any = None) -> None:
         super().__init__(library)
         if module is None:
-            import pycuda.driver as module
+            import pycuda.driver
+
+            module = pycuda.driver
         self._cuda = module
         self._cuda.init()
         self._primary: Any = None

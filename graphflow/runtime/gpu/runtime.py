@@ -8,8 +8,9 @@ from typing import Any
 from graphflow.graph.devices import DeviceSpec
 from graphflow.graph.graph import Graph
 from graphflow.runtime.executable import Instance
-from graphflow.runtime.gpu.executable import GpuCall, GpuPlan
+from graphflow.runtime.gpu.executable import GpuCall
 from graphflow.runtime.gpu.memory import DeviceVariables, GpuSpace
+from graphflow.runtime.gpu.plan import GpuPlan
 from graphflow.runtime.gpu.selection import Gpu, select_gpu
 from graphflow.runtime.records import Step
 from graphflow.runtime.variables import VariableStore
@@ -95,4 +96,3 @@ def open_runtime(config: Any, store: VariableStore) -> GpuRuntime | None:
         return None
     fraction = 0.0 if config is None else config.gpu_options.per_process_gpu_memory_fraction
     return GpuRuntime(gpu, store, fraction)
-

@@ -21,7 +21,7 @@ import numpy as np
 from graphflow.codegen.cuda.products import ProductSchedule
 from graphflow.codegen.cuda.stepper import Stepper
 from graphflow.codegen.cuda.units import Schedule, argument_count, schedule_key
-from graphflow.ir.dims import evaluate
+from graphflow.ir.dims import SymDim, evaluate
 from graphflow.runtime.gpu.driver import OUT_OF_MEMORY, DriverError, GpuFacts, KernelSource
 
 Array = np.ndarray[Any, Any]
@@ -350,10 +350,14 @@ class StandIn:
 
 
 def pointer_sizes(schedule: Schedule, words: list[int]) -> list[int]:
-    """The bytes behind each of a kernel's pointers."""
+    """The bytes behind each of a kernel's pointers; 0 where its words do not tell."""
     kernel = schedule.kernel
     symbols = dict(zip(kernel.symbols, words[len(words) - len(kernel.symbols) :], strict=True))
-    sizes = [evaluate(b.type.nbytes, symbols) for b in kernel.buffers]
+    known = set(kernel.symbols)
+    sizes = [
+        0 if isinstance(n, SymDim) and n.symbols() - known else evaluate(n, symbols)
+        for n in (b.type.nbytes for b in kernel.buffers)
+    ]
     if isinstance(schedule, ProductSchedule):
         spec = schedule.spec
         m, n, k, batch = (evaluate(d, symbols) for d in (spec.m, spec.n, spec.k, spec.batch))

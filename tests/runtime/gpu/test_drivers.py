@@ -166,9 +166,7 @@ class Cuda(types.SimpleNamespace):
         assert ptx == PTX.encode()
 
         def launch(grid, block, stream, *words):
-            self.library.launched.append(
-                (0, (*grid, 1), block, 0, stream.handle, list(words))
-            )
+            self.library.launched.append((0, (*grid, 1), block, 0, stream.handle, list(words)))
 
         kernel = types.SimpleNamespace(
             prepare=lambda formats: self.log.append(formats), prepared_async_call=launch
