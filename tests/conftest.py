@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 from collections.abc import Iterator
@@ -30,6 +31,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--stand-in", action="store_true",
         help="let all sessions use a GPU that is none: kernels are stepped through on the host",
     )  # fmt: skip
+    parser.addoption("--gpu", action="store_true", help="let sessions use the machine's GPU")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests are of the processor, also on a machine with a GPU, unless it is asked for."""
+    if not config.getoption("--gpu"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(autouse=True, scope="session")
