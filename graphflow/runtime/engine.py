@@ -297,7 +297,8 @@ class Engine:
         symbols: Mapping[str, int],
     ) -> Prepared:  # fmt: skip
         """Bind compiled code to the session's variables, for the given sizes."""
-        instance = Instance(compiled, self.store, symbols)
+        uses_gpu = self.gpu is not None and not self.inspectors
+        instance = Instance(compiled, self.store, symbols, is_sparse=uses_gpu)
         initializes = [
             name for name, _ in compiled.memory.updated if not self.store.is_initialized(name)
         ]

@@ -73,12 +73,18 @@ def segments_of(tasks: Sequence[Task]) -> list[Segment]:
 
 
 class Instance:
-    """One arena, one table, one set of sizes. Not reentrant: the caller holds a lock."""
+    """One arena, one table, one set of sizes. Not reentrant: the caller holds a lock.
+
+    `is_sparse` where little of the arena is used, because a GPU has the rest: then it may be larger
+    than the memory that is left.
+    """
 
     def __init__(
-        self, compiled: CompiledProgram, store: VariableStore, symbols: Mapping[str, int]
-    ) -> None:
+        self, compiled: CompiledProgram, store: VariableStore, symbols: Mapping[str, int],
+        is_sparse: bool = False,
+    ) -> None:  # fmt: skip
         self.compiled, self.store, self.symbols = compiled, store, dict(symbols)
+        self.is_sparse = is_sparse
         self.pool: ThreadPool = get_pool(compiled.options.threads, cached_object)
         self.scope, count = make_scopes(compiled, runner.FIRST_SLOT)
         self.sizes = {name: count + k for k, name in enumerate(compiled.symbols)}
@@ -112,7 +118,7 @@ class Instance:
         """Addresses of all that a scope owns, but feeds and outputs of the whole."""
         memory = scope.compiled.memory
         offsets, arena_bytes = assign_offsets(memory, self.symbols)
-        arena = allocate(arena_bytes)
+        arena = allocate(arena_bytes, is_checked=not self.is_sparse)
         self.keep.append(arena)
         self.arena_bytes += arena_bytes
         for slot in scope.owned:

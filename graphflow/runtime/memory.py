@@ -39,14 +39,19 @@ def check_available(nbytes: int, what: str) -> None:
         )
 
 
-def allocate(nbytes: int, what: str = "the arena of a run") -> np.ndarray[Any, Any]:
+def allocate(
+    nbytes: int, what: str = "the arena of a run", is_checked: bool = True
+) -> np.ndarray[Any, Any]:
     """A byte array aligned to a cache line, its contents arbitrary.
+
+    `is_checked` is False for memory most of which will not be used.
 
     Raises
     ------
     errors.ResourceExhaustedError : there is not so much memory.
     """
-    check_available(nbytes, what)
+    if is_checked:
+        check_available(nbytes, what)
     try:
         raw = np.empty(max(nbytes, 1) + ALIGNMENT, np.uint8)
     except MemoryError:

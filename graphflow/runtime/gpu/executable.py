@@ -38,10 +38,7 @@ class GpuCall(SegmentedCall):
 
     def _run_locked(self, arrays: list[Any], results: list[Any]) -> int:
         plan, space, table = self.plan, self.plan.space, self.call.table
-        with self._entered(), space.lock:
-            space.gpu.check()
-            space.driver.make_current()
-            space.sweep()
+        with space.running(), self._entered():
             self.is_final = False
             self.load_objects()
             for binding, array in zip(self.call.inputs, arrays, strict=True):

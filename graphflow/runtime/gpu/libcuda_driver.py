@@ -90,10 +90,9 @@ class LibcudaDriver:
     def __init__(self, library: Any) -> None:
         self._functions: dict[str, Any] = {}
         for name, arguments in _SIGNATURES.items():
-            try:
-                function = getattr(library, name)
-            except AttributeError:
-                raise DriverError(name, 0, "the driver is too old, CUDA 11.4 is needed") from None
+            function = getattr(library, name, None) or getattr(library, f"{name}_v2", None)
+            if function is None:
+                raise DriverError(name, 0, "the driver is too old, CUDA 11.4 is needed")
             function.argtypes, function.restype = arguments, c_int
             self._functions[name] = function
         self._call("cuInit", 0)

@@ -8,7 +8,8 @@ up to date when somebody asks for it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ Array = np.ndarray[Any, Any]
 class GpuSpace:
     """A session's memory on a GPU, all of which `close` gives back.
 
+    A run that a Python function of another run begins has an arena of its own.
+
     Parameters
     ----------
     gpu : the GPU.
@@ -31,7 +34,8 @@ class GpuSpace:
 
     Attributes
     ----------
-    generation : changes when the arena moves.
+    generation : changes when an arena moves.
+    depth : how many runs are under way, each called by the one before.
     """
 
     def __init__(self, gpu: Gpu, limit: int = 0) -> None:
@@ -40,7 +44,8 @@ class GpuSpace:
         self.driver.make_current()
         self.stream = self.driver.make_stream()
         self.generation = 0
-        self.arena, self.arena_bytes = 0, 0
+        self.depth = 0
+        self._arenas: list[int] = []
         self._sizes: dict[int, int] = {}
         self._pinned: dict[int, Array] = {}
         self._graphs: list[Any] = []
@@ -116,15 +121,30 @@ class GpuSpace:
             free(thing)
 
     def reserve(self, nbytes: int, largest: Sequence[str]) -> int:
-        """The arena's address, of at least so many bytes; its contents are arbitrary."""
-        if nbytes > self.arena_bytes:
+        """The arena of the newest run, of at least so many bytes; its contents are arbitrary."""
+        place = self.depth - 1
+        self._arenas += [0] * (place + 1 - len(self._arenas))
+        if nbytes > self._sizes.get(self._arenas[place], 0):
             # The old one first: both together may be more than there is, and nothing in it lives.
-            self.free(self.arena)
-            self.arena, self.arena_bytes = 0, 0
+            self.free(self._arenas[place])
+            self._arenas[place] = 0
             self.generation += 1
-            self.arena = self.allocate(nbytes, "the arena of a run", largest)
-            self.arena_bytes = nbytes
-        return self.arena
+            self._arenas[place] = self.allocate(nbytes, "the arena of a run", largest)
+        return self._arenas[place]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """A run of this thread alone; it may begin others."""
+        with self.lock:
+            self.gpu.check()
+            self.driver.make_current()
+            if self.depth == 0:
+                self.sweep()
+            self.depth += 1
+            try:
+                yield
+            finally:
+                self.depth -= 1
 
     def wait(self, suspects: Sequence[str]) -> None:
         """Wait for the stream; `suspects` describe what is on it.
@@ -146,15 +166,16 @@ class GpuSpace:
             self._is_open = False
             if self.gpu.is_lost:
                 return
-            self.driver.make_current()
-            self.sweep()
-            for graph in list(self._graphs):
-                self.free_graph(graph)
-            for memory in list(self._pinned.values()):
-                self.free_pinned(memory)
-            for address in list(self._sizes):
-                self.free(address)
-            self.driver.free_stream(self.stream)
+            with suppress(DriverError):  # at the process's end the driver may be gone already
+                self.driver.make_current()
+                self.sweep()
+                for graph in list(self._graphs):
+                    self.free_graph(graph)
+                for memory in list(self._pinned.values()):
+                    self.free_pinned(memory)
+                for address in list(self._sizes):
+                    self.free(address)
+                self.driver.free_stream(self.stream)
 
 
 @dataclass(eq=False)

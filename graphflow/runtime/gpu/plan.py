@@ -42,7 +42,7 @@ class Stretch:
 
     steps: list[PlacedStep] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
-    generation: tuple[int, int] = (-1, -1)
+    generation: tuple[int, ...] = ()
     graph: Any = None
     runs: int = 0
     is_final: bool = False
@@ -63,6 +63,7 @@ class GpuPlan:
         on_host: Callable[[Task], bool],
     ) -> None:  # fmt: skip
         self.space, self.driver, self.variables = space, space.driver, variables
+        self.driver.make_current()
         self.instance, self.symbols = instance, instance.symbols
         self._on_host = on_host
         self._schedules: dict[Task, Schedule | None] = {}
@@ -72,7 +73,7 @@ class GpuPlan:
             part.positions[slot]: (part, slot)
             for part in instance.scope.every() for slot in part.owned
         }  # fmt: skip
-        self.generation = (-1, -1)
+        self.generation: tuple[int, ...] = ()
         self.workspace_bytes = max(
             (s.schedule.workspace_bytes for s in self.placement.steps if s.schedule), default=0
         )
@@ -139,13 +140,16 @@ class GpuPlan:
         """Copy constants to memory of their own, once."""
         if not self.constants:
             return
+        # On a stream of its own: another thread's run may be under way on the session's.
+        stream = self.driver.make_stream()
         self.constants_address = self.space.allocate(self.constants_bytes, "constants")
         for place, offset in self.constants.items():
             source, size = int(self.instance.table[place]), self.nbytes(self.slots[place][1].type)
             if size:
                 target = self.constants_address + offset
-                self.driver.copy_to_gpu(self.space.stream, target, source, size)
-        self.space.wait(["a copy of constants"])
+                self.driver.copy_to_gpu(stream, target, source, size)
+        self.driver.wait(stream)
+        self.driver.free_stream(stream)
 
     def stage(self) -> None:
         """Page-locked memory for feeds and results that are not too large."""
@@ -194,7 +198,7 @@ class GpuPlan:
     def bind(self) -> None:
         """Fill in the GPU's table, and make every step anew if an address is another."""
         space, placement = self.space, self.placement
-        if (space.generation, self.variables.generation) == self.generation:
+        if self.generation == (space.generation, self.variables.generation, space.depth):
             return
         arena = space.reserve(self.arena_bytes, self.largest())
         self.needed = {
@@ -217,7 +221,7 @@ class GpuPlan:
         for unit in self.units:
             if isinstance(unit, Stretch):
                 unit.acts = [self.act(step) for step in unit.steps]
-        self.generation = (space.generation, self.variables.generation)
+        self.generation = space.generation, self.variables.generation, space.depth
 
     def slots_kind(self, place: int) -> str:
         return self.slots[place][1].kind

@@ -13,6 +13,7 @@ import pytest
 from graphflow.codegen.cuda.ptx import ptx_text
 from graphflow.codegen.cuda.target import GpuTarget
 from graphflow.codegen.cuda.units import schedule_task
+from graphflow.runtime.gpu.driver import KernelSource
 
 GPUS = ("sm_70", "sm_80", "sm_90")
 
@@ -38,6 +39,15 @@ def test_kernels_become_ptx(run, gpu):
     text = ptx_of(run, gpu)
     assert f".target {gpu}" in text
     assert ".visible .entry k0_" in text
+
+
+def test_a_kernel_is_found_in_its_ptx(run):
+    target = GpuTarget(90)
+    for task in run[0].tasks:
+        schedule = schedule_task(task, target)
+        if schedule is not None:
+            source = KernelSource(schedule, target, lambda s, t: ptx_text([s], t))
+            assert source.entry == schedule.kernel.name
 
 
 def test_ptx_assembles_without_spills(run, tmp_path):

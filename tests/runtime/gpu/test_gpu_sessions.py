@@ -274,6 +274,23 @@ def test_sessions_share_kernels_and_threads_share_a_session(driver):
         np.testing.assert_allclose(mine, wanted, rtol=1e-5)
 
 
+def test_a_run_inside_a_run_leaves_the_outer_one_alone(driver):
+    x = tf.placeholder(tf.float32, [40])
+    inner = tf.exp(tf.reverse(x, [0])) + tf.reduce_sum(x)
+    kept = tf.sin(x)
+
+    def call(values):
+        return session.run(inner, {x: values})
+
+    outer = tf.py_func(call, [x], tf.float32) + tf.reverse(kept, [0]) + kept
+    value = numbers(40)
+    with tf.Session() as session:
+        for _ in range(3):
+            found = session.run(outer, {x: value})
+            wanted = np.exp(value[::-1]) + value.sum() + np.sin(value)[::-1] + np.sin(value)
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_run_metadata_is_of_a_run_on_the_host_with_the_newest_values(driver):
     v = tf.Variable(numbers(50))
     step = tf.assign(v, v + 1)
