@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMPARE = Path(__file__).parent.parent / "benchmarks" / "compare.py"
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+COMPARE = BENCHMARKS / "compare.py"
 
 
 def test_graphflow_agrees_with_numpy(tmp_path: Path) -> None:
@@ -29,3 +30,11 @@ def test_graphflow_agrees_with_numpy(tmp_path: Path) -> None:
         assert records["graphflow"]["agrees"]
         assert records["graphflow"]["median"] > 0
     assert "perceptron_small" in (tmp_path / "result.md").read_text()
+
+
+def test_the_check_of_a_gpu_says_that_there_is_none(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / "gpu" / "check.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout.startswith("no GPU: ")
+    assert json.loads((tmp_path / "results.json").read_text())["facts"]["gpus"] == []

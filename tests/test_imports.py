@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,19 @@ def test_imports_run_one_way() -> None:
             if name in ORDER and ORDER.index(name) > ORDER.index(parts[0]):
                 wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
     assert not wrong
+
+
+def test_a_session_without_a_gpu_loads_nothing_for_one() -> None:
+    code = """
+import sys, graphflow as tf
+with tf.Session() as session:
+    session.run(tf.exp(tf.ones([3])))
+print(*[m for m in sys.modules if "runtime.gpu" in m or "codegen.cuda" in m])
+"""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == ""
 
 
 def test_import_is_light() -> None:

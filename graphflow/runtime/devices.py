@@ -135,7 +135,9 @@ def _versions() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _has_driver() -> bool:
-    """Whether NVIDIA's driver is installed."""
+    """Whether NVIDIA's driver is installed, and not hidden from this process."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
+        return False
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
@@ -170,8 +172,6 @@ def gpus() -> list[dict[str, Any]]:
 
 def why_no_gpu() -> str:
     """One line that says why sessions use no GPU; empty where they can."""
-    if not may_have_gpu():
-        return "there is no driver of NVIDIA's"
     from graphflow.runtime.gpu import selection
 
     return selection.why_no_gpu()

@@ -72,7 +72,7 @@ class Message:
 
 
 class GPUOptions(Message):
-    """Accepted; the CPU ignores it."""
+    """Which GPUs a session sees and how much of their memory it may take; the rest is accepted."""
 
     _fields: ClassVar = {
         "per_process_gpu_memory_fraction": 0.0, "allow_growth": False, "visible_device_list": "",
