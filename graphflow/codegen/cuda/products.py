@@ -3,9 +3,10 @@
 A block computes a tile of C. Step by step, its threads copy a slice of A's rows and of B's columns
 into shared memory, and each adds the outer product of some rows and columns to its accumulators.
 The finished tile goes through shared memory to the epilogue, which so reads and writes whole rows
-and is in the code once. This is the textbook's kernel (Kirk & Hwu, "Programming Massively Parallel
-Processors"): true float32 and float64, in an order of sums that depends on the sizes alone. Tensor
-cores are not used yet.
+and is in the code once. A convolution, and its gradient by the filter, is a product whose A is
+never made: its elements are looked up in the windows (see `conv_windows`). This is the textbook's
+kernel (Kirk & Hwu, "Programming Massively Parallel Processors"): true float32 and float64, in an
+order of sums that depends on the sizes alone. Tensor cores are not used yet.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from llvmlite import ir
 
 from graphflow.codegen.control import constant, counted_loop
+from graphflow.codegen.conv_windows import WindowSpec
 from graphflow.codegen.cuda.machines import HostMachine, Machine
 from graphflow.codegen.cuda.target import GpuTarget
 from graphflow.codegen.expressions import ExprEmitter, Level
@@ -42,12 +44,14 @@ class ProductSchedule:
     Attributes
     ----------
     spec : the product; the kernel's stores are its epilogue over `axes`.
+    windows : of a convolution; A then has a row for each window, or a column (`trans_a`).
     """
 
     spec: GemmSpec
     kernel: Kernel
     axes: tuple[Axis, ...]
     most_blocks: int
+    windows: WindowSpec | None = None
     block: int = BLOCK
     workspace_bytes: int = 0
 
@@ -64,15 +68,17 @@ class ProductSchedule:
     def __str__(self) -> str:
         spec = self.spec
         what = f"{spec.dtype}[{spec.batch}; {spec.m}, {spec.n}, {spec.k}]"
-        return f"{self.kernel.name}: product {what}, tiles of {TILE}x{TILE}, block {self.block}"
+        name = "product" if self.windows is None else "convolution"
+        return f"{self.kernel.name}: {name} {what}, tiles of {TILE}x{TILE}, block {self.block}"
 
 
 def schedule_product(
-    spec: GemmSpec, kernel: Kernel, axes: list[Axis], target: GpuTarget
-) -> ProductSchedule:
-    """Decide how a product is spread over a GPU."""
+    spec: GemmSpec, kernel: Kernel, axes: list[Axis], target: GpuTarget,
+    windows: WindowSpec | None = None,
+) -> ProductSchedule:  # fmt: skip
+    """Decide how a product or a convolution is spread over a GPU."""
     most = target.num_multiprocessors * BLOCKS_PER_MULTIPROCESSOR
-    return ProductSchedule(spec, kernel, tuple(axes), most)
+    return ProductSchedule(spec, kernel, tuple(axes), most, windows)
 
 
 class _Epilogue(ExprEmitter):
@@ -156,7 +162,8 @@ class ProductEmitter:
         b = self.at(self.b, builder.mul(batch, self.size(spec.b_batch_stride)))
         zeros = [ir.Constant(self.element, 0.0)] * (PER_THREAD * PER_THREAD)
         with counted_loop(builder, 0, self.k, self.steps, zeros, "slice") as part:
-            self.copy_slice(a, self.a_tile, (row, self.m, part.index), spec.trans_a)
+            is_windows = self.schedule.windows is not None
+            self.copy_slice(a, self.a_tile, (row, self.m, part.index), spec.trans_a, is_windows)
             self.copy_slice(b, self.b_tile, (column, self.n, part.index), not spec.trans_b)
             machine.barrier(builder)
             part.values = self.add_slice(part.values)
@@ -171,8 +178,9 @@ class ProductEmitter:
         machine.barrier(builder)
 
     def copy_slice(
-        self, source: ir.Value, tile: ir.Value, place: tuple[Any, Any, Any], by_step: bool
-    ) -> None:
+        self, source: ir.Value, tile: ir.Value, place: tuple[Any, Any, Any], by_step: bool,
+        is_windows: bool = False,
+    ) -> None:  # fmt: skip
         """Copy ``[steps][TILE]`` elements; zeros where the matrix ends.
 
         `place` is the first line, how many lines the matrix has, and the first step; `by_step` says
@@ -191,7 +199,11 @@ class ProductEmitter:
             inside = builder.and_(
                 builder.icmp_signed("<", at_line, lines), builder.icmp_signed("<", at_k, self.k)
             )
-            if by_step:
+            if is_windows:
+                window, column = (at_k, at_line) if self.spec.trans_a else (at_line, at_k)
+                offset, fits = self.window_element(window, column)
+                inside = inside if fits is None else builder.and_(inside, fits)
+            elif by_step:
                 offset = builder.add(builder.mul(at_k, lines), at_line)
             else:
                 offset = builder.add(builder.mul(at_line, self.k), at_k)
@@ -204,6 +216,34 @@ class ProductEmitter:
             value.add_incoming(loaded, within)
             to = builder.add(builder.mul(k, constant(TILE)), line)
             builder.store(value, self.at(tile, to))
+
+    def window_element(self, window: ir.Value, column: ir.Value) -> tuple[ir.Value, Any]:
+        """Where an element of a window lies in the array, and whether that is not padding.
+
+        None stands for windows that never reach into the padding.
+        """
+        builder, spec = self.builder, self.schedule.windows
+        assert spec is not None
+        *taps, channel = self.digits(column, (*spec.taps, spec.channels))
+        places = self.digits(window, (0, *spec.counts))
+        offset, fits = places[0], None
+        for axis, size in enumerate(spec.sizes):
+            start = builder.mul(places[axis + 1], constant(spec.strides[axis]))
+            step = builder.mul(taps[axis], constant(spec.dilation[axis]))
+            place = builder.sub(builder.add(start, step), constant(spec.low[axis]))
+            if not spec.is_inside(axis):
+                within = builder.icmp_unsigned("<", place, constant(size))
+                fits = within if fits is None else builder.and_(fits, within)
+            offset = builder.add(builder.mul(offset, constant(size)), place)
+        return builder.add(builder.mul(offset, constant(spec.channels)), channel), fits
+
+    def digits(self, number: ir.Value, extents: tuple[int, ...]) -> list[ir.Value]:
+        """The indices that a number stands for, the last varying fastest; the first may be any."""
+        found: list[ir.Value] = []
+        for extent in reversed(extents[1:]):
+            found.append(self.builder.urem(number, constant(extent)))
+            number = self.builder.udiv(number, constant(extent))
+        return [number, *reversed(found)]
 
     def add_slice(self, sums: list[Any]) -> list[Any]:
         """Add the slice's outer products to a thread's sums."""
@@ -234,15 +274,19 @@ class ProductEmitter:
             )
             with builder.if_then(inside):
                 product = builder.load(self.at(self.sums, item.index), typ=self.element)
-                self.emit_stores(product, [*self.batch_places(batch), i, j])
+                axes = self.schedule.axes
+                if self.schedule.windows is None:
+                    self.emit_stores(product, [*self.indices(batch, axes[:-2]), i, j])
+                else:  # all axes but the last are the rows
+                    self.emit_stores(product, [*self.indices(i, axes[:-1]), j])
 
-    def batch_places(self, batch: ir.Value) -> list[ir.Value]:
-        """The indices along the batch axes of the product's one batch number."""
+    def indices(self, number: ir.Value, axes: tuple[Axis, ...]) -> list[ir.Value]:
+        """The indices along axes that one number stands for."""
         places: list[ir.Value] = []
-        for axis in reversed(self.schedule.axes[:-2]):
+        for axis in reversed(axes):
             size = self.size(axis.extent)
-            places.append(self.builder.urem(batch, size))
-            batch = self.builder.udiv(batch, size)
+            places.append(self.builder.urem(number, size))
+            number = self.builder.udiv(number, size)
         return places[::-1]
 
     def emit_stores(self, product: ir.Value, place: list[ir.Value]) -> None:

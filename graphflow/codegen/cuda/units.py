@@ -12,7 +12,7 @@ from graphflow.codegen.cuda.machines import Machine
 from graphflow.codegen.cuda.products import ProductSchedule, emit_gpu_product, schedule_product
 from graphflow.codegen.cuda.schedule import GpuSchedule, schedule_kernel
 from graphflow.codegen.cuda.target import GpuTarget
-from graphflow.codegen.units import product_spec
+from graphflow.codegen.units import conv_spec, product_spec, window_spec
 from graphflow.ir.structure import kernel_key
 from graphflow.schedule.plan import Task
 
@@ -20,10 +20,7 @@ Schedule = Union[GpuSchedule, ProductSchedule, DrawSchedule]  # noqa: UP007  # e
 
 
 def schedule_task(task: Task, target: GpuTarget) -> Schedule | None:
-    """A task's place on the GPU; None when it is no kernel, or one that has no code there yet.
-
-    Convolutions have none: they are products that gather, on a processor.
-    """
+    """A task's place on the GPU; None when it is no kernel."""
     kernel, node = task.kernel, task.node
     if kernel is None:
         return None
@@ -32,9 +29,13 @@ def schedule_task(task: Task, target: GpuTarget) -> Schedule | None:
     assert node is not None
     if task.kind == "random":
         return schedule_draw(kernel, node["kind"], target)
-    if task.kind == "gemm" and node.op == "matmul":
+    if task.kind != "gemm":
+        return None
+    if node.op == "matmul":
         return schedule_product(product_spec(node, kernel, task.axes), kernel, task.axes, target)
-    return None
+    windows = window_spec(node)
+    spec = conv_spec(node, windows, kernel, task.axes)
+    return schedule_product(spec, kernel, task.axes, target, windows)
 
 
 def emit_scheduled(
@@ -55,7 +56,7 @@ def schedule_key(schedule: Schedule) -> str:
         places = [b.name for b in (*schedule.shared, *schedule.global_scratch)]
         parts += [schedule.mode, str(len(schedule.shared)), *places]
     elif isinstance(schedule, ProductSchedule):
-        parts.append(str(schedule.spec))
+        parts += [str(schedule.spec), str(schedule.windows)]
     else:
         parts.append(schedule.kind)
     return kernel_key(schedule.kernel, " ".join(parts))

@@ -9,6 +9,7 @@ still there at the end.
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 import zlib
 from collections import Counter
@@ -363,7 +364,12 @@ def pointer_sizes(schedule: Schedule, words: list[int]) -> list[int]:
         m, n, k, batch = (evaluate(d, symbols) for d in (spec.m, spec.n, spec.k, spec.batch))
         strides = (evaluate(s, symbols) for s in (spec.a_batch_stride, spec.b_batch_stride))
         parts = zip((m * k, k * n), strides, strict=True)
-        sizes[:0] = [(part + (batch - 1) * stride) * spec.item_size for part, stride in parts]
+        operands = [part + (batch - 1) * stride for part, stride in parts]
+        windows = schedule.windows
+        if windows is not None:
+            shape = (windows.batch, *windows.sizes, windows.channels)
+            operands[0] = math.prod(evaluate(d, symbols) for d in shape)
+        sizes[:0] = [count * spec.item_size for count in operands]
     if schedule.workspace_bytes:
         sizes.append(schedule.workspace_bytes)
     return sizes

@@ -60,6 +60,24 @@ def _draws():
     return floats + [tf.random_uniform((77,), 3, 17, dtype=d, seed=4) for d in (tf.int32, tf.int64)]
 
 
+IMAGES = {
+    "x": R.standard_normal((2, 9, 8, 3)).astype(np.float32),
+    "w": R.standard_normal((3, 2, 3, 5)).astype(np.float32),
+}
+
+
+def _convolutions(x, w):
+    found = [
+        tf.nn.conv2d(x, w, [1, 1, 1, 1], "SAME") + 1,
+        tf.nn.relu(tf.nn.conv2d(x, w, [1, 2, 1, 1], "VALID")),
+        tf.nn.conv2d(x, w, [1, 1, 1, 1], "SAME", dilations=[1, 2, 2, 1]),
+        tf.nn.conv2d(tf.cast(x, tf.float64), tf.cast(w, tf.float64), [1, 2, 2, 1], "SAME"),
+        tf.nn.conv1d(x[:, 0], w[0], 1, "SAME"),
+        tf.nn.conv3d(x[:, None], w[None], [1, 1, 2, 1, 1], "SAME"),
+    ]
+    return found + [slope for y in found[:3] for slope in tf.gradients(tf.reduce_sum(y**2), [x, w])]
+
+
 CASES = {
     "elementwise": (lambda x, y: [tf.tanh(x) * tf.exp(-y * y) + tf.log1p(tf.abs(x))], BOTH),
     "functions": (
@@ -112,4 +130,5 @@ CASES = {
         ],
         PRODUCT,
     ),
+    "convolutions": (_convolutions, IMAGES),
 }  # fmt: skip
