@@ -7,7 +7,9 @@ up to date when somebody asks for it.
 
 from __future__ import annotations
 
+import atexit
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ from graphflow.runtime.gpu.selection import Gpu
 from graphflow.runtime.variables import VariableStore
 
 Array = np.ndarray[Any, Any]
+
+_spaces: weakref.WeakSet[GpuSpace] = weakref.WeakSet()
 
 
 class GpuSpace:
@@ -51,6 +55,7 @@ class GpuSpace:
         self._graphs: list[Any] = []
         self._discarded: list[tuple[Callable[[Any], None], Any]] = []
         self._is_open = True
+        _spaces.add(self)
 
     @property
     def used(self) -> int:
@@ -166,7 +171,7 @@ class GpuSpace:
             self._is_open = False
             if self.gpu.is_lost:
                 return
-            with suppress(DriverError):  # at the process's end the driver may be gone already
+            with suppress(DriverError):  # whatever broke the driver has been told
                 self.driver.make_current()
                 self.sweep()
                 for graph in list(self._graphs):
@@ -176,6 +181,13 @@ class GpuSpace:
                 for address in list(self._sizes):
                     self.free(address)
                 self.driver.free_stream(self.stream)
+
+
+@atexit.register
+def _close_spaces() -> None:
+    """Give back what sessions that were not closed have, while the driver is still there."""
+    for space in list(_spaces):
+        space.close()
 
 
 @dataclass(eq=False)
