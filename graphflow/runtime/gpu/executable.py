@@ -61,7 +61,7 @@ class GpuCall(SegmentedCall):
         self.flying.clear()
         if not self.plan.space.gpu.is_lost:
             with suppress(errors.InternalError):
-                self.plan.space.wait([])
+                self.plan.space.wait(list)
 
     def begin(self) -> None:
         """Bring variables to where they are read, and feeds to where copies take them from."""
@@ -73,7 +73,7 @@ class GpuCall(SegmentedCall):
         for resident in absent:
             plan.variables.bring(resident)
         if absent:
-            plan.space.wait(["a copy of variables"])
+            plan.space.wait(lambda: ["a copy of variables"])
         for place, address, nbytes in plan.staged_feeds:
             ctypes.memmove(address, int(self.call.table[place]), nbytes)
 
@@ -174,7 +174,7 @@ class GpuCall(SegmentedCall):
     def wait(self) -> None:
         """Let all that was begun end."""
         if self.flying:
-            self.plan.space.wait(self.suspects())
+            self.plan.space.wait(self.suspects)
             self.flying.clear()
 
     def suspects(self) -> list[str]:

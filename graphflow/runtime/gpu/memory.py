@@ -151,8 +151,8 @@ class GpuSpace:
             finally:
                 self.depth -= 1
 
-    def wait(self, suspects: Sequence[str]) -> None:
-        """Wait for the stream; `suspects` describe what is on it.
+    def wait(self, suspects: Callable[[], Sequence[str]]) -> None:
+        """Wait for the stream; `suspects` describes what is on it, should that fail.
 
         Raises
         ------
@@ -161,7 +161,7 @@ class GpuSpace:
         try:
             self.driver.wait(self.stream)
         except DriverError as error:
-            self.gpu.fail(error, suspects)
+            self.gpu.fail(error, suspects())
 
     def close(self) -> None:
         """Give everything back."""
@@ -247,7 +247,7 @@ class DeviceVariables:
             self.space.gpu.check()
             self.space.driver.make_current()
             self._copy("copy_to_host", array.ctypes.data, known.address, array.nbytes)
-            self.space.wait([f"a copy of variable {known.name}"])
+            self.space.wait(lambda: [f"a copy of variable {known.name}"])
             known.on_host = True
 
     def changed(self, array: Array) -> None:
