@@ -22,6 +22,7 @@ from graphflow.runtime.gpu.plan import GpuPlan, Stretch
 from graphflow.runtime.interrupts import check_deadline
 from graphflow.runtime.records import Step
 
+MOST_FLYING = 10_000  # steps that may be under way, in a loop whose rounds the host counts
 SUSPECTS_LISTED = 12  # steps named when one of several failed
 
 
@@ -150,6 +151,8 @@ class GpuCall(SegmentedCall):
                         self.wait()  # one by one, so that a fault is known by its kernel
                 return
             self.flying += stretch.steps
+            if len(self.flying) > MOST_FLYING:
+                self.wait()
             if stretch.graph is None or stretch.generation != self.plan.generation:
                 self.capture(stretch)
             driver.replay(space.stream, stretch.graph)
@@ -210,7 +213,8 @@ class GpuCall(SegmentedCall):
             self.call_host(step.task)
         else:
             assert step.type is not None
-            self.flying.append(step)
+            if step.kind != "move":
+                self.flying.append(step)
             if step.kind == "copy_in":
                 self.transfer("copy_to_gpu", int(device[step.place]), int(table[step.place]),
                               step.type)  # fmt: skip
@@ -221,7 +225,6 @@ class GpuCall(SegmentedCall):
                 self.transfer("copy_to_host", int(table[step.place]), int(device[step.source]),
                               step.type)  # fmt: skip
             else:
-                self.wait()
                 ctypes.memmove(int(table[step.place]), int(table[step.source]),
                                self.plan.nbytes(step.type))  # fmt: skip
         return 0

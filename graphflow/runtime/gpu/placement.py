@@ -10,16 +10,16 @@ to where the plan reads them before it starts, if they are not there anyway.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from graphflow.codegen.cuda.units import Schedule
-from graphflow.compiler import CompiledProgram
 from graphflow.errors import CompilerError
 from graphflow.ir.node import Node
 from graphflow.ir.types import TensorType
+from graphflow.runtime.gpu.flags import counting_steps, flags_only, operands
 from graphflow.runtime.records import Scope
-from graphflow.schedule.group import product_operands, storage
+from graphflow.schedule.group import storage
 from graphflow.schedule.plan import Slot, Task
 
 HOST, GPU = "host", "gpu"
@@ -130,6 +130,7 @@ class _Placer:
         self.begun: set[tuple[int, Node]] = set()  # values of which a part has been written
         self.unfinished: set[str] = set()  # the sides whose copies have not been waited for
         self.is_final = False
+        self.twice: set[tuple[Scope, Task]] = set()  # steps that both sides compute
         for part in scope.every():
             for slot in part.owned:
                 if slot.shares is not None:
@@ -281,7 +282,9 @@ class _Placer:
             (self.loop if task.node.op == "while" else self.choice)(scope, task, task.node)
         else:
             schedule = self.schedule_of(task)
-            if schedule is not None and not (host_wants and self.is_at_host(scope, task)):
+            if schedule is not None and (scope, task) in self.twice:
+                self.both(scope, task, schedule)
+            elif schedule is not None and not (host_wants and self.is_at_host(scope, task)):
                 self.launch(scope, task, schedule)
             else:
                 self.host(scope, task)
@@ -329,6 +332,15 @@ class _Placer:
         self.add(kind, task.name, task=task, scope=scope)
         self.wrote_all(scope, task, HOST)
 
+    def both(self, scope: Scope, task: Task, schedule: Schedule) -> None:
+        """A step that is so small that either side computes it for itself."""
+        self.prepare(scope, task, GPU)
+        self.host(scope, task)
+        self.add("launch", task.name, task=task, scope=scope, schedule=schedule)
+        self.wrote_all(scope, task, GPU)
+        for node in task.writes:
+            self.valid[self.place_of_node(scope, node)] = BOTH
+
     def check(self, scope: Scope, task: Task) -> None:
         flag = task.reads[0]
         assert task.node is not None
@@ -363,29 +375,47 @@ class _Placer:
         """First values, then rounds for as long as the body's output is set."""
         (body,) = scope.children[task]
         memory = scope.compiled.memory
-        for result, start in zip(task.writes, node.inputs[1:], strict=False):
-            self.move(scope, memory.by_node[result], memory.by_node[storage(start)], GPU)
-        carried = [(self.place_of_node(scope, n), memory.by_node[n]) for n in task.writes]
-        for place, _ in carried:
-            self.wrote(place, GPU)
+        counters, steps = counting_steps(body.compiled, self.schedule_of)
+        self.twice |= {(body, step) for step in steps}
+        carried: list[tuple[int, Slot, frozenset[str]]] = []
+        for number, (result, start) in enumerate(zip(task.writes, node.inputs[1:], strict=False)):
+            target = memory.by_node[result]
+            sides = BOTH if number in counters else frozenset((GPU,))
+            self.move_to(scope, target, memory.by_node[storage(start)], sides)
+            carried.append((self.place_of(scope, target), target, sides))
+        for place, _, sides in carried:
+            self.valid[place] = sides
         leave = self.jump("jump_unless", scope, node.inputs[0], task.name)
         before = dict(self.valid)
         self.bring_captures(body)
+        if steps:
+            self.settle()  # once, not in each round
         first = self.here()
         self.steps(body)
+        places = {place: sides for place, _, sides in carried}
         for target, source in body.compiled.memory.copies:
-            self.move(body, target, source, GPU)
+            sides = places.get(self.place_of(body, target), frozenset((GPU,)))
+            self.move_to(body, target, source, sides)
         (flag,) = body.compiled.memory.outputs
         assert flag is not None
-        place = self.place_of(body, flag)
-        self.need_place(place, flag, HOST)
-        for where, slot in carried:
-            self.need_place(where, slot, GPU)
+        self.need_place(self.place_of(body, flag), flag, HOST)
+        for place, slot, sides in carried:
+            for side in sorted(sides):
+                self.need_place(place, slot, side)
         self.settle()
-        self.add("jump_if", task.name, place=place, target=first)
-        self.meet(before, [p for p, _ in carried])
+        self.add("jump_if", task.name, place=self.place_of(body, flag), target=first)
+        self.meet(before, places)
         leave.target = self.here()
-        self.unfinished.add(GPU)  # what came before, if there was no round
+
+    def move_to(self, scope: Scope, target: Slot, source: Slot, sides: frozenset[str]) -> None:
+        """Copy a value to another place on all of the sides."""
+        place = self.place_of(scope, target)
+        for side in sorted(sides):
+            self.need_place(self.place_of(scope, source), source, side)
+        for side in sorted(sides):
+            self.move(scope, target, source, side)
+        if self.place_of(scope, source) != place:
+            self.valid[place] = sides
 
     def bring_captures(self, body: Scope) -> None:
         """Copy what a loop's body reads of the plan around it, before its first round."""
@@ -412,10 +442,11 @@ class _Placer:
         leave = self.jump("jump", scope, None, task.name)
         skip.target = self.here()
         after, self.valid = self.valid, before
+        unfinished, self.unfinished = self.unfinished, set()
         self.branch(otherwise)
-        self.meet(after, results)
+        self.meet(after, dict.fromkeys(results, frozenset((GPU,))))
         leave.target = self.here()
-        self.unfinished.update(BOTH)
+        self.unfinished |= unfinished
 
     def branch(self, scope: Scope) -> None:
         """A branch, whose results lie on the GPU in the end."""
@@ -426,52 +457,12 @@ class _Placer:
             assert slot is not None
             self.need_place(self.place_of(scope, slot), slot, GPU)
 
-    def meet(self, other: dict[int, frozenset[str]], on_gpu: Iterable[int]) -> None:
-        """Go on with what holds on both of two ways here."""
+    def meet(self, other: dict[int, frozenset[str]], known: dict[int, frozenset[str]]) -> None:
+        """Go on with what holds on both of two ways here, and with what is known."""
         places = set(self.valid) & set(other)
-        self.valid = {p: self.valid[p] & other[p] for p in places}
-        for place in on_gpu:
-            self.valid[place] = frozenset((GPU,))
+        self.valid = {p: self.valid[p] & other[p] for p in places} | known
 
 
 def label(slot: Slot) -> str:
     """What a copy's value is called."""
     return slot.name or str(slot.number)
-
-
-def operands(task: Task) -> list[Node]:
-    """What a step reads, by storage node."""
-    nodes = [storage(n) for n in task.reads]
-    if task.kind == "gemm" and task.node is not None:
-        nodes += [storage(n) for n in product_operands(task.node)]
-    return list(dict.fromkeys(nodes))
-
-
-def flags_only(compiled: CompiledProgram) -> set[Task]:
-    """Steps whose results only the host asks for: flags of checks, choices and loops, and calls.
-
-    If all that they read is at the host they are best computed there, which spares waiting.
-    """
-    program = compiled.program
-    kept = {storage(n) for n in (*program.outputs, *(u.value for u in program.updates))}
-    readers: dict[Node, list[Task]] = {}
-    for task in compiled.tasks:
-        for node in operands(task):
-            readers.setdefault(node, []).append(task)
-    found: set[Task] = set()
-    for task in reversed(compiled.tasks):
-        if task.kind != "loops" or any(n in kept for n in task.writes):
-            continue
-        users = [(n, user) for n in task.writes for user in readers.get(n, ())]
-        if users and all(u in found or _asks_host(u, n) for n, u in users):
-            found.add(task)
-    return found
-
-
-def _asks_host(task: Task, node: Node) -> bool:
-    if task.kind in ("check", "host"):
-        return True
-    if task.kind != "control" or task.node is None:
-        return False
-    flag, *others = task.node.inputs
-    return storage(flag) is node and node not in map(storage, others)

@@ -314,3 +314,29 @@ def test_values_that_only_the_host_reads_are_computed_there(driver):
     assert kinds[kinds.index("check") - 1] == "host"  # whether labels are in range
     assert "wait" not in kinds
     assert not placed.resident[HOST]
+
+
+def test_a_loop_that_counts_waits_for_no_round(driver):
+    x = tf.placeholder(tf.float32, [40, 40])
+    _, y = tf.while_loop(
+        lambda i, a: i < 20, lambda i, a: (i + 1, tf.tanh(tf.matmul(a, x))), [0, x]
+    )
+    with tf.Session() as session:
+        for _ in range(3):
+            before = driver.calls["wait"]
+            session.run(y, {x: numbers(40, 40)})
+        assert driver.calls["wait"] == before + 1
+
+
+def test_a_loop_whose_data_decides_waits_for_each_flag(driver):
+    x = tf.placeholder(tf.float32, [40])
+    rounds, y = tf.while_loop(
+        lambda i, a: tf.reduce_sum(a) > 1, lambda i, a: (i + 1, a * 0.5), [0, tf.exp(x)]
+    )
+    with tf.Session() as session:
+        for scale in (1, 30, 0.01):
+            value = np.full(40, np.log(scale), np.float32)
+            found = session.run([rounds, y], {x: value})
+            wanted = max(int(np.ceil(np.log2(40 * scale))), 0)
+            assert found[0] == wanted
+            np.testing.assert_allclose(found[1], scale * 0.5**wanted, rtol=1e-5)
