@@ -3,7 +3,7 @@
     python benchmarks/gpu/check.py FOLDER [--seconds 540] [--stand-in]
 
 Runs the tests that need a GPU, the tests of operations on the GPU, and the workloads in graphflow
-and, where they are installed, in PyTorch and JAX; each in a process of its own, since a fault takes
+and, where they are installed, in PyTorch and JAX; in processes of their own, since a fault takes
 the GPU away from the process that has it. Needs nothing to be built: the driver is called through
 ctypes. FOLDER gets `results.json`, written anew after every part, and the tests' output; a short
 table comes last. ``--stand-in`` runs the same on tiny sizes without a GPU, to check this script.
@@ -133,6 +133,14 @@ def child(job, is_small):
 
 
 def child_main(job, stand_in):
+    if job[-1] == "*":
+        for workload in workloads.ALL:  # a line each, so that some remain if time runs out
+            try:
+                found = measure(job[0], workload.name, stand_in)
+            except RuntimeError as error:
+                found = {"error": str(error)}
+            print(json.dumps({"name": workload.name, **found}), flush=True)
+        return
     if not stand_in:
         print(json.dumps(child(job, False)))
         return
@@ -165,21 +173,45 @@ class Check:
 
     def job(self, *job, limit=90):
         """What a child process gives, or why it gave nothing."""
+        lines, error = self.lines(job, limit)
+        return {"error": error} if error or not lines else lines[-1]
+
+    def lines(self, job, limit):
+        """What a child process has printed, and why it gave no more."""
         limit = min(limit, self.left())
         if limit < 5:
-            return {"error": "no time was left"}
+            return [], "no time was left"
         command = [sys.executable, __file__, "--job", json.dumps(job)]
         command += ["--stand-in"] if self.stand_in else []
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=limit, env=self.environment
-            )
-        except subprocess.TimeoutExpired:
-            return {"error": f"took longer than {limit:.0f} s"}
-        if done.returncode != 0:
-            return {"error": (done.stderr.strip().splitlines() or ["no output"])[-1],
-                    "output": done.stderr[-4000:]}  # fmt: skip
-        return json.loads(done.stdout.splitlines()[-1])
+        errors = self.folder / f"errors_{'_'.join(job).replace(' ', '_').replace('*', 'all')}.txt"
+        with errors.open("w") as file:
+            try:
+                done = subprocess.run(
+                    command, stdout=subprocess.PIPE, stderr=file, timeout=limit,
+                    env=self.environment,
+                )  # fmt: skip
+                output, error = done.stdout, ""
+                if done.returncode != 0:
+                    error = f"ended with status {done.returncode}"
+            except subprocess.TimeoutExpired as stopped:
+                output, error = stopped.stdout or b"", f"took longer than {limit:.0f} s"
+        said = errors.read_text(errors="replace").strip().splitlines()
+        if error and said:
+            error += f": {said[-1]}"
+        if not said:
+            errors.unlink()
+        text = output.decode(errors="replace").splitlines()
+        return [json.loads(line) for line in text if line.startswith("{")], error
+
+    def peer(self, peer, limit):
+        """All workloads of another package, in one process."""
+        if self.stand_in or importlib.util.find_spec(MODULES[peer]) is None:
+            return
+        lines, error = self.lines([peer, "*"], limit)
+        found = {line.pop("name"): line for line in lines}
+        for name, record in self.results["workloads"].items():
+            record[peer] = found.get(name, {"error": error or "no result"})
+        self.save()
 
     def tests(self, name, *arguments, limit):
         """Run pytest; its output goes to the folder."""
@@ -215,14 +247,12 @@ class Check:
         self.tests("gpu", "-m", "gpu", "tests/runtime/gpu", limit=120)
         self.results["copies"] = self.job("copies", limit=60)
         for workload in workloads.ALL:
-            record = self.results["workloads"][workload.name] = {}
-            for peer, module in MODULES.items():
-                if peer != "graphflow" and (
-                    self.stand_in or importlib.util.find_spec(module) is None
-                ):
-                    continue
-                record[peer] = self.job(peer, workload.name)
+            found = self.job("graphflow", workload.name, limit=60)
+            self.results["workloads"][workload.name] = {"graphflow": found}
             self.save()
+        self.peer("torch", limit=60)
+        self.peer("jax", limit=90)
+        self.peer("torch compiled", limit=120)
         if not self.stand_in:
             self.tests("ops", "-m", "not slow", *OP_TESTS, limit=self.left() - 15)
         self.show()
@@ -238,7 +268,7 @@ class Check:
         copied = self.results["copies"]
         print("copies: " + ", ".join(
             f"{k} {v:.0f} GB/s" if isinstance(v, float) else f"{k}: {v}"
-            for k, v in copied.items() if k != "output"
+            for k, v in copied.items()
         ))  # fmt: skip
         peers = [p for p in MODULES if any(p in r for r in self.results["workloads"].values())]
         print(f"{'median, ms':16}" + "".join(f"{p:>16}" for p in peers) + f"{'reached':>16}  same")

@@ -52,13 +52,15 @@ class GpuCall(SegmentedCall):
                 status = self.run_units()
                 if status == 0:
                     self.finish()
+                else:
+                    self.abandon()
             except BaseException:
                 self.abandon()
                 raise
             return status
 
     def abandon(self) -> None:
-        """After an error: nothing is to be under way when the next run begins."""
+        """After a failure: nothing is to be under way when the next run begins."""
         self.flying.clear()
         if not self.plan.space.gpu.is_lost:
             with suppress(errors.InternalError):
