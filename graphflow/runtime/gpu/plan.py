@@ -17,6 +17,7 @@ from graphflow.codegen.cuda.units import Schedule, argument_count, schedule_task
 from graphflow.ir.dims import evaluate
 from graphflow.ir.types import TensorType
 from graphflow.runtime.executable import Instance
+from graphflow.runtime.gpu.driver import DriverError
 from graphflow.runtime.gpu.memory import DeviceVariables, GpuSpace, Resident
 from graphflow.runtime.gpu.placement import GPU, HOST, PlacedStep, Placement, place_program
 from graphflow.runtime.records import Encoder, Step
@@ -84,6 +85,10 @@ class GpuPlan:
         self.records: dict[PlacedStep, tuple[Array, list[Step]]] = {
             s: self.host_records(s) for s in self.placement.steps if s.kind == "host"
         }
+        self.statuses = {
+            s: instance.note_check(s.scope, s.task) for s in self.placement.steps
+            if s.kind == "check" and s.scope is not None and s.task is not None
+        }  # fmt: skip
         self.constants, self.constants_address = self.constant_offsets(), 0
         self.staged: dict[int, Array] = {}
         # Entry, address of the page-locked memory, bytes.
@@ -140,9 +145,15 @@ class GpuPlan:
         """Copy constants to memory of their own, once."""
         if not self.constants:
             return
+        self.constants_address = self.space.allocate(self.constants_bytes, "constants")
+        try:
+            self.copy_constants()
+        except DriverError as error:
+            self.space.gpu.fail(error, ["a copy of constants"])
+
+    def copy_constants(self) -> None:
         # On a stream of its own: another thread's run may be under way on the session's.
         stream = self.driver.make_stream()
-        self.constants_address = self.space.allocate(self.constants_bytes, "constants")
         for place, offset in self.constants.items():
             source, size = int(self.instance.table[place]), self.nbytes(self.slots[place][1].type)
             if size:

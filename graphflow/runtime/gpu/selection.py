@@ -62,7 +62,10 @@ class Gpu:
                 except DriverError as error:
                     name = schedule.kernel.name
                     raise errors.InternalError(
-                        None, None, f"the driver does not take kernel {name}: {error}"
+                        None,
+                        None,
+                        f"the driver does not take kernel {name}: {error}; without the "
+                        "GPU, by CUDA_VISIBLE_DEVICES=, the program may run",
                     ) from None
             return self._kernels[key]
 
