@@ -132,8 +132,6 @@ class VariableStore:
     def close(self) -> None:
         """Drop all values."""
         self.is_closed = True
-        for array in self._arrays.values() if self.mirror is not None else ():
-            self.mirror.drop(array)
         if self.mirror is not None:
             for array in self._arrays.values():
                 self.mirror.drop(array)
