@@ -93,7 +93,7 @@ def test_slim(digits):
         net = slim.conv2d(x, 8, [3, 3], scope="conv1")
         net = slim.flatten(slim.max_pool2d(net, [2, 2]))
         logits = slim.fully_connected(net, 10, activation_fn=None, scope="fc")
-    slim.losses.sparse_softmax_cross_entropy(y, logits)
+    slim.losses.sparse_softmax_cross_entropy(logits, y)
     loss = slim.losses.get_total_loss()
     train = slim.learning.create_train_op(loss, tf.train.MomentumOptimizer(0.1, 0.9))
     assert [v.op.name for v in slim.get_model_variables()] == NAMES["slim"]

@@ -72,7 +72,9 @@ def counting_steps(
         known = set(kept)
         steps: set[Task] = set()
         for task in body.tasks:
-            is_single = all(map(_is_single, task.writes)) and task.kind == "loops"
+            is_single = (
+                all(map(_is_single, task.writes)) and task.kind == "loops" and not task.started
+            )
             reads = [n for n in operands(task) if n.op != "const"]
             if is_single and schedule_of(task) is not None and known.issuperset(reads):
                 steps.add(task)

@@ -319,9 +319,9 @@ class _Placer:
 
     def launch(self, scope: Scope, task: Task, schedule: Schedule) -> None:
         self.prepare(scope, task, GPU)
-        if task.kind == "scatter":
-            memory = scope.compiled.memory
-            self.move(scope, memory.by_node[task.writes[0]], memory.by_node[task.reads[0]], GPU)
+        slots = scope.compiled.memory.by_node
+        for result, operand in task.started.items():
+            self.move(scope, slots[result], slots[operand], GPU)
         self.add("launch", task.name, task=task, scope=scope, schedule=schedule)
         self.wrote_all(scope, task, GPU)
 
