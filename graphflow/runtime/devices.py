@@ -7,7 +7,6 @@ import os
 import platform
 import sys
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -121,6 +120,8 @@ def _caches() -> list[dict[str, Any]]:
 
 
 def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version  # loads the email package
+
     import llvmlite.binding as llvm
 
     found = {"graphflow": VERSION, "python": platform.python_version(), "system": sys.platform}
