@@ -38,9 +38,11 @@ UNARY = {
     "sign": lambda x: np.sign(np.nan_to_num(x)), "is_nan": np.isnan,
     "is_inf": np.isinf, "is_finite": np.isfinite,
     "nn.relu": lambda x: np.maximum(x, 0), "nn.softplus": lambda x: np.logaddexp(x, 0),
-    "nn.relu6": lambda x: np.minimum(np.maximum(x, 0), 6), "nn.softsign": lambda x: x / (1 + np.abs(x)),
+    "nn.relu6": lambda x: np.minimum(np.maximum(x, 0), 6),
+    "nn.softsign": lambda x: x / (1 + np.abs(x)),
     "nn.elu": lambda x: np.where(x < 0, np.expm1(x), x), "round": np.rint,
-    "log_sigmoid": scipy.special.log_expit, "lgamma": lambda x: scipy.special.gammaln(np.where(np.isinf(x), np.abs(x), x)),
+    "log_sigmoid": scipy.special.log_expit,
+    "lgamma": lambda x: scipy.special.gammaln(np.where(np.isinf(x), np.abs(x), x)),
 }  # fmt: skip
 # Where a function is steep, its value in float64 is known to a few units in the last place only.
 LOOSE = {"tan": 1e-14, "lgamma": 1e-13, "erfc": 1e-13, "acosh": 1e-14, "atanh": 1e-14,
