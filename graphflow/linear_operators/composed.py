@@ -43,6 +43,17 @@ def _all_or_none(values: Sequence[Promise]) -> Promise:
     return True if all(values) else None
 
 
+def _shared_promises(
+    operators: Sequence[LinearOperator], given: Sequence[Promise]
+) -> list[Promise]:
+    """Non-singular, self-adjoint, positive definite: as given, or as all operators promise."""
+    keys = ("is_non_singular", "is_self_adjoint", "is_positive_definite")
+    return [
+        _all_or_none([getattr(o, key) for o in operators]) if promise is None else promise
+        for key, promise in zip(keys, given, strict=True)
+    ]
+
+
 class _OfSeveral(LinearOperator):
     """An operator that is made of a list of others."""
 
@@ -133,15 +144,9 @@ class LinearOperatorKronecker(_OfSeveral):
         is_self_adjoint: Promise = None, is_positive_definite: Promise = None,
         is_square: Promise = None, name: str | None = None,
     ) -> None:  # fmt: skip
-        if is_non_singular is None:
-            is_non_singular = _all_or_none([o.is_non_singular for o in operators])
-        if is_self_adjoint is None:
-            is_self_adjoint = _all_or_none([o.is_self_adjoint for o in operators])
-        if is_positive_definite is None:
-            is_positive_definite = _all_or_none([o.is_positive_definite for o in operators])
         joined = name or "_x_".join(o.name for o in operators)
-        promises = [is_non_singular, is_self_adjoint, is_positive_definite, is_square]
-        self._set_operators(operators, promises, joined)
+        given = (is_non_singular, is_self_adjoint, is_positive_definite)
+        self._set_operators(operators, [*_shared_promises(operators, given), is_square], joined)
 
     def _shape(self) -> TensorShape:
         sizes: list[int | None] = [1, 1]
@@ -245,15 +250,9 @@ class LinearOperatorBlockDiag(_OfSeveral):
         is_self_adjoint: Promise = None, is_positive_definite: Promise = None,
         is_square: Promise = True, name: str | None = None,
     ) -> None:  # fmt: skip
-        if is_non_singular is None:
-            is_non_singular = _all_or_none([o.is_non_singular for o in operators])
-        if is_self_adjoint is None:
-            is_self_adjoint = _all_or_none([o.is_self_adjoint for o in operators])
-        if is_positive_definite is None:
-            is_positive_definite = _all_or_none([o.is_positive_definite for o in operators])
         joined = name or "_ds_".join(o.name for o in operators)
-        promises = [is_non_singular, is_self_adjoint, is_positive_definite, is_square]
-        self._set_operators(operators, promises, joined)
+        given = (is_non_singular, is_self_adjoint, is_positive_definite)
+        self._set_operators(operators, [*_shared_promises(operators, given), is_square], joined)
 
     def _shape(self) -> TensorShape:
         sizes = []

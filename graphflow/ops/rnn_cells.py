@@ -42,16 +42,10 @@ def activation_function(activation: Any) -> Any:
     return activation
 
 
-class BasicRNNCell(LayerRNNCell):
-    """output = next state = activation(W [input, state] + b)."""
+class OneStateCell(LayerRNNCell):
+    """A cell whose output and whose one state have as many elements as it has units."""
 
-    def __init__(
-        self, num_units: int, activation: Any = None, reuse: Any = None, name: Any = None,
-        dtype: Any = None, **kwargs: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(_reuse=reuse, name=name, dtype=dtype, **kwargs)
-        self._num_units = num_units
-        self._activation = activation_function(activation)
+    _num_units: int
 
     @property
     def state_size(self) -> int:
@@ -62,6 +56,18 @@ class BasicRNNCell(LayerRNNCell):
     def output_size(self) -> int:
         """The number of units."""
         return self._num_units
+
+
+class BasicRNNCell(OneStateCell):
+    """output = next state = activation(W [input, state] + b)."""
+
+    def __init__(
+        self, num_units: int, activation: Any = None, reuse: Any = None, name: Any = None,
+        dtype: Any = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(_reuse=reuse, name=name, dtype=dtype, **kwargs)
+        self._num_units = num_units
+        self._activation = activation_function(activation)
 
     def build(self, inputs_shape: Any) -> None:
         """Make the kernel and the bias."""
@@ -78,7 +84,7 @@ class BasicRNNCell(LayerRNNCell):
         return output, output
 
 
-class GRUCell(LayerRNNCell):
+class GRUCell(OneStateCell):
     """The gated recurrent unit of Cho et al., arXiv:1406.1078."""
 
     def __init__(
@@ -90,16 +96,6 @@ class GRUCell(LayerRNNCell):
         self._num_units = num_units
         self._activation = activation_function(activation)
         self._kernel_initializer, self._bias_initializer = kernel_initializer, bias_initializer
-
-    @property
-    def state_size(self) -> int:
-        """The number of units."""
-        return self._num_units
-
-    @property
-    def output_size(self) -> int:
-        """The number of units."""
-        return self._num_units
 
     def build(self, inputs_shape: Any) -> None:
         """Make kernels and biases of the gates and of the candidate."""

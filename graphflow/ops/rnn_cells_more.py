@@ -16,7 +16,7 @@ from graphflow.ops.linear import matmul
 from graphflow.ops.nn import bias_add
 from graphflow.ops.reductions import reduce_sum
 from graphflow.ops.rnn_cell_base import LayerRNNCell, LSTMStateTuple, RNNCell, linear
-from graphflow.ops.rnn_cells import activation_function
+from graphflow.ops.rnn_cells import OneStateCell, activation_function
 from graphflow.ops.rnn_wrappers import _Wrapper, assert_like_rnncell
 from graphflow.ops.shape import expand_dims, reshape
 from graphflow.ops.slicing import concat
@@ -122,7 +122,7 @@ class UGRNNCell(RNNCell):
         return made, made
 
 
-class IndRNNCell(LayerRNNCell):
+class IndRNNCell(OneStateCell):
     """Units that see only their own state, Li et al., arXiv:1803.04831."""
 
     def __init__(
@@ -132,16 +132,6 @@ class IndRNNCell(LayerRNNCell):
         super().__init__(_reuse=reuse, name=name, dtype=dtype)
         self._num_units = num_units
         self._activation = activation_function(activation)
-
-    @property
-    def state_size(self) -> int:
-        """The number of units."""
-        return self._num_units
-
-    @property
-    def output_size(self) -> int:
-        """The number of units."""
-        return self._num_units
 
     def build(self, inputs_shape: Any) -> None:
         """Make the kernels of input and state, and the bias."""
@@ -160,7 +150,7 @@ class IndRNNCell(LayerRNNCell):
         return output, output
 
 
-class SRUCell(LayerRNNCell):
+class SRUCell(OneStateCell):
     """The simple recurrent unit of Lei et al., arXiv:1709.02755."""
 
     def __init__(
@@ -170,16 +160,6 @@ class SRUCell(LayerRNNCell):
         super().__init__(_reuse=reuse, name=name, **kwargs)
         self._num_units = num_units
         self._activation = activation or tanh
-
-    @property
-    def state_size(self) -> int:
-        """The number of units."""
-        return self._num_units
-
-    @property
-    def output_size(self) -> int:
-        """The number of units."""
-        return self._num_units
 
     def build(self, inputs_shape: Any) -> None:
         """Make the kernel of candidate, gates and highway, and the gates' bias."""
