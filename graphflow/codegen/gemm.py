@@ -191,6 +191,7 @@ class GemmEmitter:
         destination: Any,
         panels: tuple[Any, Any],
         base: Any,
+        steps: tuple[Any, Any] | None = None,
     ) -> None:
         spec, tile = self.spec, self.plan.tile
         pack = emit_pack_columns if spec.trans_b else emit_pack_rows
@@ -198,7 +199,7 @@ class GemmEmitter:
             spec.k if isinstance(spec.k, int) else self.k,
             spec.n if isinstance(spec.n, int) else self.n,
         )
-        pack(builder, source, destination, panels, shape, tile, self.element, base)
+        pack(builder, source, destination, panels, shape, tile, self.element, base, steps)
 
     # --- multiplication ----------------------------------------------------------------------
 
@@ -273,9 +274,11 @@ class GemmEmitter:
         if plan.pack_b_in_units:
             assert isinstance(spec.k, int)
             held = plan.unit_panels if plan.block_tiles else 1
-            self.b_panel = self._stack(builder, held * spec.k * plan.tile.columns)
+            steps = min(spec.k, plan.k_block)
+            self.b_panel = self._stack(builder, held * steps * plan.tile.columns)
         if plan.pack_a:
-            self.a_block = self._stack(builder, plan.unit_tiles * self.a_tile_elements)
+            tiles = plan.block_tiles or plan.unit_tiles
+            self.a_block = self._stack(builder, tiles * self.a_tile_elements)
 
     def _stack(self, builder: ir.IRBuilder, elements: int) -> Any:
         return stack_memory(builder, ir.ArrayType(self.element, elements), align=64)
@@ -289,22 +292,34 @@ class GemmEmitter:
         if spec.b_batch_stride != 0:
             b_stride = self.packed_stride if self.b_is_packed else self.b_stride
         b = self._offset(builder, self.b, builder.mul(batch, b_stride))
-        if plan.block_tiles:
-            self._emit_pack_b(builder, b, self.b_panel, panels, panels[0])
-            with counted_loop(builder, *tiles, plan.block_tiles, name="rows") as rows:
-                end = minimum(
-                    builder, builder.add(rows.index, constant(plan.block_tiles)), tiles[1]
-                )
-                steps = constant(0), self.k
-                self._emit_block(builder, batch, (a, b), (rows.index, end), panels, steps)
-            return
         if self.is_one_block:
-            self._emit_block(builder, batch, (a, b), tiles, panels, (constant(0), self.k))
+            self._emit_steps(builder, batch, (a, b), tiles, panels, (constant(0), self.k))
             return
         with counted_loop(builder, 0, self.k, plan.k_block, name="k_block") as block:
             rest = builder.sub(self.k, block.index)
             steps = minimum(builder, rest, plan.k_block)
-            self._emit_block(builder, batch, (a, b), tiles, panels, (block.index, steps))
+            self._emit_steps(builder, batch, (a, b), tiles, panels, (block.index, steps))
+
+    def _emit_steps(
+        self,
+        builder: ir.IRBuilder,
+        batch: Any,
+        operands: tuple[Any, Any],
+        tiles: tuple[Any, Any],
+        panels: tuple[Any, Any],
+        steps: tuple[Any, Any],
+    ) -> None:
+        """One block of k over a unit: all rows at once, or blocks of them under packed panels."""
+        plan, first = self.plan, tiles[0]
+        if not plan.block_tiles:
+            self._emit_block(builder, batch, operands, (*tiles, first), panels, steps)
+            return
+        part = None if self.is_one_block else steps
+        self._emit_pack_b(builder, operands[1], self.b_panel, panels, panels[0], part)
+        with counted_loop(builder, *tiles, plan.block_tiles, name="rows") as rows:
+            end = builder.add(rows.index, constant(plan.block_tiles))
+            block = rows.index, minimum(builder, end, tiles[1]), first
+            self._emit_block(builder, batch, operands, block, panels, steps)
 
     def _tile_place(self, builder: ir.IRBuilder, tile: Any) -> tuple[Any, Any, Any]:
         """First row of a tile, how many rows of C it has, and how many were consumed before."""
@@ -337,21 +352,22 @@ class GemmEmitter:
         builder: ir.IRBuilder,
         batch: Any,
         operands: tuple[Any, Any],
-        tiles: tuple[Any, Any],
+        tiles: tuple[Any, Any, Any],
         panels: tuple[Any, Any],
         steps: tuple[Any, Any],
     ) -> None:
-        """One block of k over a unit: every panel of B against every tile of A's rows."""
+        """Every panel of B against these tiles of A's rows; last in `tiles` the unit's first."""
         plan = self.plan
         a, b = operands
+        begin, end, first = tiles
         k_start = steps[0]
         if plan.pack_a:
-            self._emit_pack_a(builder, a, tiles, steps)
+            self._emit_pack_a(builder, a, (begin, end), steps)
         columns = plan.tile.columns
         with counted_loop(builder, *panels, name="panel") as panel:
             column = builder.mul(panel.index, constant(columns))
             if plan.block_tiles:
-                start = builder.mul(builder.sub(panel.index, panels[0]), self.k)
+                start = builder.mul(builder.sub(panel.index, panels[0]), steps[1])
                 b_here = self._offset(builder, self.b_panel, builder.mul(start, constant(columns)))
                 b_stride = columns
             elif plan.pack_b_in_units:
@@ -365,13 +381,14 @@ class GemmEmitter:
             else:
                 start = builder.mul(k_start, self.n)
                 b_here, b_stride = self._offset(builder, b, builder.add(start, column)), self.n
-            with counted_loop(builder, *tiles, name="tile") as tile:
-                local_tile = builder.sub(tile.index, tiles[0])
+            with counted_loop(builder, begin, end, name="tile") as tile:
+                local_tile = builder.sub(tile.index, begin)
                 sums = None if self.stores_tiles else self.sums
                 if not self.is_one_block:
                     local_panel = builder.sub(panel.index, panels[0])
                     index = builder.mul(local_panel, constant(plan.unit_tiles))
-                    index = builder.mul(builder.add(index, local_tile), self.sums_stride)
+                    index = builder.add(index, builder.sub(tile.index, first))
+                    index = builder.mul(index, self.sums_stride)
                     sums = self._offset(builder, sums, index)
                 if self.b_is_packed and plan.unit_tiles > 1:
                     following = self._offset(

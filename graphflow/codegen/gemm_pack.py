@@ -29,12 +29,17 @@ def emit_pack_rows(
     tile: TileShape,
     element: Any,
     base: Any,
+    steps: tuple[Any, Any] | None = None,
 ) -> None:
     """Pack panels ``[first, last)`` of B, given as ``[k][n]``; `shape` is ``(k, n)``.
 
-    The destination begins with panel `base`. `shape` has Python integers or i64 values.
+    The destination begins with panel `base`. `shape` has Python integers or i64 values. Of k, only
+    `steps` are packed, if given: the first one and how many, i64 values.
     """
     k, n = shape
+    if steps is not None:
+        start = builder.mul(steps[0], as_index(n))
+        source, k = element_at(builder, source, start, element), steps[1]
     vector = ir.VectorType(element, tile.lanes)
     size = 4 if isinstance(element, ir.FloatType) else 8
     if isinstance(n, int):
@@ -119,13 +124,18 @@ def emit_pack_columns(
     tile: TileShape,
     element: Any,
     base: Any,
+    steps: tuple[Any, Any] | None = None,
 ) -> None:
     """Pack panels ``[first, last)`` of B, given transposed as ``[n][k]``; `shape` is ``(k, n)``.
 
     The destination begins with panel `base`. Square blocks of ``lanes x lanes`` are transposed in
-    registers. `shape` has Python integers or i64 values.
+    registers. `shape` has Python integers or i64 values. Of k, only `steps` are packed, if given:
+    the first one and how many, i64 values.
     """
-    k, n = shape
+    row_length, n = shape
+    k = row_length
+    if steps is not None:
+        source, k = element_at(builder, source, steps[0], element), steps[1]
     lanes = tile.lanes
     vector = ir.VectorType(element, lanes)
     size = 4 if isinstance(element, ir.FloatType) else 8
@@ -143,7 +153,8 @@ def emit_pack_columns(
         rows = []
         for ahead in range(lanes):
             index = minimum(builder, builder.add(column, constant(ahead)), last_column)
-            rows.append(element_at(builder, source, builder.mul(index, as_index(k)), element))
+            start = builder.mul(index, as_index(row_length))
+            rows.append(element_at(builder, source, start, element))
 
         def to_place(index: Any, to_panel: Any = to_panel) -> Any:
             return element_at(

@@ -1,8 +1,9 @@
 """How a matrix product is cut up: tile, blocks, packing, and units of work for the threads.
 
-The numbers here were measured on a Zen 3 with 32 KiB of L1 and 512 KiB of L2; they are about the
-same for its contemporaries, and none changes what is computed but the blocks of k, which group the
-terms of a sum. Extents that are known in the run only are taken to be of their typical size.
+The numbers here were measured on a Zen 3 with 32 KiB of L1 and 512 KiB of L2, and on an Emerald
+Rapids with 48 KiB and 2 MiB; they are about the same for their contemporaries, and none changes
+what is computed but the blocks of k, which group the terms of a sum. Extents that are known in the
+run only are taken to be of their typical size.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ PARTIAL_BYTES_IF_SYMBOLIC = 1536 << 10
 # for each such group, from L3.
 GROUP_BYTES = 128 << 10
 GROUP_A_BYTES = 4 << 20
+GROUP_A_BYTES_IN_BLOCKS = 2 << 20  # with several blocks of k, and a part of A's rows in each
+WIDE_L2 = 2  # processors with vectors of 512 bits have twice that L2 and more
 # B is read in place up to this size: it stays in L1 from one row of tiles to the next.
 DIRECT_B_BYTES = 16 << 10
 # Below this many bytes between rows of A its rows do not fight for the sets of the caches.
@@ -89,7 +92,8 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int, gathered_run: int = 
     b_bytes = n * k * spec.item_size
     b_in_place = not spec.trans_b and isinstance(spec.n, int) and spec.n % tile.columns == 0
     pack_b = not (b_in_place and (b_bytes <= DIRECT_B_BYTES or tiles <= 2))
-    k_block = _k_block(k, tile.columns * spec.item_size)
+    l2 = WIDE_L2 if target.vector_bits == 512 else 1
+    k_block = _k_block(k, tile.columns * spec.item_size, l2 * PANEL_BYTES)
     if gathered_run and k_block < k:
         k_block = max(k_block // gathered_run, 1) * gathered_run
     if not isinstance(spec.k, int):
@@ -118,11 +122,16 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int, gathered_run: int = 
         and (spec.batch == 1 or spec.b_batch_stride != 0)
         and (threads == 1 or panels * batch >= 2 * threads)
     )
-    group = min(GROUP_BYTES // (k_block * tile.columns * spec.item_size), panels // (2 * threads))
+    panel_bytes = k_block * tile.columns * spec.item_size
+    group = _group_panels(panels, panel_bytes, l2 * GROUP_BYTES, threads)
+    a_limit, sums_bytes = 0 if pack_a else GROUP_A_BYTES, 0
+    if not is_one_block(spec, k_block):
+        a_limit = GROUP_A_BYTES_IN_BLOCKS
+        sums_bytes = tiles * group * tile.elements * spec.item_size
     in_groups = (
-        (pack_b and not in_units and not pack_a and is_one_block(spec, k_block))
-        and (isinstance(spec.m, int) and isinstance(spec.n, int) and spec.batch == 1)
-        and (group >= 2 and m * a_row_bytes <= GROUP_A_BYTES and not spec.trans_a)
+        (pack_b and not in_units and not gathered_run and not spec.trans_a and spec.batch == 1)
+        and all(isinstance(extent, int) for extent in (spec.m, spec.n, spec.k))
+        and (group >= 2 and m * a_row_bytes <= a_limit and sums_bytes <= PARTIAL_BYTES)
     )
     if in_groups:
         return replace(
@@ -134,14 +143,23 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int, gathered_run: int = 
     return plan
 
 
+def _group_panels(panels: int, panel_bytes: int, budget: int, threads: int) -> int:
+    """How many panels a unit packs: as many as fit, if all threads then get about the same."""
+    shares = {}
+    for size in range(1, min(budget // max(panel_bytes, 1), panels // (2 * threads)) + 1):
+        units = -(-panels // size)
+        shares[size] = -(-units // threads) * size
+    return max((size for size in shares if shares[size] <= 1.1 * min(shares.values())), default=0)
+
+
 def is_one_block(spec: GemmSpec, k_block: int) -> bool:
     """Whether a block of k is sure to be all of it."""
     return isinstance(spec.k, int) and k_block >= spec.k
 
 
-def _k_block(k: int, row_bytes: int) -> int:
+def _k_block(k: int, row_bytes: int, panel_bytes: int) -> int:
     """Return the steps of k of a block: all of them, or nearly equal parts in whole vectors."""
-    if k * row_bytes <= PANEL_BYTES:
+    if k * row_bytes <= panel_bytes:
         return max(k, 1)
     blocks = -(-k * row_bytes // BLOCK_BYTES)
     part = -(-k // blocks)

@@ -13,6 +13,7 @@ from llvmlite import ir
 
 from graphflow.codegen.gemm import emit_gemm
 from graphflow.codegen.gemm_micro import RowCut, cut_rows
+from graphflow.codegen.gemm_plan import plan_gemm
 from graphflow.codegen.gemm_spec import (
     GemmCode,
     GemmSpec,
@@ -105,6 +106,16 @@ SHAPES = [
 def test_shapes_and_transposes(shape, dtype, trans_a, trans_b):
     spec = GemmSpec(dtype, *shape, trans_a=trans_a, trans_b=trans_b)
     check(spec, threads=3, pieces=(1, 3))
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("trans_b", [False, True])
+def test_units_pack_their_panels_block_by_block(dtype, trans_b):
+    spec = GemmSpec(dtype, 53, 700, 1100, trans_b=trans_b)
+    plan = plan_gemm(spec, host_target(), 2)
+    assert plan.block_tiles
+    assert plan.k_block < spec.k
+    check(spec, threads=2, pieces=(1, 2))
 
 
 @settings(max_examples=40, deadline=None)
