@@ -182,6 +182,10 @@ class Builder:
             return self.full(shape, 0, dtype)
         return self.make("iota", dtype=dtype, shape=tuple(shape), axis=axis)
 
+    def empty(self, shape: Shape, dtype: DType) -> Node:
+        """An array whose elements nothing reads before it writes them."""
+        return self.make("empty", dtype=dtype, shape=tuple(shape))
+
     def static(self, node: Node) -> np.ndarray[Any, Any]:
         """The node's value, now: integers may be `SymDim`s in an object array.
 

@@ -76,6 +76,8 @@ class LoweredRun:
         if home in self.values:
             value = self.values[home]
             return value.reshape(self.shape(node)) if isinstance(value, np.ndarray) else value
+        if home.op == "empty":
+            return np.full(self.shape(node), _garbage(node), node.dtype.numpy)
         if home.op not in ("const", "dim_value", "broadcast"):
             raise CompilerError(f"{home!r} is read before any step stores it")
         value = evaluate_node(home, [self.fetch(i) for i in home.inputs], self.symbols)

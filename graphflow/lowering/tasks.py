@@ -72,7 +72,7 @@ def _lower(group: Group, number: int, results: dict[Node, list[Node]]) -> Task:
     if group.kind == "random":
         return _lower_random(group, node, name)
     if group.kind == "control":
-        reads = list(dict.fromkeys(storage(i) for i in node.inputs))
+        reads = list(dict.fromkeys(storage(i) for i in node.inputs if i.op != "empty"))
         return Task(group, group.kind, name, reads, list(Builder().results(node)))
     values = [i for i in node.inputs if i.op == "result" or i.prim.kind not in ("host", "check")]
     reads = list(dict.fromkeys(storage(i) for i in values))

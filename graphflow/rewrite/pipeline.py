@@ -13,6 +13,7 @@ from graphflow import config, observe
 from graphflow.ir.node import Program
 from graphflow.ir.verifier import verify_program
 from graphflow.rewrite.driver import RuleSet, apply_rules
+from graphflow.rewrite.first_values import drop_first_values
 from graphflow.rewrite.narrowing import narrow_products
 from graphflow.rewrite.regions import has_regions, rewrite_regions
 from graphflow.rewrite.rule import PHASES, RULES
@@ -43,6 +44,9 @@ def rewrite_program(program: Program, level: int) -> Program:
         program = _apply_phases(program)
     program = narrow_products(program)
     observe.note("pass", "narrowed products", program)
+    if has_regions(program):
+        program = drop_first_values(program)
+        observe.note("pass", "first values", program)
     return program
 
 

@@ -280,6 +280,8 @@ class Encoder:
         (body,) = scope.children[task]
         memory = scope.compiled.memory
         for result, start in zip(task.writes, node.inputs[1:], strict=False):
+            if start.op == "empty":
+                continue
             target, source = memory.by_node[result], memory.by_node[storage(start)]
             if target.home() is not source.home():
                 nbytes = evaluate(result.type.nbytes, self.symbols)

@@ -96,7 +96,7 @@ class _Grouper:
         for node in self.program.effects:
             self.consumers.setdefault(node, [])
         for node in reversed(self.nodes):
-            if node.op not in ("input", "const", "dim_value"):
+            if node.op not in ("input", "const", "empty", "dim_value"):
                 self.visit(node)
             elif node.op == "dim_value" and node in self.forced:
                 self.visit_placed(node, self.live_consumers(node), forced=True)

@@ -37,7 +37,7 @@ def test_value_is_kept(name: str) -> None:
             arrays.append(random.integers(0, 2, node.shape).astype(node.dtype.numpy))
     (before,), _ = run_program(program, arrays)
     (after,), _ = run_program(rewrite_program(program, 1), arrays)
-    np.testing.assert_allclose(after, before, rtol=2e-6, atol=1e-7)
+    np.testing.assert_allclose(after, before, rtol=2e-6, atol=4e-7)  # some ulp of 1
 
 
 STABLE = {

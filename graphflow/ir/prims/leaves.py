@@ -1,4 +1,4 @@
-"""Primitives without operands: inputs, constants, index ramps, symbolic sizes."""
+"""Primitives without operands: inputs, constants, index ramps, symbolic sizes, empty arrays."""
 
 from __future__ import annotations
 
@@ -43,6 +43,14 @@ IOTA = define(
     "leaf",
     infer=lambda attrs: TensorType(attrs["dtype"], attrs["shape"]),
     reference=_iota,
+)
+
+EMPTY = define(
+    "empty",  # attrs: dtype, shape; elements that nothing reads before they are written
+    "leaf",
+    infer=lambda attrs: TensorType(attrs["dtype"], attrs["shape"]),
+    reference=lambda attrs: np.zeros(attrs["shape"], attrs["dtype"].numpy),
+    cost=0.0,
 )
 
 DIM_VALUE = define(

@@ -381,7 +381,8 @@ class _Placer:
         for number, (result, start) in enumerate(zip(task.writes, node.inputs[1:], strict=False)):
             target = memory.by_node[result]
             sides = BOTH if number in counters else frozenset((GPU,))
-            self.move_to(scope, target, memory.by_node[storage(start)], sides)
+            if start.op != "empty":
+                self.move_to(scope, target, memory.by_node[storage(start)], sides)
             carried.append((self.place_of(scope, target), target, sides))
         for place, _, sides in carried:
             self.valid[place] = sides
