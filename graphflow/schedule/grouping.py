@@ -156,7 +156,7 @@ class _Grouper:
         """Whether every consumer may recompute the value."""
         if node.prim.kind == "reduce" or node.op == "iota":
             return node.op == "iota"
-        if node.op == "gather" and len(consumers) > 1:
+        if node.op == "gather" and len(consumers) > 1 and node.inputs[1].type.size != 1:
             return False
         tuples = sum(len(g.reach[node]) for g in consumers)
         if tuples > 1:
@@ -394,12 +394,12 @@ class _Grouper:
         """Merge `group` into `host` if their domains are one; says whether it did."""
         if host.kind != "loops" or group.kind != "loops":
             return False
-        if any(r.start is not None for r in (*host.roots, *group.roots)):
-            return False
         unified = unify(host, group)
         if unified is None or self.depends(host, group) or self.depends(group, host):
             return False
         renamed, axes, inner = unified
+        if inner is not None and any(r.start is not None for r in (*host.roots, *group.roots)):
+            return False
         (ours,) = host.reach[node]
         (theirs,) = group.reach[node]
         if tuple(substitute(i, renamed) for i in theirs) != ours:
