@@ -93,7 +93,7 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int, gathered_run: int = 
     b_in_place = not spec.trans_b and isinstance(spec.n, int) and spec.n % tile.columns == 0
     pack_b = not (b_in_place and (b_bytes <= DIRECT_B_BYTES or tiles <= 2))
     l2 = WIDE_L2 if target.vector_bits == 512 else 1
-    k_block = _k_block(k, tile.columns * spec.item_size, l2 * PANEL_BYTES)
+    k_block = _k_block(k, tile.columns * spec.item_size, l2)
     if gathered_run and k_block < k:
         k_block = max(k_block // gathered_run, 1) * gathered_run
     if not isinstance(spec.k, int):
@@ -116,11 +116,12 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int, gathered_run: int = 
     is_large = batch * m * n * k >= LARGE_PRODUCT
     unroll = 1 if tile.rows * tile.vectors >= LARGE_TILE else 4 if is_large else 2
     plan = GemmPlan(tile, k_block, pack_a, pack_b, unit_tiles, unit_panels, panels, unroll)
-    # One unit has all rows: a panel is used while it is still in L2, and by nobody else.
+    # One unit has all rows: a panel is used while it is still in L2, and by nobody else. A phase
+    # for packing costs a small product more than a thread that has one panel to itself.
     in_units = (
         (pack_b and is_one_block(spec, k_block) and unit_tiles >= tiles)
         and (spec.batch == 1 or spec.b_batch_stride != 0)
-        and (threads == 1 or panels * batch >= 2 * threads)
+        and (panels * batch >= 2 * threads or panels * batch % threads == 0)
     )
     panel_bytes = k_block * tile.columns * spec.item_size
     group = _group_panels(panels, panel_bytes, l2 * GROUP_BYTES, threads)
@@ -157,11 +158,11 @@ def is_one_block(spec: GemmSpec, k_block: int) -> bool:
     return isinstance(spec.k, int) and k_block >= spec.k
 
 
-def _k_block(k: int, row_bytes: int, panel_bytes: int) -> int:
+def _k_block(k: int, row_bytes: int, scale: int) -> int:
     """Return the steps of k of a block: all of them, or nearly equal parts in whole vectors."""
-    if k * row_bytes <= panel_bytes:
+    if k * row_bytes <= scale * PANEL_BYTES:
         return max(k, 1)
-    blocks = -(-k * row_bytes // BLOCK_BYTES)
+    blocks = -(-k * row_bytes // (scale * BLOCK_BYTES))
     part = -(-k // blocks)
     return -(-part // 16) * 16
 
