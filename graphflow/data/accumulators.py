@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from graphflow import errors
-from graphflow.data.queues import SessionState, lower_call, wait_for_change
+from graphflow.data.queue_contents import maker_of, register_content, state_of, wait_for_change
+from graphflow.data.queues import lower_call, lower_handle
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.dtypes import as_dtype, int32, int64, resource
+from graphflow.graph.dtypes import as_dtype, int32, int64, string
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
@@ -28,10 +29,13 @@ _SCALAR = TensorShape([])
 class Content:
     """What an accumulator holds in one session."""
 
-    def __init__(self) -> None:
+    def __init__(self, maker: Operation) -> None:
+        self.kind = maker.type
+        self.requests = {
+            "dtype": maker.attrs["dtype"].name, "shape": str(maker.attrs["shape"]),
+        }  # fmt: skip
         self.total: Array | None = None
         self.count = self.step = 0
-        self.capacity = None  # what contents that share a name must have in common
         self.changed = threading.Condition()
 
     def add(self, gradient: Array, step: int) -> None:
@@ -61,13 +65,12 @@ class Content:
 
 def content_of(op: Operation) -> Content:
     """What an operation's accumulator holds in the session of the run that is on."""
-    state = op.inputs[0].op.attrs["state"]
-    found: Content = state.here()
+    found: Content = state_of(op).here()
     return found
 
 
 def _apply(op: Operation, step: Array, gradient: Array) -> list[Array]:
-    shape = op.inputs[0].op.attrs["shape"]
+    shape = maker_of(op).attrs["shape"]
     content = content_of(op)
     for wanted in (shape, shape if content.total is None else TensorShape(content.total.shape)):
         if not wanted.is_compatible_with(gradient.shape):
@@ -83,7 +86,7 @@ def _take(op: Operation, required: Array) -> list[Array]:
         raise errors.InvalidArgumentError(
             None, op, f"Argument num_required must be positive, got {int(required)}"
         )
-    is_mean = op.inputs[0].op.attrs["reduction_type"] == "MEAN"
+    is_mean = maker_of(op).attrs["reduction_type"] == "MEAN"
     return [content_of(op).take(int(required), is_mean, op)]
 
 
@@ -99,7 +102,7 @@ def _set_step(op: Operation, step: Array) -> list[Array]:
 
 
 def _taken(op: Operation) -> list[Any]:
-    attrs = op.inputs[0].op.attrs
+    attrs = maker_of(op).attrs
     return [(attrs["dtype"], attrs["shape"])]
 
 
@@ -115,10 +118,11 @@ def _nothing(op: Operation) -> list[Any]:
 
 define_op(
     name="ConditionalAccumulator",
-    infer=lambda op: [(resource, _SCALAR)],
-    lower=lambda b, op: b.const(np.int32(0)),  # operations know it by their input
+    infer=lambda op: [(string, _SCALAR)],
+    lower=lower_handle,
     no_gradient="a handle",
 )
+register_content("ConditionalAccumulator", Content)
 for _name, _function, _infer, _types in (
     ("AccumulatorApplyGradient", _apply, _nothing, _nothing),
     ("AccumulatorTakeGradient", _take, _taken, _taken_types),
@@ -132,11 +136,11 @@ for _name, _function, _infer, _types in (
 
 _MAKE = Signature("ConditionalAccumulator")
 _APPLY = Signature(
-    "AccumulatorApplyGradient", "handle: resource", "local_step: int64", "gradient: dtype"
+    "AccumulatorApplyGradient", "handle: string", "local_step: int64", "gradient: dtype"
 )
-_TAKE = Signature("AccumulatorTakeGradient", "handle: resource", "num_required: int32")
-_COUNT = Signature("AccumulatorNumAccumulated", "handle: resource")
-_SET_STEP = Signature("AccumulatorSetGlobalStep", "handle: resource", "new_global_step: int64")
+_TAKE = Signature("AccumulatorTakeGradient", "handle: string", "num_required: int32")
+_COUNT = Signature("AccumulatorNumAccumulated", "handle: string")
+_SET_STEP = Signature("AccumulatorSetGlobalStep", "handle: string", "new_global_step: int64")
 
 
 class AccumulatorBase:
@@ -149,16 +153,15 @@ class AccumulatorBase:
     """
 
     def __init__(
-        self, make: Signature, content: Any, dtype: Any, shape: Any, shared_name: str | None,
-        name: str, reduction_type: str,
+        self, make: Signature, dtype: Any, shape: Any, shared_name: str | None, name: str,
+        reduction_type: str,
     ) -> None:  # fmt: skip
         if reduction_type not in ("MEAN", "SUM"):
             raise ValueError(f"expected reduction_type MEAN or SUM, got {reduction_type!r}")
         self.dtype, self.shape = as_dtype(dtype).base_dtype, TensorShape(shape)
         self.accumulator_ref = make(
-            name=name, state=SessionState(content, shared_name or ""), dtype=self.dtype,
-            shape=self.shape, shared_name=shared_name or "", container="",
-            reduction_type=reduction_type,
+            name=name, dtype=self.dtype, shape=self.shape, shared_name=shared_name or "",
+            container="", reduction_type=reduction_type,
         ).outputs[0]  # fmt: skip
 
     @property
@@ -190,7 +193,7 @@ class ConditionalAccumulator(AccumulatorBase):
         self, dtype: Any, shape: Any = None, shared_name: str | None = None,
         name: str = "conditional_accumulator", reduction_type: str = "MEAN",
     ) -> None:  # fmt: skip
-        super().__init__(_MAKE, Content, dtype, shape, shared_name, name, reduction_type)
+        super().__init__(_MAKE, dtype, shape, shared_name, name, reduction_type)
 
     def apply_grad(self, grad: Any, local_step: Any = 0, name: str | None = None) -> Operation:
         """An operation that adds a gradient, unless `local_step` is before the global step."""

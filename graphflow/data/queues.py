@@ -5,153 +5,37 @@ What a queue holds is kept by session. A run that waits in one thread does not h
 
 from __future__ import annotations
 
-import random
-import threading
-import weakref
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from graphflow import errors
+from graphflow.data.queue_contents import (
+    QUEUE_KINDS,
+    Element,
+    QueueContent,
+    components,
+    maker_of,
+    register_content,
+    state_of,
+)
 from graphflow.data.walks import padded_rows, stacked
 from graphflow.graph.apply import Signature
+from graphflow.graph.constants import constant_value
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
-from graphflow.graph.dtypes import as_dtype, bool_, int32, int64, resource
+from graphflow.graph.dtypes import as_dtype, bool_, int32, int64, resource, string
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
+from graphflow.graph.random_seed import get_seed
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.shape_rules import merge_size
-from graphflow.runtime.context import running
+from graphflow.ops.strings import object_array
 
 Array = np.ndarray[Any, Any]
-Element = tuple[Array, ...]
-Pick = Callable[[Sequence[Element]], int]  # the place of the element that leaves next
 _SCALAR = TensorShape([])
-_WAIT = 0.05  # seconds between looks for a stop
-
-
-def wait_for_change(changed: threading.Condition, op: Operation) -> None:
-    """Wait a while for another thread's change.
-
-    Raises
-    ------
-    CancelledError : the session was closed.
-    """
-    changed.wait(_WAIT)
-    if running.store is not None and running.store.is_closed:
-        raise errors.CancelledError(
-            None, op, "Step was cancelled by an explicit call to `Session::Close()`."
-        )
-
-
-class _Content:
-    """What a queue holds in one session."""
-
-    def __init__(self, capacity: int, pick: Pick, reserve: int, is_sorted: bool) -> None:
-        self.items: deque[Element] = deque()
-        self.changed = threading.Condition()
-        self.capacity, self.pick, self.reserve = capacity, pick, reserve
-        self.is_closed = self.is_cancelled = False
-        self.is_sorted = is_sorted  # what is taken together is in order: all of it must be there
-        self.waiting = 0  # puts that wait for room
-
-    def put(self, elements: Sequence[Element], op: Operation) -> None:
-        """Add elements; those that waited for room when the queue was closed still come in."""
-        with self.changed:
-            if self.is_closed:
-                raise errors.CancelledError(None, op, f"Queue '{op.inputs[0].op.name}' is closed.")
-            self.waiting += 1
-            try:
-                for element in elements:
-                    while not self.is_cancelled and len(self.items) >= self.capacity > 0:
-                        wait_for_change(self.changed, op)
-                    if self.is_cancelled:
-                        raise errors.CancelledError(None, op, "Enqueue operation was cancelled")
-                    self.items.append(element)
-                    self.changed.notify_all()
-            finally:
-                self.waiting -= 1
-                self.changed.notify_all()
-
-    def take(self, count: int, op: Operation, up_to: bool = False) -> list[Element]:
-        with self.changed:
-            found: list[Element] = []
-            while True:
-                is_over = self.is_closed and (not self.waiting or self.is_cancelled)
-                kept = 0 if self.is_closed else self.reserve
-                ready = not self.is_sorted or is_over or len(self.items) >= count
-                while ready and len(found) < count and len(self.items) > kept:
-                    place = self.pick(self.items)
-                    found.append(self.items[place])
-                    del self.items[place]
-                    self.changed.notify_all()
-                if len(found) == count or (up_to and found and is_over):
-                    return found
-                if is_over:
-                    self.items.extendleft(reversed(found))
-                    name = op.inputs[0].op.name
-                    raise errors.OutOfRangeError(
-                        None, op,
-                        f"Queue '{name}' is closed and has insufficient elements (requested "
-                        f"{count}, current size {len(self.items)})",
-                    )  # fmt: skip
-                wait_for_change(self.changed, op)
-
-    def close(self, cancel: bool) -> None:
-        with self.changed:
-            self.is_closed, self.is_cancelled = True, self.is_cancelled or cancel
-            self.changed.notify_all()
-
-
-class SessionState:
-    """The content of a queue, or of the like, in each session."""
-
-    def __init__(self, make: Callable[[], Any], shared_name: str = "") -> None:
-        self.make, self.shared_name = make, shared_name
-        self.contents: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-        self.lock = threading.Lock()
-
-    def here(self) -> Any:
-        """The content in the session of the run that is on."""
-        with self.lock:
-            store = running.store
-            if store not in self.contents:
-                self.contents[store] = self.shared(store) if self.shared_name else self.make()
-            return self.contents[store]
-
-    def shared(self, store: Any) -> Any:
-        """The content that all queues of one shared name have in a session."""
-        own = self.make()
-        with _shared_lock:
-            found = _shared.setdefault(store, {}).setdefault(self.shared_name, own)
-        if found.capacity != own.capacity:
-            raise errors.InvalidArgumentError(
-                None, None,
-                f"Shared queue '{self.shared_name}' has capacity {found.capacity} but requested "
-                f"capacity was {own.capacity}",
-            )  # fmt: skip
-        return found
-
-
-_shared: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
-_shared_lock = threading.Lock()
-
-
-def _maker(op: Operation) -> Operation:
-    """The operation that makes an operation's queue."""
-    made = op.inputs[0].op
-    while "state" not in made.attrs:  # a branch or a loop hands the queue in
-        made = made.inputs[0].op
-    return made
-
-
-def _queue(op: Operation) -> SessionState:
-    state: SessionState = _maker(op).attrs["state"]
-    return state
 
 
 def lower_call(function: Callable[..., Any], types: Callable[[Operation], list[Any]]) -> Any:
@@ -167,10 +51,27 @@ def lower_call(function: Callable[..., Any], types: Callable[[Operation], list[A
     return lower
 
 
+def lower_handle(b: Any, op: Operation) -> Any:
+    """A value for a handle; operations know what is behind one by their input."""
+    if op.outputs[0].dtype is string:
+        return b.const(object_array((), [b""]), string)
+    return b.const(np.int32(0))
+
+
+def _here(op: Operation) -> QueueContent:
+    found: QueueContent = state_of(op).here()
+    return found
+
+
 def _check_shapes(op: Operation, element: Element) -> None:
-    for number, (array, shape) in enumerate(zip(element, _maker(op).attrs["shapes"], strict=True)):
+    for number, (array, (_, shape)) in enumerate(
+        zip(element, components(maker_of(op)), strict=True)
+    ):
         if not shape.is_compatible_with(array.shape):
-            wanted, got = (",".join(str(n) for n in s) for s in (shape.as_list(), array.shape))
+            wanted, got = (
+                ",".join("?" if n is None else str(n) for n in sizes)
+                for sizes in (shape.as_list(), array.shape)
+            )
             raise errors.InvalidArgumentError(
                 None, op,
                 f"Shape mismatch in tuple component {number}. Expected [{wanted}], got [{got}]",
@@ -179,7 +80,7 @@ def _check_shapes(op: Operation, element: Element) -> None:
 
 def _enqueue(op: Operation, *arrays: Array) -> list[Array]:
     _check_shapes(op, arrays)
-    _queue(op).here().put([arrays], op)
+    _here(op).put([arrays], op)
     return []
 
 
@@ -187,22 +88,22 @@ def _enqueue_many(op: Operation, *arrays: Array) -> list[Array]:
     rows = [tuple(a[k, ...] for a in arrays) for k in range(len(arrays[0]))]
     for row in rows[:1]:
         _check_shapes(op, row)
-    _queue(op).here().put(rows, op)
+    _here(op).put(rows, op)
     return []
 
 
 def _dequeue(op: Operation) -> Any:
-    return list(_queue(op).here().take(1, op)[0])
+    return list(_here(op).take(1, op)[0])
 
 
 def _dequeue_many(op: Operation, count: Array) -> Any:
-    found = _queue(op).here().take(int(count), op, op.type == "QueueDequeueUpToV2")
+    found = _here(op).take(int(count), op, op.type.startswith("QueueDequeueUpTo"))
     if not found:
         return [
             np.empty((0, *(n or 0 for n in (shape.extents or (0,))[1:])), dtype.numpy)
             for dtype, shape in _specs(op)
         ]
-    pad = op.attrs.get("pads", False)
+    pad = maker_of(op).type.startswith("Padding")
     columns = zip(*found, strict=True)
     return [
         padded_rows(column, [None] * column[0].ndim, _filling(column[0])) if pad
@@ -216,11 +117,17 @@ def _filling(array: Array) -> Any:
 
 
 def _specs(op: Operation) -> list[tuple[Any, TensorShape]]:
-    attrs = _maker(op).attrs
-    pairs = list(zip(attrs["dtypes"], attrs["shapes"], strict=True))
-    if op.type == "QueueDequeueV2":
-        return pairs
-    return [(d, TensorShape([op.attrs.get("count")]).concatenate(s)) for d, s in pairs]
+    parts = components(maker_of(op))
+    if [d for d, _ in parts] != list(op.attrs["component_types"]):
+        raise ValueError(
+            f"{op.name}: expected component_types {[d.name for d, _ in parts]}, as the queue has, "
+            f"got {[d.name for d in op.attrs['component_types']]}"
+        )
+    if len(op.inputs) == 1:
+        return parts
+    count = None if op.type.startswith("QueueDequeueUpTo") else constant_value(op.inputs[1])
+    rows = TensorShape([None if count is None else int(count)])
+    return [(dtype, rows.concatenate(shape)) for dtype, shape in parts]
 
 
 def _types(op: Operation) -> list[Any]:
@@ -228,51 +135,48 @@ def _types(op: Operation) -> list[Any]:
 
 
 def _size(op: Operation) -> list[Array]:
-    return [np.asarray(len(_queue(op).here().items), np.int32)]
+    return [np.asarray(len(_here(op).items), np.int32)]
 
 
 def _closed(op: Operation) -> list[Array]:
-    return [np.asarray(_queue(op).here().is_closed)]
+    return [np.asarray(_here(op).is_closed)]
 
 
 def _close(op: Operation) -> list[Array]:
-    _queue(op).here().close(op.attrs["cancel_pending_enqueues"])
+    _here(op).close(op.attrs["cancel_pending_enqueues"])
     return []
 
 
-for _name in ("FIFOQueueV2", "RandomShuffleQueueV2", "PaddingFIFOQueueV2", "PriorityQueueV2"):
-    define_op(
-        name=_name,
-        infer=lambda op: [(resource, _SCALAR)],
-        lower=lambda b, op: b.const(np.int32(0)),  # operations know the queue by their input
-        no_gradient="a handle",
-    )
-for _name, _function, _result in (
-    ("QueueEnqueueV2", _enqueue, None), ("QueueEnqueueManyV2", _enqueue_many, None),
-    ("QueueCloseV2", _close, None), ("QueueDequeueV2", _dequeue, _types),
-    ("QueueDequeueManyV2", _dequeue_many, _types), ("QueueDequeueUpToV2", _dequeue_many, _types),
-):  # fmt: skip
-    define_op(
-        name=_name,
-        infer=_specs if _result else lambda op: [],
-        lower=lower_call(_function, _result or (lambda op: [])),
-        no_gradient="data",
-        stateful=True,
-    )
-define_op(
-    name="QueueSizeV2",
-    infer=lambda op: [(int32, _SCALAR)],
-    lower=lower_call(_size, lambda op: [(int32, ())]),
-    no_gradient="a number",
-    stateful=True,
-)
-define_op(
-    name="QueueIsClosedV2",
-    infer=lambda op: [(bool_, _SCALAR)],
-    lower=lower_call(_closed, lambda op: [(bool_, ())]),
-    no_gradient="a truth",
-    stateful=True,
-)
+def _nothing(op: Operation) -> list[Any]:
+    return []
+
+
+def _define(version: str, handle: Any) -> None:
+    """Define the operations of one version; they differ in the type of the handle only."""
+    for kind in QUEUE_KINDS:
+        define_op(
+            name=f"{kind}{version}", infer=lambda op: [(handle, _SCALAR)], lower=lower_handle,
+            no_gradient="a handle",
+        )  # fmt: skip
+        register_content(f"{kind}{version}", QueueContent)
+    for name, function, infer, types in (
+        ("QueueEnqueue", _enqueue, _nothing, _nothing),
+        ("QueueEnqueueMany", _enqueue_many, _nothing, _nothing),
+        ("QueueClose", _close, _nothing, _nothing),
+        ("QueueDequeue", _dequeue, _specs, _types),
+        ("QueueDequeueMany", _dequeue_many, _specs, _types),
+        ("QueueDequeueUpTo", _dequeue_many, _specs, _types),
+        ("QueueSize", _size, lambda op: [(int32, _SCALAR)], lambda op: [(int32, ())]),
+        ("QueueIsClosed", _closed, lambda op: [(bool_, _SCALAR)], lambda op: [(bool_, ())]),
+    ):
+        define_op(
+            name=f"{name}{version}", infer=infer, lower=lower_call(function, types),
+            no_gradient="data", stateful=True,
+        )  # fmt: skip
+
+
+_define("V2", resource)
+_define("", string)  # of graphs that programs before TensorFlow 1.1 wrote
 
 _PUT = Signature("QueueEnqueueV2", "handle: resource", "components: Tcomponents...")
 _PUT_MANY = Signature("QueueEnqueueManyV2", "handle: resource", "components: Tcomponents...")
@@ -293,29 +197,22 @@ class QueueBase:
     """
 
     op_type = "FIFOQueueV2"
+    _before: tuple[Any, ...] = ()  # types of components before those that the operation lists
 
     def __init__(
         self, capacity: int, dtypes: Any, shapes: Any = None, names: Any = None,
-        name: str = "queue", pick: Pick = lambda items: 0, reserve: int = 0,
-        shared_name: str | None = None, is_sorted: bool = False,
+        name: str = "queue", shared_name: str | None = None, **attrs: Any,
     ) -> None:  # fmt: skip
         listed = dtypes if isinstance(dtypes, (list, tuple)) else [dtypes]
         self.dtypes = [as_dtype(d).base_dtype for d in listed]
-        self.names = names
+        self.names = _names(names, len(self.dtypes))
         self.shapes = _shapes(shapes, len(self.dtypes))
-        state = SessionState(
-            lambda: _Content(capacity, pick, reserve, is_sorted), shared_name or ""
-        )
-        make = Signature(self.op_type)
-        self.queue_ref = make(
-            name=name,
-            state=state,
-            dtypes=self.dtypes,
-            component_types=self.dtypes[is_sorted:],  # without what the order is by
-            shapes=self.shapes,
-            capacity=capacity,
-            shared_name=shared_name or "",
-        ).outputs[0]
+        first = len(self._before)  # the operation does not list what the order is by
+        given = [] if shapes is None else self.shapes[first:]
+        self.queue_ref = Signature(self.op_type)(
+            name=name, component_types=self.dtypes[first:], shapes=given, capacity=capacity,
+            container="", shared_name=shared_name or "", **attrs,
+        ).outputs[0]  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -384,12 +281,7 @@ class QueueBase:
         return self._many(_TAKE_UP_TO, n, name or f"{self.name}_DequeueUpTo")
 
     def _many(self, make: Signature, n: Any, name: str) -> Any:
-        count = n if isinstance(n, int) and make is _TAKE_MANY else None
-        pads = isinstance(self, PaddingFIFOQueue)
-        made = make(
-            self.queue_ref, n, name=name, count=count, pads=pads, component_types=self.dtypes
-        )
-        return self._result(made)
+        return self._result(make(self.queue_ref, n, name=name, component_types=self.dtypes))
 
     # ---- the queue
 
@@ -420,6 +312,19 @@ def _shapes(shapes: Any, count: int) -> list[TensorShape]:
     if len(found) != count:
         raise ValueError(f"Queue shapes must have the same length as dtypes: {len(found)}, {count}")
     return found
+
+
+def _names(names: Any, count: int) -> list[str] | None:
+    if not names:
+        return None
+    if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
+        raise TypeError(f"names must be a list of strings or None, got {names!r}")
+    if len(names) != count:
+        raise ValueError(
+            "List of names must have the same length as the list of dtypes: "
+            f"{len(names)}, {count}"
+        )
+    return list(names)
 
 
 class FIFOQueue(QueueBase):
@@ -459,12 +364,10 @@ class RandomShuffleQueue(QueueBase):
         names: Any = None, seed: int | None = None, shared_name: str | None = None,
         name: str = "random_shuffle_queue",
     ) -> None:  # fmt: skip
-        from graphflow.data.functions import draw_seed
-
-        draws = random.Random(draw_seed(seed))
+        seeds = get_seed(seed)
         super().__init__(
-            capacity, dtypes, shapes, names, name, lambda items: draws.randrange(len(items)),
-            min_after_dequeue, shared_name,
+            capacity, dtypes, shapes, names, name, shared_name,
+            min_after_dequeue=min_after_dequeue, seed=seeds[0] or 0, seed2=seeds[1] or 0,
         )  # fmt: skip
 
 
@@ -479,6 +382,7 @@ class PriorityQueue(QueueBase):
     """
 
     op_type = "PriorityQueueV2"
+    _before = (int64,)
 
     def __init__(
         self, capacity: int, types: Any, shapes: Any = None, names: Any = None,
@@ -486,11 +390,4 @@ class PriorityQueue(QueueBase):
     ) -> None:  # fmt: skip
         listed = list(types) if isinstance(types, (list, tuple)) else [types]
         known = [_SCALAR, *_shapes(shapes or None, len(listed))]
-        super().__init__(
-            capacity, [int64, *listed], known, names, name, _first_in_order, 0, shared_name,
-            is_sorted=True,
-        )  # fmt: skip
-
-
-def _first_in_order(items: Sequence[Element]) -> int:
-    return min(range(len(items)), key=lambda k: int(items[k][0]))
+        super().__init__(capacity, [int64, *listed], known, names, name, shared_name)

@@ -8,10 +8,11 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.data.accumulators import AccumulatorBase, Content, content_of
-from graphflow.data.queues import lower_call
+from graphflow.data.queue_contents import maker_of, register_content
+from graphflow.data.queues import lower_call, lower_handle
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.dtypes import int64, resource
+from graphflow.graph.dtypes import int64, string
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
@@ -25,8 +26,8 @@ Rows = tuple[Array, Array, Array]
 class _Sparse(Content):
     """Sums of rows by index, and in how many gradients each index was."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, maker: Operation) -> None:
+        super().__init__(maker)
         self.rows: dict[int, list[Any]] = {}  # by index: the sum, and the number of gradients
         self.sizes = np.zeros(0, np.int64)
         self.rest: tuple[int, ...] = ()  # the shape of a row
@@ -52,7 +53,7 @@ class _Sparse(Content):
 
         The mean of a row is over those gradients that have it.
         """
-        attrs = op.inputs[0].op.attrs
+        attrs = maker_of(op).attrs
         dtype, shape = attrs["dtype"].numpy, attrs["shape"]
         is_mean = attrs["reduction_type"] == "MEAN"
         with self.changed:
@@ -84,7 +85,7 @@ def _apply(op: Operation, step: Array, indices: Array, values: Array, sizes: Arr
                            "do not match")  # fmt: skip
     if len(indices) == 0 and not len(sizes):
         raise _invalid(op, "Empty indices and no shape")
-    wanted: TensorShape = op.inputs[0].op.attrs["shape"]
+    wanted: TensorShape = maker_of(op).attrs["shape"]
     shapes = [wanted.as_list()] if wanted.rank is not None else []
     if len(content.sizes):
         shapes.append([None if n < 0 else int(n) for n in content.sizes])
@@ -118,7 +119,7 @@ def _take(op: Operation, required: Array) -> list[Array]:
 
 
 def _taken(op: Operation) -> list[Any]:
-    attrs = op.inputs[0].op.attrs
+    attrs = maker_of(op).attrs
     shape: TensorShape = attrs["shape"]
     rows = TensorShape(None if shape.rank is None else [None, *shape.as_list()[1:]])
     return [(int64, TensorShape([None])), (attrs["dtype"], rows), (int64, TensorShape([None]))]
@@ -126,10 +127,11 @@ def _taken(op: Operation) -> list[Any]:
 
 define_op(
     name="SparseConditionalAccumulator",
-    infer=lambda op: [(resource, TensorShape([]))],
-    lower=lambda b, op: b.const(np.int32(0)),  # operations know it by their input
+    infer=lambda op: [(string, TensorShape([]))],
+    lower=lower_handle,
     no_gradient="a handle",
 )
+register_content("SparseConditionalAccumulator", _Sparse)
 define_op(
     name="SparseAccumulatorApplyGradient", infer=lambda op: [],
     lower=lower_call(_apply, lambda op: []), no_gradient="data", stateful=True,
@@ -141,10 +143,10 @@ define_op(
 )  # fmt: skip
 _MAKE = Signature("SparseConditionalAccumulator")
 _APPLY = Signature(
-    "SparseAccumulatorApplyGradient", "handle: resource", "local_step: int64",
+    "SparseAccumulatorApplyGradient", "handle: string", "local_step: int64",
     "gradient_indices: int64", "gradient_values: dtype", "gradient_shape: int64",
 )  # fmt: skip
-_TAKE = Signature("SparseAccumulatorTakeGradient", "handle: resource", "num_required: int32")
+_TAKE = Signature("SparseAccumulatorTakeGradient", "handle: string", "num_required: int32")
 
 
 class SparseConditionalAccumulator(AccumulatorBase):
@@ -162,7 +164,7 @@ class SparseConditionalAccumulator(AccumulatorBase):
         self, dtype: Any, shape: Any = None, shared_name: str | None = None,
         name: str = "sparse_conditional_accumulator", reduction_type: str = "MEAN",
     ) -> None:  # fmt: skip
-        super().__init__(_MAKE, _Sparse, dtype, shape, shared_name, name, reduction_type)
+        super().__init__(_MAKE, dtype, shape, shared_name, name, reduction_type)
 
     def apply_grad(
         self, grad_indices: Any, grad_values: Any, grad_shape: Any = None, local_step: Any = 0,
