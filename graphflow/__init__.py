@@ -328,8 +328,8 @@ _LATE_NAMES = {
         "contrib.util": "get_static_value",
         "data.examples": "FixedLenFeature FixedLenSequenceFeature SparseFeature VarLenFeature "
                          "parse_example parse_single_example",
-        "data.producers": "FixedLengthRecordReader ReaderBase TFRecordReader TextLineReader "
-                          "WholeFileReader",
+        "data.file_readers": "FixedLengthRecordReader IdentityReader ReaderBase TFRecordReader "
+                             "TextLineReader WholeFileReader",
         "data.queues": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue",
         "ops.critical_section": "CriticalSection",
         "data.sequence_examples": "parse_single_sequence_example",
@@ -347,6 +347,7 @@ def _import_all_ops() -> None:
         "lookup_ops",
         "train.saving_ops",
         "data.accumulators",
+        "data.file_readers",
         "data.iterator",
         "data.queues",
         "data.sparse_accumulators",

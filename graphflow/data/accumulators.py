@@ -15,7 +15,7 @@ from graphflow.data.queue_contents import maker_of, register_content, state_of, 
 from graphflow.data.queues import lower_call, lower_handle
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.dtypes import as_dtype, int32, int64, string
+from graphflow.graph.dtypes import as_dtype, int32, int64, resource, string
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
@@ -116,31 +116,33 @@ def _nothing(op: Operation) -> list[Any]:
     return []
 
 
-define_op(
-    name="ConditionalAccumulator",
-    infer=lambda op: [(string, _SCALAR)],
-    lower=lower_handle,
-    no_gradient="a handle",
-)
-register_content("ConditionalAccumulator", Content)
-for _name, _function, _infer, _types in (
-    ("AccumulatorApplyGradient", _apply, _nothing, _nothing),
-    ("AccumulatorTakeGradient", _take, _taken, _taken_types),
-    ("AccumulatorNumAccumulated", _count, lambda op: [(int32, _SCALAR)], lambda op: [(int32, ())]),
-    ("AccumulatorSetGlobalStep", _set_step, _nothing, _nothing),
-):
+def _define(prefix: str, handle: Any) -> None:
+    """Define the operations of one kind; they differ in the type of the handle only."""
     define_op(
-        name=_name, infer=_infer, lower=lower_call(_function, _types), no_gradient="data",
-        stateful=True,
+        name=f"{prefix}ConditionalAccumulator", infer=lambda op: [(handle, TensorShape([2]))],
+        lower=lower_handle, no_gradient="a handle",
     )  # fmt: skip
+    register_content(f"{prefix}ConditionalAccumulator", Content)
+    for name, function, infer, types in (
+        ("ApplyGradient", _apply, _nothing, _nothing),
+        ("TakeGradient", _take, _taken, _taken_types),
+        ("NumAccumulated", _count, lambda op: [(int32, _SCALAR)], lambda op: [(int32, ())]),
+        ("SetGlobalStep", _set_step, _nothing, _nothing),
+    ):
+        define_op(
+            name=f"{prefix}Accumulator{name}", infer=infer, lower=lower_call(function, types),
+            no_gradient="data", stateful=True,
+        )  # fmt: skip
 
-_MAKE = Signature("ConditionalAccumulator")
-_APPLY = Signature(
-    "AccumulatorApplyGradient", "handle: string", "local_step: int64", "gradient: dtype"
-)
-_TAKE = Signature("AccumulatorTakeGradient", "handle: string", "num_required: int32")
-_COUNT = Signature("AccumulatorNumAccumulated", "handle: string")
-_SET_STEP = Signature("AccumulatorSetGlobalStep", "handle: string", "new_global_step: int64")
+
+_define("Resource", resource)  # dense ones
+_define("", string)  # sparse ones, and dense ones of programs before TensorFlow 1.15
+
+
+def _signature(name: str, handle: Tensor, *arguments: str) -> Signature:
+    """What makes an operation on a handle of either kind."""
+    prefix, kind = ("Resource", "resource") if handle.dtype is resource else ("", "string")
+    return Signature(f"{prefix}Accumulator{name}", f"handle: {kind}", *arguments)
 
 
 class AccumulatorBase:
@@ -153,13 +155,13 @@ class AccumulatorBase:
     """
 
     def __init__(
-        self, make: Signature, dtype: Any, shape: Any, shared_name: str | None, name: str,
+        self, op_type: str, dtype: Any, shape: Any, shared_name: str | None, name: str,
         reduction_type: str,
     ) -> None:  # fmt: skip
         if reduction_type not in ("MEAN", "SUM"):
             raise ValueError(f"expected reduction_type MEAN or SUM, got {reduction_type!r}")
         self.dtype, self.shape = as_dtype(dtype).base_dtype, TensorShape(shape)
-        self.accumulator_ref = make(
+        self.accumulator_ref = Signature(op_type)(
             name=name, dtype=self.dtype, shape=self.shape, shared_name=shared_name or "",
             container="", reduction_type=reduction_type,
         ).outputs[0]  # fmt: skip
@@ -171,12 +173,14 @@ class AccumulatorBase:
 
     def num_accumulated(self, name: str | None = None) -> Tensor:
         """How many gradients there are."""
-        return _COUNT(self.accumulator_ref, name=name or f"{self.name}_NumAccumulated").outputs[0]
+        count = _signature("NumAccumulated", self.accumulator_ref)
+        return count(self.accumulator_ref, name=name or f"{self.name}_NumAccumulated").outputs[0]
 
     def set_global_step(self, new_global_step: Any, name: str | None = None) -> Operation:
         """An operation that sets the step before which gradients are stale."""
         step = cast(new_global_step, int64)
-        return _SET_STEP(self.accumulator_ref, step, name=name)
+        set_step = _signature("SetGlobalStep", self.accumulator_ref, "new_global_step: int64")
+        return set_step(self.accumulator_ref, step, name=name)
 
 
 class ConditionalAccumulator(AccumulatorBase):
@@ -193,16 +197,21 @@ class ConditionalAccumulator(AccumulatorBase):
         self, dtype: Any, shape: Any = None, shared_name: str | None = None,
         name: str = "conditional_accumulator", reduction_type: str = "MEAN",
     ) -> None:  # fmt: skip
-        super().__init__(_MAKE, dtype, shape, shared_name, name, reduction_type)
+        super().__init__(
+            "ResourceConditionalAccumulator", dtype, shape, shared_name, name, reduction_type
+        )
 
     def apply_grad(self, grad: Any, local_step: Any = 0, name: str | None = None) -> Operation:
         """An operation that adds a gradient, unless `local_step` is before the global step."""
         grad = convert_to_tensor(grad, self.dtype)
         grad.shape.assert_is_compatible_with(self.shape)
         step = cast(local_step, int64)
-        return _APPLY(self.accumulator_ref, step, grad, name=name)
+        arguments = ("local_step: int64", "gradient: dtype")
+        apply = _signature("ApplyGradient", self.accumulator_ref, *arguments)
+        return apply(self.accumulator_ref, step, grad, name=name)
 
     def take_grad(self, num_required: Any, name: str | None = None) -> Tensor:
         """The mean, or sum, once there are `num_required`; the global step goes up by one."""
-        made = _TAKE(self.accumulator_ref, num_required, name=name, dtype=self.dtype)
+        take = _signature("TakeGradient", self.accumulator_ref, "num_required: int32")
+        made = take(self.accumulator_ref, num_required, name=name, dtype=self.dtype)
         return made.outputs[0]

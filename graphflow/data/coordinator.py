@@ -13,6 +13,7 @@ from graphflow import errors
 from graphflow.graph.collections import GraphKeys
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.session_stack import default_session
+from graphflow.protos import message
 
 
 class Coordinator:
@@ -158,22 +159,99 @@ class LooperThread(threading.Thread):
 
 
 class QueueRunner:
-    """Fills a queue by running its enqueue operations, each in a thread."""
+    """Fills a queue by running its enqueue operations, each in a thread.
+
+    Parameters
+    ----------
+    queue, enqueue_ops : the queue, and what fills it.
+    close_op, cancel_op : what closes it, at the end and when all is stopped; its own when None.
+    queue_closed_exception_types : errors that mean the end of the data; OutOfRangeError when None.
+    queue_runner_def : a QueueRunnerDef, for all of these: names in the default graph.
+    import_scope : a prefix of those names.
+    """
 
     def __init__(
         self, queue: Any = None, enqueue_ops: Sequence[Any] | None = None, close_op: Any = None,
         cancel_op: Any = None, queue_closed_exception_types: Any = None,
         queue_runner_def: Any = None, import_scope: str | None = None,
     ) -> None:  # fmt: skip
+        if queue_runner_def is not None:
+            if queue is not None or enqueue_ops:
+                raise ValueError("queue_runner_def and queue are mutually exclusive.")
+            found = self._of_proto(queue_runner_def, import_scope)
+            queue, enqueue_ops, close_op, cancel_op, queue_closed_exception_types = found
         if queue is None or not enqueue_ops:
             raise ValueError("Must provide queue and enqueue_ops.")
+        ends = queue_closed_exception_types
+        if ends is not None and (
+            not isinstance(ends, tuple)
+            or not ends
+            or not all(isinstance(e, type) and issubclass(e, errors.OpError) for e in ends)
+        ):
+            raise TypeError(
+                "queue_closed_exception_types, when provided, must be a tuple of tf.error types, "
+                f"but saw: {ends}"
+            )
         self._queue, self._enqueue_ops = queue, list(enqueue_ops)
         self._close_op = close_op if close_op is not None else queue.close()
         self._cancel_op = cancel_op if cancel_op is not None else queue.close(True)
-        self._ends = tuple(queue_closed_exception_types or (errors.OutOfRangeError,))
+        self._ends = tuple(ends or (errors.OutOfRangeError,))
         self._exceptions_raised: list[BaseException] = []
         self._left: dict[Any, int] = {}
         self._lock = threading.Lock()
+
+    @staticmethod
+    def _of_proto(proto: Any, scope: str | None) -> tuple[Any, ...]:
+        """The queue, the operations and the errors that a QueueRunnerDef names."""
+        graph = get_default_graph()
+
+        def element(name: str) -> Any:
+            return graph.as_graph_element(f"{scope}/{name}" if scope else name)
+
+        codes = proto.queue_closed_exception_types
+        return (
+            element(proto.queue_name),
+            [element(name) for name in proto.enqueue_op_name],
+            element(proto.close_op_name) if proto.close_op_name else None,
+            element(proto.cancel_op_name) if proto.cancel_op_name else None,
+            tuple(errors.exception_type_from_error_code(code) for code in codes) or None,
+        )
+
+    @staticmethod
+    def from_proto(queue_runner_def: Any, import_scope: str | None = None) -> QueueRunner:
+        """The queue runner that a message describes, of operations of the default graph."""
+        return QueueRunner(queue_runner_def=queue_runner_def, import_scope=import_scope)
+
+    def to_proto(self, export_scope: str | None = None) -> Any:
+        """A QueueRunnerDef; None when the queue is outside of `export_scope`."""
+        scope = f"{export_scope}/" if export_scope else ""
+        if not self.name.startswith(scope):
+            return None
+        proto = message("QueueRunnerDef")(
+            queue_name=self.name.removeprefix(scope),
+            close_op_name=self._close_op.name.removeprefix(scope),
+            cancel_op_name=self._cancel_op.name.removeprefix(scope),
+        )
+        proto.enqueue_op_name.extend(op.name.removeprefix(scope) for op in self._enqueue_ops)
+        proto.queue_closed_exception_types.extend(
+            errors.error_code_from_exception_type(kind) for kind in self._ends
+        )
+        return proto
+
+    @property
+    def queue_closed_exception_types(self) -> tuple[Any, ...]:
+        """The errors that mean the end of the data."""
+        return self._ends
+
+    @property
+    def close_op(self) -> Any:
+        """What closes the queue at the end."""
+        return self._close_op
+
+    @property
+    def cancel_op(self) -> Any:
+        """What closes the queue when all is stopped."""
+        return self._cancel_op
 
     @property
     def name(self) -> str:

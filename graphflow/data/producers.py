@@ -1,53 +1,38 @@
-"""Input pipelines of queues: producers of slices and file names, batches, readers of files."""
+"""Input pipelines of queues: producers of slices and file names, batches of what threads give."""
 
 from __future__ import annotations
 
-import itertools
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphflow import errors
-from graphflow.checkpoint.records import read_records
 from graphflow.data.coordinator import QueueRunner, add_queue_runner
 from graphflow.data.queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
 from graphflow.graph import nest
 from graphflow.graph.collections import GraphKeys
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import name_scope
-from graphflow.graph.dtypes import bool_, string
+from graphflow.graph.default import control_dependencies, name_scope
+from graphflow.graph.dtypes import bool_, float32, string
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.casting import cast
+from graphflow.ops.checks import Assert
 from graphflow.ops.conditionals import cond
+from graphflow.ops.elementwise import maximum
 from graphflow.ops.files import matching_files
 from graphflow.ops.gathering import gather
 from graphflow.ops.identity import group, identity, no_op
 from graphflow.ops.indexing import boolean_mask
-from graphflow.ops.py_func import py_func
 from graphflow.ops.sampling import random_shuffle
 from graphflow.ops.sequences import range as range_op
 from graphflow.ops.shape import shape as shape_of
+from graphflow.ops.shape import size as size_of
+from graphflow.ops.state import count_up_to
+from graphflow.ops.summaries import scalar
 from graphflow.ops.variables import Variable
-from graphflow.runtime.context import running
 
-Array = np.ndarray[Any, Any]
-
-
-class _Epochs:
-    """Counts how often a producer has given all it has, in each session."""
-
-    def __init__(self, limit: int | None) -> None:
-        self.limit = limit
-        self.done: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-
-    def counted(self, value: Array) -> Array:
-        count = self.done.get(running.store, 0)
-        if self.limit is not None and count >= self.limit:
-            raise errors.OutOfRangeError(None, None, f"Reached limit of {self.limit}")
-        self.done[running.store] = count + 1
-        return value
+_MakeQueue = Callable[[list[Any], list[TensorShape]], QueueBase]
 
 
 def input_producer(
@@ -73,12 +58,20 @@ def input_producer(
             )
         if shuffle:
             rows = random_shuffle(rows, seed=seed)
-        epochs = _Epochs(num_epochs)
-        counted = py_func(epochs.counted, [rows], rows.dtype.base_dtype)
-        counted.set_shape(rows.shape)
-        queue = FIFOQueue(capacity, [rows.dtype.base_dtype], [shape])
-        add_queue_runner(QueueRunner(queue, [queue.enqueue_many([counted])], cancel_op=cancel_op))
+        rows = limit_epochs(rows, num_epochs)
+        queue = FIFOQueue(
+            capacity, [rows.dtype.base_dtype], [shape], shared_name=shared_name,
+            name=name or "fifo_queue",
+        )  # fmt: skip
+        add_queue_runner(QueueRunner(queue, [queue.enqueue_many([rows])], cancel_op=cancel_op))
+        if summary_name is not None:
+            _summarize(summary_name, queue.size(), capacity)
         return queue
+
+
+def _summarize(name: str, size: Tensor, capacity: Any) -> None:
+    """A summary of how full a queue is."""
+    scalar(name, cast(size, float32) * (1.0 / capacity))
 
 
 def string_input_producer(
@@ -86,11 +79,24 @@ def string_input_producer(
     seed: int | None = None, capacity: int = 32, shared_name: str | None = None,
     name: str | None = None, cancel_op: Any = None,
 ) -> QueueBase:  # fmt: skip
-    """A queue with texts, file names mostly; see `input_producer`."""
-    if isinstance(string_tensor, (list, tuple)) and not string_tensor:
-        raise ValueError("string_input_producer requires a non-null input tensor")
-    texts = convert_to_tensor(string_tensor, dtype=string)
-    return input_producer(texts, [], num_epochs, shuffle, seed, capacity, name=name)
+    """A queue with texts, file names mostly; see `input_producer`.
+
+    Raises
+    ------
+    InvalidArgumentError : there are none; in a run.
+    ValueError : there are none, and that is known.
+    """
+    message = "string_input_producer requires a non-null input tensor"
+    if not isinstance(string_tensor, Tensor) and not np.size(string_tensor):
+        raise ValueError(message)
+    with name_scope(name, "input_producer", [string_tensor]) as scope:
+        texts = convert_to_tensor(string_tensor, dtype=string)
+        with control_dependencies([Assert(size_of(texts) > 0, [message])]):
+            texts = identity(texts)
+        return input_producer(
+            texts, [], num_epochs, shuffle, seed, capacity, shared_name,
+            f"fraction_of_{capacity}_full", scope, cancel_op,
+        )  # fmt: skip
 
 
 def range_input_producer(
@@ -98,7 +104,11 @@ def range_input_producer(
     capacity: int = 32, shared_name: str | None = None, name: str | None = None,
 ) -> QueueBase:  # fmt: skip
     """A queue with the integers below `limit`; see `input_producer`."""
-    return input_producer(range_op(limit), [], num_epochs, shuffle, seed, capacity, name=name)
+    with name_scope(name, "input_producer", [limit]) as scope:
+        return input_producer(
+            range_op(limit), [], num_epochs, shuffle, seed, capacity, shared_name,
+            f"fraction_of_{capacity}_full", scope,
+        )  # fmt: skip
 
 
 def slice_input_producer(
@@ -112,8 +122,32 @@ def slice_input_producer(
         if not tensors:
             raise ValueError("Expected at least one tensor in slice_input_producer().")
         count = shape_of(tensors[0])[0]
-        index = range_input_producer(count, num_epochs, shuffle, seed, capacity).dequeue()
+        index = range_input_producer(
+            count, num_epochs, shuffle, seed, capacity, shared_name
+        ).dequeue()
         return [gather(t, index) for t in tensors]
+
+
+def _in_order(capacity: int, dynamic_pad: bool, shared_name: str | None) -> _MakeQueue:
+    def make(dtypes: list[Any], shapes: list[TensorShape]) -> QueueBase:
+        kind = PaddingFIFOQueue if dynamic_pad else FIFOQueue
+        queue = kind(capacity, dtypes, shapes, shared_name=shared_name)
+        _summarize(f"fraction_of_{capacity}_full", queue.size(), capacity)
+        return queue
+
+    return make
+
+
+def _shuffled(capacity: int, kept: int, seed: int | None, shared_name: str | None) -> _MakeQueue:
+    def make(dtypes: list[Any], shapes: list[TensorShape]) -> QueueBase:
+        queue = RandomShuffleQueue(
+            capacity, kept, dtypes, shapes, seed=seed, shared_name=shared_name
+        )
+        over = maximum(0, queue.size() - kept)
+        _summarize(f"fraction_over_{kept}_of_{capacity}_full", over, capacity - kept)
+        return queue
+
+    return make
 
 
 def _flat(tensors: Any) -> list[Tensor]:
@@ -123,7 +157,7 @@ def _flat(tensors: Any) -> list[Tensor]:
 
 
 def _batch(
-    queue_of: Callable[[list[Any], list[TensorShape]], QueueBase], sources: Sequence[Any],
+    queue_of: _MakeQueue, sources: Sequence[Any],
     threads: int, batch_size: Any, enqueue_many: bool, shapes: Any, smaller: bool,
     keep_input: Any = True,
 ) -> Any:  # fmt: skip
@@ -175,10 +209,9 @@ def maybe_batch(
     dynamic_pad : elements may differ in shape, and are padded.
     """
     with name_scope(name, "batch", nest.flatten(tensors)):
-        kind = PaddingFIFOQueue if dynamic_pad else FIFOQueue
         return _batch(
-            lambda dtypes, known: kind(capacity, dtypes, known), [tensors], num_threads,
-            batch_size, enqueue_many, shapes, allow_smaller_final_batch, keep_input,
+            _in_order(capacity, dynamic_pad, shared_name), [tensors], num_threads, batch_size,
+            enqueue_many, shapes, allow_smaller_final_batch, keep_input,
         )  # fmt: skip
 
 
@@ -215,9 +248,8 @@ def maybe_batch_join(
 ) -> Any:  # fmt: skip
     """`maybe_batch` from several lists of tensors, with a thread for each."""
     with name_scope(name, "batch_join", nest.flatten(list(tensors_list))):
-        kind = PaddingFIFOQueue if dynamic_pad else FIFOQueue
         return _batch(
-            lambda dtypes, known: kind(capacity, dtypes, known), tensors_list, 1, batch_size,
+            _in_order(capacity, dynamic_pad, shared_name), tensors_list, 1, batch_size,
             enqueue_many, shapes, allow_smaller_final_batch, keep_input,
         )  # fmt: skip
 
@@ -257,9 +289,7 @@ def maybe_shuffle_batch_join(
     """`maybe_shuffle_batch` from several lists of tensors, with a thread for each."""
     with name_scope(name, "shuffle_batch_join", nest.flatten(list(tensors_list))):
         return _batch(
-            lambda dtypes, known: RandomShuffleQueue(
-                capacity, min_after_dequeue, dtypes, known, seed=seed
-            ),
+            _shuffled(capacity, min_after_dequeue, seed, shared_name),
             tensors_list, 1, batch_size, enqueue_many, shapes, allow_smaller_final_batch,
             keep_input,
         )  # fmt: skip
@@ -283,149 +313,21 @@ def maybe_shuffle_batch(
     """`maybe_batch` in a drawn order, by a queue that keeps `min_after_dequeue` elements."""
     with name_scope(name, "shuffle_batch", nest.flatten(tensors)):
         return _batch(
-            lambda dtypes, known: RandomShuffleQueue(
-                capacity, min_after_dequeue, dtypes, known, seed=seed
-            ),
+            _shuffled(capacity, min_after_dequeue, seed, shared_name),
             [tensors], num_threads, batch_size, enqueue_many, shapes, allow_smaller_final_batch,
             keep_input,
         )  # fmt: skip
 
 
 def limit_epochs(tensor: Any, num_epochs: int | None = None, name: str | None = None) -> Tensor:
-    """The tensor; an OutOfRangeError after so many runs."""
-    value = convert_to_tensor(tensor)
+    """The tensor; an OutOfRangeError after so many runs, which a local variable counts."""
     if num_epochs is None:
-        return value
-    made = py_func(_Epochs(num_epochs).counted, [value], value.dtype.base_dtype)
-    made.set_shape(value.shape)
-    return identity(made, name=name)
-
-
-# ---- readers
-
-
-class ReaderBase:
-    """Reads records of the files whose names a queue gives."""
-
-    def __init__(self, records: Callable[[str], Iterator[tuple[bytes, bytes]]]) -> None:
-        self._records = records
-        self._walks: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-
-    def read(self, queue: QueueBase, name: str | None = None) -> tuple[Tensor, Tensor]:
-        """The next record's key and content."""
-        return self._read(queue, None)
-
-    def read_up_to(
-        self, queue: QueueBase, num_records: Any, name: str | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The next records' keys and contents."""
-        return self._read(queue, int(num_records))
-
-    def _read(self, queue: QueueBase, count: int | None) -> tuple[Tensor, Tensor]:
-        put_back = _FileNames(queue)
-
-        def following() -> list[Array]:
-            store = running.store
-            if store not in self._walks:
-                self._walks[store] = itertools.chain.from_iterable(
-                    self._records(name) for name in put_back.names()
-                )
-            rows = list(itertools.islice(self._walks[store], 1 if count is None else count))
-            if not rows:
-                del self._walks[store]
-                raise errors.OutOfRangeError(None, None, "the queue of file names is closed")
-            columns = [np.array(column, object) for column in zip(*rows, strict=True)]
-            return [c.reshape(()) if count is None else c for c in columns]
-
-        key, value = py_func(following, [], [string, string])
-        for tensor in (key, value):
-            tensor.set_shape([] if count is None else [None])
-        return key, value
-
-    def reset(self, name: str | None = None) -> Any:
-        """An operation that begins anew with the next file."""
-        return py_func(lambda: self._walks.pop(running.store, None) and None, [], [])
-
-
-class _FileNames:
-    """The names that a queue gives, taken in the session that reads."""
-
-    def __init__(self, queue: QueueBase) -> None:
-        self.op = queue.dequeue().op
-
-    def names(self) -> Iterator[str]:
-        content = self.op.inputs[0].op.attrs["state"].here()
-        while True:
-            try:
-                (element,) = content.take(1, self.op)
-            except errors.OutOfRangeError:
-                return
-            text = np.asarray(element[0], object).ravel()[0]
-            yield text.decode()
-
-
-def _open(name: str) -> Any:
-    try:
-        return open(name, "rb")
-    except FileNotFoundError:
-        raise errors.NotFoundError(None, None, f"{name}; No such file or directory") from None
-
-
-def _lines(name: str, skip: int) -> Iterator[tuple[bytes, bytes]]:
-    with _open(name) as file:
-        for number, line in enumerate(file, start=1):
-            if number > skip:
-                yield f"{name}:{number}".encode(), line.rstrip(b"\n").removesuffix(b"\r")
-
-
-def _whole(name: str) -> Iterator[tuple[bytes, bytes]]:
-    with _open(name) as file:
-        yield name.encode(), file.read()
-
-
-def _parts(name: str, size: int, head: int, foot: int) -> Iterator[tuple[bytes, bytes]]:
-    with _open(name) as file:
-        data = file.read()
-    for number, start in enumerate(range(head, len(data) - foot - size + 1, size)):
-        yield f"{name}:{number}".encode(), data[start : start + size]
-
-
-class TextLineReader(ReaderBase):
-    """Lines of files."""
-
-    def __init__(self, skip_header_lines: int | None = None, name: str | None = None) -> None:
-        super().__init__(lambda file: _lines(file, skip_header_lines or 0))
-
-
-class WholeFileReader(ReaderBase):
-    """Files as a whole."""
-
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(_whole)
-
-
-class TFRecordReader(ReaderBase):
-    """Records of record files."""
-
-    def __init__(self, name: str | None = None, options: Any = None) -> None:
-        from graphflow.python_io import TFRecordOptions
-
-        kind = TFRecordOptions.get_compression_type_string(options)
-        super().__init__(
-            lambda file: (
-                (f"{file}:{k}".encode(), record)
-                for k, record in enumerate(read_records(file, kind))
-            )
+        return convert_to_tensor(tensor)
+    if num_epochs <= 0:
+        raise ValueError(f"num_epochs must be > 0 not {num_epochs}.")
+    with name_scope(name, "limit_epochs", [tensor]) as scope:
+        epochs = Variable(
+            np.int64(0), name="epochs", trainable=False, collections=[GraphKeys.LOCAL_VARIABLES]
         )
-
-
-class FixedLengthRecordReader(ReaderBase):
-    """Records of one length."""
-
-    def __init__(
-        self, record_bytes: int, header_bytes: int | None = None, footer_bytes: int | None = None,
-        hop_bytes: int | None = None, name: str | None = None, encoding: Any = None,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            lambda file: _parts(file, record_bytes, header_bytes or 0, footer_bytes or 0)
-        )
+        with control_dependencies([count_up_to(epochs, num_epochs)]):
+            return identity(convert_to_tensor(tensor), name=scope)

@@ -20,6 +20,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, unknown_shape
 from graphflow.ir.philox import initial_state, random_bits
 from graphflow.runtime.context import running
+from graphflow.runtime.interrupts import check_deadline
 
 Array = np.ndarray[Any, Any]
 Element = tuple[Array, ...]
@@ -34,8 +35,10 @@ def wait_for_change(changed: threading.Condition, op: Operation) -> None:
     Raises
     ------
     CancelledError : the session was closed.
+    DeadlineExceededError : the run has taken as long as it may.
     """
     changed.wait(_WAIT)
+    check_deadline(running.deadline)
     if running.store is not None and running.store.is_closed:
         raise errors.CancelledError(
             None, op, "Step was cancelled by an explicit call to `Session::Close()`."

@@ -5,7 +5,7 @@ What a queue holds is kept by session. A run that waits in one thread does not h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,11 +51,17 @@ def lower_call(function: Callable[..., Any], types: Callable[[Operation], list[A
     return lower
 
 
+def handle_shape(kind: Any) -> TensorShape:
+    """The shape of a queue's or reader's handle: two names where it is a string."""
+    return _SCALAR if kind is resource else TensorShape([2])
+
+
 def lower_handle(b: Any, op: Operation) -> Any:
     """A value for a handle; operations know what is behind one by their input."""
+    shape: list[int] = op.outputs[0].shape.as_list()  # type: ignore[assignment]
     if op.outputs[0].dtype is string:
-        return b.const(object_array((), [b""]), string)
-    return b.const(np.int32(0))
+        return b.const(object_array(tuple(shape), [b""] * sum(shape)), string)
+    return b.const(np.zeros(shape, np.int32))
 
 
 def _here(op: Operation) -> QueueContent:
@@ -63,10 +69,12 @@ def _here(op: Operation) -> QueueContent:
     return found
 
 
-def _check_shapes(op: Operation, element: Element) -> None:
+def _check_shapes(op: Operation, arrays: Element, rows: Sequence[int] = ()) -> None:
+    """Check arrays against the shapes of an element's components, after the axis of `rows`."""
     for number, (array, (_, shape)) in enumerate(
-        zip(element, components(maker_of(op)), strict=True)
+        zip(arrays, components(maker_of(op)), strict=True)
     ):
+        shape = TensorShape(rows).concatenate(shape)
         if not shape.is_compatible_with(array.shape):
             wanted, got = (
                 ",".join("?" if n is None else str(n) for n in sizes)
@@ -85,9 +93,8 @@ def _enqueue(op: Operation, *arrays: Array) -> list[Array]:
 
 
 def _enqueue_many(op: Operation, *arrays: Array) -> list[Array]:
+    _check_shapes(op, arrays, arrays[0].shape[:1])
     rows = [tuple(a[k, ...] for a in arrays) for k in range(len(arrays[0]))]
-    for row in rows[:1]:
-        _check_shapes(op, row)
     _here(op).put(rows, op)
     return []
 
@@ -97,13 +104,20 @@ def _dequeue(op: Operation) -> Any:
 
 
 def _dequeue_many(op: Operation, count: Array) -> Any:
+    maker = maker_of(op)
+    pad = maker.type.startswith("Padding")
+    if not pad and not all(shape.is_fully_defined() for _, shape in components(maker)):
+        raise errors.InvalidArgumentError(
+            None, op,
+            f"{maker.type.removesuffix('V2')}'s DequeueMany and DequeueUpTo require the "
+            "components to have specified shapes.",
+        )  # fmt: skip
     found = _here(op).take(int(count), op, op.type.startswith("QueueDequeueUpTo"))
     if not found:
         return [
             np.empty((0, *(n or 0 for n in (shape.extents or (0,))[1:])), dtype.numpy)
             for dtype, shape in _specs(op)
         ]
-    pad = maker_of(op).type.startswith("Padding")
     columns = zip(*found, strict=True)
     return [
         padded_rows(column, [None] * column[0].ndim, _filling(column[0])) if pad
@@ -155,8 +169,8 @@ def _define(version: str, handle: Any) -> None:
     """Define the operations of one version; they differ in the type of the handle only."""
     for kind in QUEUE_KINDS:
         define_op(
-            name=f"{kind}{version}", infer=lambda op: [(handle, _SCALAR)], lower=lower_handle,
-            no_gradient="a handle",
+            name=f"{kind}{version}", infer=lambda op: [(handle, handle_shape(handle))],
+            lower=lower_handle, no_gradient="a handle",
         )  # fmt: skip
         register_content(f"{kind}{version}", QueueContent)
     for name, function, infer, types in (
@@ -317,12 +331,12 @@ def _shapes(shapes: Any, count: int) -> list[TensorShape]:
 def _names(names: Any, count: int) -> list[str] | None:
     if not names:
         return None
+    names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
         raise TypeError(f"names must be a list of strings or None, got {names!r}")
     if len(names) != count:
         raise ValueError(
-            "List of names must have the same length as the list of dtypes: "
-            f"{len(names)}, {count}"
+            f"List of names must have the same length as the list of dtypes: {len(names)}, {count}"
         )
     return list(names)
 
@@ -389,5 +403,5 @@ class PriorityQueue(QueueBase):
         shared_name: str | None = None, name: str = "priority_queue",
     ) -> None:  # fmt: skip
         listed = list(types) if isinstance(types, (list, tuple)) else [types]
-        known = [_SCALAR, *_shapes(shapes or None, len(listed))]
+        known = [_SCALAR, *_shapes(shapes if listed else None, len(listed))]
         super().__init__(capacity, [int64, *listed], known, names, name, shared_name)

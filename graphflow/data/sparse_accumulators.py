@@ -127,7 +127,7 @@ def _taken(op: Operation) -> list[Any]:
 
 define_op(
     name="SparseConditionalAccumulator",
-    infer=lambda op: [(string, TensorShape([]))],
+    infer=lambda op: [(string, TensorShape([2]))],
     lower=lower_handle,
     no_gradient="a handle",
 )
@@ -141,7 +141,6 @@ define_op(
     lower=lower_call(_take, lambda op: [(dtype, None) for dtype, _ in _taken(op)]),
     no_gradient="data", stateful=True,
 )  # fmt: skip
-_MAKE = Signature("SparseConditionalAccumulator")
 _APPLY = Signature(
     "SparseAccumulatorApplyGradient", "handle: string", "local_step: int64",
     "gradient_indices: int64", "gradient_values: dtype", "gradient_shape: int64",
@@ -164,7 +163,9 @@ class SparseConditionalAccumulator(AccumulatorBase):
         self, dtype: Any, shape: Any = None, shared_name: str | None = None,
         name: str = "sparse_conditional_accumulator", reduction_type: str = "MEAN",
     ) -> None:  # fmt: skip
-        super().__init__(_MAKE, dtype, shape, shared_name, name, reduction_type)
+        super().__init__(
+            "SparseConditionalAccumulator", dtype, shape, shared_name, name, reduction_type
+        )
 
     def apply_grad(
         self, grad_indices: Any, grad_values: Any, grad_shape: Any = None, local_step: Any = 0,

@@ -130,7 +130,7 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
             self._record_in_control_scopes(op)
         if self._device_functions or self._colocation_stack:
             self._place(op)
-        if self._container and op.definition.stateful and not op.attrs.get("container", "?"):
+        if self._container and not op.attrs.get("container", "?"):
             op.attrs["container"] = self._container
 
     def _skip_ids(self, count: int) -> None:

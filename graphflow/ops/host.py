@@ -56,9 +56,11 @@ def compute(
     ----------
     shapes : of the outputs; None for one that depends on data. When no list is given, what the
         graph knows.
-    **options : hashable keyword arguments of the function.
+    **options : keyword arguments of the function, hashable but for lists, which become tuples:
+        attributes that come from a file are lists.
     """
-    call = Computed(function, tuple(sorted(options.items())), op)
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    call = Computed(function, tuple(sorted(given.items())), op)
     if shapes is None:
         known = [t.shape for t in op.outputs]
         shapes = [tuple(s.as_list()) if s.is_fully_defined() else None for s in known]

@@ -201,6 +201,17 @@ message SaveSliceInfoDef
   2 *int64 full_shape
   3 *int64 var_offset
   4 *int64 var_shape
+message QueueRunnerDef
+  1 string queue_name
+  2 *string enqueue_op_name
+  3 string close_op_name
+  4 string cancel_op_name
+  5 *int32 queue_closed_exception_types
+message ReaderBaseState
+  1 int64 work_started
+  2 int64 work_finished
+  3 int64 num_records_produced
+  4 bytes current_work
 message VariableDef
   1 string variable_name
   6 string initial_value_name

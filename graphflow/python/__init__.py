@@ -27,22 +27,28 @@ _PLACES = {
     "control_flow_ops": ("ops.identity", "ops.conditionals", "ops.control_flow_ops"),
     "ctc_ops": ("ops.ctc_labels",),
     "data_flow_ops": ("contrib.staging",),
+    "file_io": ("io.file_io",),
     "function": ("gradients.defun",),
     "googletest": ("test",),
+    "moving_averages": ("train.moving_averages",),
     "init_ops": ("initializers", ""),
     "ops": ("graph.convert", "graph.default", "graph.graph"),
     "tensor_shape": ("graph.shapes", "compat"),
     "tf_record": ("python_io",),
     "test_util": ("test",),
     "parsing_ops": ("io",),
+    "partitioned_variables": ("ops.partitioned_variables",),
     "rnn": ("nn", "contrib.rnn"),
     "rnn_cell": ("nn.rnn_cell", "contrib.rnn"),
     "rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),
     "seq2seq": ("contrib.legacy_seq2seq",),
     "session": ("",),
+    "session_ops": ("ops.session_ops",),
+    "slot_creator": ("train.slots",),
     "sparse_ops": ("ops.sparse_serialization",),
     "string_ops": ("strings", "ops.checks"),
-    "tensor_util": ("contrib.util",),
+    "tensor_util": ("contrib.util", "graph.constants"),
+    "variables": ("ops.variables", "ops.partitioned_variables"),
     "tf_logging": ("logging",),
     "backend": ("keras.backend",),
     "device_lib": ("runtime.devices",),
@@ -55,8 +61,12 @@ _PLACES = {
     "core_rnn_cell": ("contrib.rnn", "nn.rnn_cell"),
     "core_rnn_cell_impl": ("contrib.rnn", "nn.rnn_cell"),
 }
-# Private names that published programs take.
-_UNDERSCORED = {"_linear": ("ops.rnn_cell_base", "linear")}
+# Private names that published programs take, and what they are here.
+_RENAMED = {
+    "_linear": ("ops.rnn_cell_base", "linear"),
+    "VariableV1": ("ops.variables", "Variable"),
+    "ResourceVariable": ("ops.variables", "Variable"),  # one kind of variable does for both
+}
 _SEARCHED = (
     "", "nn", "math", "train", "errors", "initializers", "layers", "losses", "summary", "test",
     "image", "linalg", "gfile", "compat", "strings", "sparse", "lookup", "logging", "debugging",
@@ -115,8 +125,8 @@ class PrivateModule(ModuleType):
                 return known
             if path[-1] in (*_PACKAGES, "python") and not name.startswith("_"):
                 return importlib.import_module(f"{self.__name__}.{name}")
-        if name in _UNDERSCORED:
-            place, known_name = _UNDERSCORED[name]
+        if name in _RENAMED:
+            place, known_name = _RENAMED[name]
             return getattr(importlib.import_module(f"graphflow.{place}"), known_name)
         below = path[2:]  # of `python` or `core`
         if not below and name in _PACKAGES:

@@ -1,4 +1,7 @@
-"""Which session's run calls a Python function: what such functions keep, they keep by session."""
+"""Which session's run calls a Python function, and until when it may take.
+
+What such functions keep, they keep by session; those that wait look at the deadline.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,16 @@ from typing import Any
 
 
 class _Running(threading.local):
-    """The variables of the session whose run the current thread is in; None outside of runs."""
+    """The run that the current thread is in.
+
+    Attributes
+    ----------
+    store : the variables of the run's session; None outside of runs.
+    deadline : the monotonic clock's nanoseconds at which the run must have ended; 0 for never.
+    """
 
     store: Any = None
+    deadline: int = 0
 
 
 running = _Running()

@@ -104,13 +104,14 @@ class Engine:
     @contextmanager
     def limited(self, milliseconds: int) -> Iterator[None]:
         """Runs of this thread inside the block end after that time, unless it is 0."""
-        before = self.limits.deadline
+        before = self.limits.deadline, running.deadline
         if milliseconds > 0:
             self.limits.deadline = time.monotonic_ns() + milliseconds * 1_000_000
+            running.deadline = self.limits.deadline
         try:
             yield
         finally:
-            self.limits.deadline = before
+            self.limits.deadline, running.deadline = before
 
     @contextmanager
     def deadline_of(self, instance: Instance) -> Iterator[None]:

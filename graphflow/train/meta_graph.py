@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+from graphflow.data.coordinator import QueueRunner
 from graphflow.errors import NotFoundError
 from graphflow.graph.collections import GraphKeys
 from graphflow.graph.default import get_default_graph
@@ -254,9 +255,13 @@ def read_collections(proto: Any, scope: str) -> None:
 
 
 def _from_bytes(collection: str, data: bytes, scope: str) -> Any:
-    """The item that a collection has as bytes: a Saver as one, other things as they are."""
+    """The item that a collection has as bytes: a Saver or a QueueRunner as one, others as is."""
     from graphflow.train.saver import Saver
 
+    if collection == GraphKeys.QUEUE_RUNNERS:
+        runner_def = message("QueueRunnerDef")()
+        runner_def.ParseFromString(data)
+        return QueueRunner.from_proto(runner_def, scope)
     if collection != GraphKeys.SAVERS:
         return data
     saver_def = message("SaverDef")()

@@ -95,6 +95,7 @@ def test_batches_by_queue_runners():
     assert shuffled.shape.as_list() == [2] if not isinstance(shuffled, list) else True
     coordinator = tf.train.Coordinator()
     with tf.Session() as session:
+        session.run(tf.local_variables_initializer())
         threads = tf.train.start_queue_runners(session, coordinator)
         found = all_of(session, batch)
         coordinator.request_stop()
@@ -112,6 +113,7 @@ def test_readers(tmp_path):
     key, line = tf.TextLineReader(skip_header_lines=1).read(files)
     coordinator = tf.train.Coordinator()
     with tf.Session() as session:
+        session.run(tf.local_variables_initializer())
         threads = tf.train.start_queue_runners(session, coordinator)
         found = all_of(session, [key, line])
         coordinator.request_stop()
