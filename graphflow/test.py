@@ -43,8 +43,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     unittest.main(argv=list(argv) if argv else None)
 
 
+@functools.cache
 def get_temp_dir() -> str:
-    """A folder for files of tests."""
+    """A folder for files of tests, the same one throughout the process."""
     return tempfile.mkdtemp()
 
 
@@ -92,6 +93,7 @@ class TestCase(unittest.TestCase):
 
     def __init__(self, methodName: str = "runTest") -> None:
         super().__init__(methodName)
+        self._folder: str | None = None
         self._cached: Any = None  # here, as a test's own `setUp` may call no other
 
     def setUp(self) -> None:
@@ -108,8 +110,10 @@ class TestCase(unittest.TestCase):
             self._cached = None
 
     def get_temp_dir(self) -> str:
-        """A folder for files of this test."""
-        return get_temp_dir()
+        """A folder for files of this test, the same one whenever it is asked for."""
+        if self._folder is None:
+            self._folder = tempfile.mkdtemp(dir=get_temp_dir())
+        return self._folder
 
     @contextlib.contextmanager
     def session(

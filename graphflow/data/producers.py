@@ -15,6 +15,7 @@ from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import control_dependencies, name_scope
 from graphflow.graph.dtypes import bool_, float32, string
 from graphflow.graph.shapes import TensorShape
+from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.casting import cast
 from graphflow.ops.checks import Assert
@@ -24,10 +25,17 @@ from graphflow.ops.files import matching_files
 from graphflow.ops.gathering import gather
 from graphflow.ops.identity import group, identity, no_op
 from graphflow.ops.indexing import boolean_mask
+from graphflow.ops.joining import concat
 from graphflow.ops.sampling import random_shuffle
 from graphflow.ops.sequences import range as range_op
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape import size as size_of
+from graphflow.ops.sparse_serialization import (
+    deserialize_many_sparse,
+    serialize_many_sparse,
+    serialize_sparse,
+)
+from graphflow.ops.sparse_values import sparse_reshape
 from graphflow.ops.state import count_up_to
 from graphflow.ops.summaries import scalar
 from graphflow.ops.variables import Variable
@@ -150,10 +158,39 @@ def _shuffled(capacity: int, kept: int, seed: int | None, shared_name: str | Non
     return make
 
 
-def _flat(tensors: Any) -> list[Tensor]:
+def _flat(tensors: Any) -> list[Any]:
+    """The tensors of a list, or of a dict by its sorted keys; sparse ones stay so."""
+    given = [tensors[key] for key in sorted(tensors)] if isinstance(tensors, dict) else tensors
     # A list of tensors among others is one tensor.
-    given = nest.flatten(tensors) if isinstance(tensors, dict) else tensors
-    return [convert_to_tensor(t) for t in given]
+    return [t if isinstance(t, SparseTensor) else convert_to_tensor(t) for t in given]
+
+
+def _rank(value: SparseTensor) -> int | None:
+    sizes = value.dense_shape.shape.extents
+    return sizes[0] if sizes else None
+
+
+def _packed(value: Any, enqueue_many: bool) -> Tensor:
+    """What a queue holds of a tensor: a sparse one as texts."""
+    if not isinstance(value, SparseTensor):
+        return value
+    if not enqueue_many:
+        return serialize_sparse(value)
+    if _rank(value) == 1:  # rows that are numbers are no tensors; as vectors they are
+        value = sparse_reshape(value, concat([value.dense_shape, [1]], 0))
+    return serialize_many_sparse(value)
+
+
+def _unpacked(batched: Tensor, value: Any, enqueue_many: bool) -> Any:
+    """A batch of what `_packed` gave for `value`."""
+    if not isinstance(value, SparseTensor):
+        return batched
+    rank = _rank(value)
+    if enqueue_many and rank == 1:
+        rows = deserialize_many_sparse(batched, value.dtype, 2)
+        return sparse_reshape(rows, rows.dense_shape[:1])
+    whole = rank if rank is None or enqueue_many else rank + 1
+    return deserialize_many_sparse(batched, value.dtype, whole)
 
 
 def _batch(
@@ -165,26 +202,40 @@ def _batch(
 
     `keep_input` tells which elements are put there: a bool, or with `enqueue_many` a vector.
     """
-    flats = [_flat(tensors) for tensors in sources]
+    if isinstance(sources[0], dict) and any(set(t) != set(sources[0]) for t in sources):
+        raise ValueError("All dictionaries in tensors_list must have the same keys")
+    values = [_flat(tensors) for tensors in sources]
+    flats = [[_packed(value, enqueue_many) for value in source] for source in values]
     flat, tensors = flats[0], sources[0]
-    if not isinstance(tensors, dict):
-        tensors = flat
     if shapes is None:
+        for tensor in flat:
+            if tensor.shape.rank is None:
+                raise ValueError(f"Cannot infer Tensor's rank: {tensor}")
         known = [t.shape[1:] if enqueue_many else t.shape for t in flat]
     else:
-        known = [TensorShape(s) for s in shapes]
+        pairs = zip(values[0], flat, shapes, strict=True)
+        known = [t.shape[-1:] if t is not v else TensorShape(s) for v, t, s in pairs]
     queue = queue_of([t.dtype.base_dtype for t in flat], known)
     puts = [_put(queue, source, enqueue_many, keep_input) for source in flats]
     add_queue_runner(QueueRunner(queue, puts * threads))
     taken = queue.dequeue_up_to(batch_size) if smaller else queue.dequeue_many(batch_size)
-    found = taken if isinstance(taken, list) else [taken]
-    return nest.pack_sequence_as(tensors, found)
+    rows = zip(taken if isinstance(taken, list) else [taken], values[0], strict=True)
+    found = [_unpacked(batched, value, enqueue_many) for batched, value in rows]
+    if isinstance(tensors, dict):
+        return dict(zip(sorted(tensors), found, strict=True))
+    return found if len(found) > 1 else found[0]
 
 
 def _put(queue: QueueBase, flat: Sequence[Tensor], enqueue_many: bool, keep_input: Any) -> Any:
     if keep_input is True:
         return queue.enqueue_many(flat) if enqueue_many else queue.enqueue(flat)
     keep = convert_to_tensor(keep_input, dtype=bool_)
+    if keep.shape.rank is None:
+        raise ValueError("`keep_input` dimensions must be known at graph construction.")
+    if keep.shape.rank and not enqueue_many:
+        raise ValueError("`keep_input` cannot be a vector when `enqueue_many=False`.")
+    if keep.shape.rank > 1:
+        raise ValueError("`keep_input` must be 0 or 1 dimensions.")
     if enqueue_many:
         rows = [boolean_mask(t, keep) if keep.shape.rank == 1 else t for t in flat]
         if keep.shape.rank == 1:

@@ -249,6 +249,8 @@ class _Sweep:
         """The gradients of what comes into a loop, in the order of `inputs`."""
         enters = self.enters(loop)
         nothing: list[Gradient] = [None] * len(enters)
+        if not loop.back_prop:
+            return nothing
         inside = set(self.members[loop])
         variables = [
             v for v in loop.variables

@@ -104,7 +104,16 @@ def _lower_pow(b: Any, op: Operation, x: Any, y: Any) -> Any:
 
 
 def _lower_squared_difference(b: Any, op: Operation, x: Any, y: Any) -> Any:
-    return b.square(b.sub(x, y))
+    """The square; of a complex difference its absolute value's."""
+    difference = b.sub(x, y)
+    if difference.dtype.is_complex:
+        types = [(difference.dtype, difference.shape)]
+        return b.call_python(_absolute_squares, (difference,), types, stateful=False)[0]
+    return b.square(difference)
+
+
+def _absolute_squares(x: Any) -> list[Any]:
+    return [np.conj(x) * x]
 
 
 def _lower_mul_no_nan(b: Any, op: Operation, x: Any, y: Any) -> Any:

@@ -16,7 +16,7 @@ from graphflow.graph.apply import Signature
 from graphflow.graph.constants import constant_value
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import colocate_with, name_scope
-from graphflow.graph.dtypes import int64
+from graphflow.graph.dtypes import int32, int64
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
@@ -369,6 +369,9 @@ def _lower_scatter_nd(b: Any, op: Operation, indices: Any, updates: Any, shape: 
         return b.reshape(zeros, target)
     places = b.reshape(flat_places(b, indices, target), (product(indices.shape[:-1]),))
     rows = b.reshape(updates, (*places.shape, *rest))
+    if updates.dtype.kind == "bool":  # a sum of truths is whether any holds
+        found = b.scatter("max", b.cast(zeros, int32), places, b.cast(rows, int32))
+        return b.cast(b.reshape(found, target), updates.dtype)
     return b.reshape(b.scatter("add", zeros, places, rows), target)
 
 

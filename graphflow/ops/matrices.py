@@ -304,6 +304,9 @@ def _norm(x: Tensor, ord: Any, axis: Any, is_matrix: bool) -> Tensor:
 def _spectral_norm(x: Tensor, axis: Any) -> Tensor:
     """The largest singular values, for matrices in any two axes."""
     rank = x.shape.rank
+    if sorted(axis) == [-2, -1]:  # a matrix's singular values are those of its transpose
+        values = reduce_max(absolute(svd(x, compute_uv=False)), -1, keepdims=True)
+        return expand_dims(values, -1)
     if rank is None:
         raise ValueError("expected a tensor of known rank, got one of unknown rank")
     axes = [a % rank for a in axis]

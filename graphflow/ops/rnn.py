@@ -350,7 +350,11 @@ class _Emitted:
             )
             for k, (s, t) in enumerate(pairs)
         ]  # fmt: skip
-        self.flat_zeros = [zeros(batched_shape(batch_size, s), dtype=t) for s, t in pairs]
+        if is_example:  # sizes that are not known are read of the example
+            sizes = [v.shape if v.shape.is_fully_defined() else shape_of(v) for v in values]
+        self.flat_zeros = [
+            zeros(batched_shape(batch_size, s), dtype=t) for s, t in zip(sizes, types, strict=True)
+        ]
 
     @property
     def zeros(self) -> Any:

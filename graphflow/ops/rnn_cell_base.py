@@ -45,7 +45,9 @@ class LSTMStateTuple(NamedTuple):
 
 
 def batched_shape(batch: Any, size: Any) -> Any:
-    """The shape of a state: the batch, and a size, which is a number or a shape."""
+    """The shape of a state: the batch, and a size, which is a number or a shape, or a tensor."""
+    if isinstance(size, Tensor):
+        return concat([convert_to_tensor(batch, dtype=int32)[None], size], 0)
     sizes = TensorShape(size) if not isinstance(size, int) else TensorShape([size])
     known = constant_value(batch) if isinstance(batch, Tensor) else batch
     if known is not None:

@@ -341,7 +341,9 @@ class LayerNormBasicLSTMCell(RNNCell):
     def call(self, inputs: Any, state: Any) -> Any:
         """The output and the next state."""
         c, h = state
-        gates = linear([inputs, h], 4 * self._num_units, not self._layer_norm)
+        gates = linear([inputs, h], 4 * self._num_units, False)
+        if not self._layer_norm:  # as all its variables, it begins as the scope says
+            gates = bias_add(gates, get_variable("bias", [4 * self._num_units], gates.dtype))
         i, j, f, o = split(gates, num_or_size_splits=4, axis=1)
         i, j = self._normalized(i, "input"), self._normalized(j, "transform")
         f, o = self._normalized(f, "forget"), self._normalized(o, "output")

@@ -268,7 +268,7 @@ def _lower_unsorted(mode: str) -> Callable[..., Any]:
         if mode != "mul":
             start = dtype.min if mode == "max" else dtype.max
             if dtype.is_floating:
-                start = np.finfo(dtype.as_numpy_dtype).min * (1 if mode == "max" else -1)
+                start = dtype.as_numpy_dtype(start)
         whole = b.full((count, *data.shape[ids.rank :]), start, dtype)
         if 0 in ids.shape:
             return whole

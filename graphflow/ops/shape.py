@@ -79,6 +79,7 @@ define_op(
 
 _SHAPE = Signature("Shape", "input: T")
 _CAST = Signature("Cast", "x: SrcT")  # of a later family
+_PROD = Signature("Prod", "input: T", "reduction_indices: Tidx = int32")
 _SHAPE_N = Signature("ShapeN", "input: N * T")
 _SIZE = Signature("Size", "input: T")
 _RANK = Signature("Rank", "input: T")
@@ -113,6 +114,9 @@ def size(
 ) -> Tensor:
     """Return the number of elements of a tensor as an integer scalar."""
     with name_scope(name, "Size", [input]) as scope:
+        if isinstance(input, SparseTensor):
+            sizes = _CAST(input.dense_shape, DstT=as_dtype(out_type), Truncate=False).outputs[0]
+            return _PROD(sizes, [0], name=scope, keep_dims=False).outputs[0]
         tensor = convert_to_tensor(input)
         if optimize and tensor.shape.is_fully_defined():
             return constant(tensor.shape.num_elements(), as_dtype(out_type), name=scope)
@@ -122,6 +126,8 @@ def size(
 def rank(input: Any, name: str | None = None, *, optimize: bool = True) -> Tensor:
     """Return the number of dimensions of a tensor as an int32 scalar."""
     with name_scope(name, "Rank", [input]) as scope:
+        if isinstance(input, SparseTensor):
+            return size(input.dense_shape, name=scope)
         tensor = convert_to_tensor(input)
         if optimize and tensor.shape.rank is not None:
             return constant(tensor.shape.rank, int32, name=scope)

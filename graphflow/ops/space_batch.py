@@ -311,6 +311,8 @@ def required_space_to_batch_paddings(
             cut = np.stack([np.zeros_like(extra), extra], axis=1)
             paddings = constant(pairs, int32, name="paddings")
             return paddings, constant(cut, int32, name="crops")
+        if not count:
+            return zeros([0, 2], int32, name="paddings"), zeros([0, 2], int32, name="crops")
         start: Any = base[:, 0]
         end: Any = base[:, 1]
         more = (blocks - (sizes + start + end) % blocks) % blocks

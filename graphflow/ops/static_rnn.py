@@ -71,8 +71,11 @@ def static_rnn(
             output, following = cell(value, state)
             if lengths is not None:
                 is_done = greater_equal(time, lengths)
-                sizes = nest.flatten(cell.output_size)
-                blanks = [zeros(batched_shape(batch_size, s), output.dtype) for s in sizes]
+                sizes, flat = nest.flatten(cell.output_size), nest.flatten(output)
+                blanks = [
+                    zeros(batched_shape(batch_size, size), value.dtype)
+                    for size, value in zip(sizes, flat, strict=True)
+                ]
                 output = nest.map_structure(
                     lambda b, v, is_done=is_done: select_rows(is_done, b, v),
                     nest.pack_sequence_as(output, blanks), output,

@@ -43,7 +43,6 @@ _PLACES = {
     "rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),
     "seq2seq": ("contrib.legacy_seq2seq",),
     "session": ("",),
-    "session_ops": ("ops.session_ops",),
     "slot_creator": ("train.slots",),
     "sparse_ops": ("ops.sparse_serialization",),
     "string_ops": ("strings", "ops.checks"),

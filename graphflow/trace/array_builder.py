@@ -30,9 +30,11 @@ class ArrayBuilder(Builder):
     ----------
     ranges : for a loop variable that counts, its lowest value and the first that it never has.
     in_loop : whether what is built is part of a loop's body.
+    growing : arrays that can grow, of a known size so far, to which a loop's body writes.
     """
 
     ranges: dict[Node, tuple[Dim, Dim]]
+    growing: set[Node]
     in_loop = False
 
     # ---- one element a round
@@ -117,7 +119,9 @@ class ArrayBuilder(Builder):
         if isinstance(array, UnwrittenArray):
             array = self.full((array.size or 0, *value.shape), 0, value.dtype)
         if grows and place is not None:
-            array = self._grown(array, place + 1)
+            array = self.grown(array, place + 1)
+        if grows and place is None and not is_checked and isinstance(array, Node):
+            self.growing.add(array)
         if not is_checked:
             text = "Tried to write to index {} but array is not resizeable and size is: {}"
             self.check_index(handle, index, array.shape[0], text)
@@ -144,7 +148,7 @@ class ArrayBuilder(Builder):
         starts = [row] + [0] * (array.rank - 1)
         return self.slice(array, starts, [1, *array.shape[1:]])
 
-    def _grown(self, array: Node, size: Dim) -> Node:
+    def grown(self, array: Node, size: Dim) -> Node:
         """An array with zeros added up to a size."""
         have = array.shape[0]
         if not isinstance(have, int) or not isinstance(size, int) or have >= size:
@@ -228,7 +232,7 @@ class ArrayBuilder(Builder):
             size = max(size, highest)
         if not isinstance(array, Node):
             array = self.full((size, *rows.shape[1:]), 0, rows.dtype)
-        array = self._grown(array, size) if handle.dynamic_size else array
+        array = self.grown(array, size) if handle.dynamic_size else array
         if _differs(array, self.reshape(self.slice_row(rows, 0), rows.shape[1:])):
             raise ValueError(
                 f"TensorArray {handle.name}: expected elements of shape {list(array.shape[1:])}, "

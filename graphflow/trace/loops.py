@@ -50,6 +50,7 @@ class _Lowering:
     def __init__(self, tracer: Tracer, parts: Parts) -> None:
         self.tracer, self.parts = tracer, parts
         self.starts = [tracer.value_of(v.start) for v in parts.variables]
+        self.grown: set[int] = set()  # the variables whose first array was made longer
         self.state: list[str] = []  # the session's variables that the body writes
         self.rounds: int | None = None
         self.limit: Any = math.inf  # the rounds are no more than this
@@ -147,6 +148,11 @@ class _Lowering:
         for k, (before, value) in enumerate(zip(carried, after, strict=True)):
             if isinstance(before, UnwrittenArray) and isinstance(value, Node):
                 self.starts[k] = self.first_array(region, before, value, k)
+                changed = True
+            elif k not in self.grown and isinstance(before, Node) and before in region.growing:
+                size = self.grown_size(region, before.shape[0], value)
+                self.starts[k] = self.tracer.grown(self.starts[k], size)
+                self.grown.add(k)
                 changed = True
         return changed
 

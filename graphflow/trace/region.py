@@ -50,6 +50,7 @@ class Region(Tracer):
         self.arrays, self.in_loop = outer.arrays, outer.in_loop
         self.speculates, self.speculations = outer.speculates, outer.speculations
         self.ranges = dict(outer.ranges)
+        self.growing = set()
 
     def is_given(self, tensor: Tensor) -> bool:
         """Whether a tensor's value is there: from the region's start, or from outside."""

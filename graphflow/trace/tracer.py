@@ -112,6 +112,7 @@ class Tracer(ArrayBuilder):
         self.operation: Operation | None = None
         self.calls = 0
         self.ranges: dict[Node, tuple[Dim, Dim]] = {}
+        self.growing: set[Node] = set()
         self.arrays: Mapping[Tensor, Any] = {}
         self.speculations: list[Node] = []  # the conditions
 

@@ -252,6 +252,11 @@ from tensorflow.python.framework import dtypes, errors_impl, ops, tensor_shape
 from tensorflow.python.keras.layers import Dense
 from tensorflow.python.ops import array_ops, rnn_cell, variable_scope as vs, variables
 from tensorflow.python.ops.rnn import dynamic_rnn
+from tensorflow.python.ops.variables import PartitionedVariable, VariableV1
+from tensorflow.python.lib.io import file_io
+from tensorflow.python.training import slot_creator
+from tensorflow.python.training.moving_averages import assign_moving_average
+assert slot_creator.create_zeros_slot and file_io.file_exists("/") and VariableV1(1.0).dtype
 from tensorflow.python.platform import gfile, tf_logging as logging
 from tensorflow.python.training import saver
 import tensorflow as tf

@@ -106,7 +106,7 @@ def test_queues_of_several_sources_and_of_some_elements() -> None:
         session.run(tf.local_variables_initializer())
         coordinator = tf.train.Coordinator()
         threads = tf.train.start_queue_runners(session, coordinator)
-        assert session.run(even)[0].tolist() == [0, 2, 4, 6, 8]
-        assert sorted(v % 100 for v in session.run(both)[0].tolist()) == [0, 1, 2, 3, 4, 5]
+        assert session.run(even).tolist() == [0, 2, 4, 6, 8]
+        assert sorted(v % 100 for v in session.run(both).tolist()) == [0, 1, 2, 3, 4, 5]
         coordinator.request_stop()
         coordinator.join(threads)

@@ -146,3 +146,26 @@ def test_shared_queues_must_agree_and_containers_are_kept() -> None:
         session.run(first.enqueue(1.0))
         with pytest.raises(tf.errors.InvalidArgumentError, match="has component types"):
             session.run(second.size())
+
+
+def test_batches_of_sparse_tensors_and_of_one_tensor() -> None:
+    row = tf.SparseTensor([[1]], [7.0], [3])
+    rows = tf.SparseTensor([[0, 1], [1, 0]], [1.0, 2.0], [2, 2])
+    batched = tf.train.batch([row], 2)
+    several = tf.train.batch({"x": rows, "n": tf.constant([5, 6])}, 2, enqueue_many=True)
+    alone = tf.train.batch([tf.constant([1.0, 2.0])], 3)
+    assert alone.shape.as_list() == [3, 2]
+    assert batched.dense_shape.shape.as_list() == [2]
+    coordinator = tf.train.Coordinator()
+    with tf.Session() as session:
+        threads = tf.train.start_queue_runners(session, coordinator)
+        found = session.run(batched)
+        both = session.run(several)
+        coordinator.request_stop()
+        coordinator.join(threads)
+    assert found.indices.tolist() == [[0, 1], [1, 1]]
+    assert found.dense_shape.tolist() == [2, 3]
+    assert both["x"].indices.tolist() == [[0, 1], [1, 0]]
+    assert both["n"].tolist() == [5, 6]
+    with pytest.raises(ValueError, match="Cannot infer Tensor's rank"):
+        tf.train.batch([tf.placeholder(tf.float32)], 2)
