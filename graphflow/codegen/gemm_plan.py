@@ -130,7 +130,7 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int, gathered_run: int = 
         a_limit = GROUP_A_BYTES_IN_BLOCKS
         sums_bytes = tiles * group * tile.elements * spec.item_size
     in_groups = (
-        (pack_b and not in_units and not gathered_run and not spec.trans_a and spec.batch == 1)
+        (pack_b and not in_units and not gathered_run and spec.batch == 1)
         and all(isinstance(extent, int) for extent in (spec.m, spec.n, spec.k))
         and (group >= 2 and m * a_row_bytes <= a_limit and sums_bytes <= PARTIAL_BYTES)
     )
