@@ -35,7 +35,15 @@ def _lower_array(b: Any, op: Operation) -> Any:
 
 def lower_write(b: Any, op: Operation, array: Any, index: Any, value: Any) -> Any:
     """The array with one element replaced."""
-    return b.keep_element(array, index, value)
+    return b.keep_element(array, index, value, _is_array(op.inputs[2]))
+
+
+def _is_array(tensor: Tensor) -> bool:
+    """Whether a tensor is what an inner loop has stored."""
+    op = tensor.op
+    while op.type in ("Merge", "Exit", "Switch", "Enter", "Identity"):
+        op = op.inputs[0].op
+    return op.type == "LoopArray"
 
 
 def lower_add(b: Any, op: Operation, array: Any, index: Any, value: Any) -> Any:
