@@ -18,7 +18,14 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ops.creation import zeros_like
 from graphflow.ops.identity import Types
 
-__all__ = ["add_element", "element_gradient", "loop_array", "read_element", "write_element"]
+__all__ = [
+    "add_element",
+    "element_gradient",
+    "loop_array",
+    "no_element",
+    "read_element",
+    "write_element",
+]
 
 
 def _infer_array(op: Operation) -> Types:
@@ -71,6 +78,12 @@ define_op(
     no_gradient="it has no inputs",
 )
 define_op(
+    name="NoElement",
+    infer=lambda op: [(op.attrs["dtype"], unknown_shape())],
+    lower=lambda b, op, present: b.no_element(op.attrs["dtype"]),
+    no_gradient="it has no value",
+)
+define_op(
     name="LoopArrayWrite",
     infer=lambda op: [(op.inputs[0].dtype, unknown_shape())],
     lower=lower_write,
@@ -112,6 +125,7 @@ for _name, _infer in [
     define_op(name=_name, infer=_infer, lower=_refuse, no_gradient="none in TensorFlow")
 
 _ARRAY = Signature("LoopArray")
+_NO_ELEMENT = Signature("NoElement", "present: bool")
 _WRITE = Signature("LoopArrayWrite", "array: T", "index: int32", "value: T")
 _ADD = Signature("LoopArrayAdd", "array: T", "index: int32", "value: T")
 _READ = Signature("LoopArrayRead", "array: T", "index: int32")
@@ -120,6 +134,11 @@ _READ = Signature("LoopArrayRead", "array: T", "index: int32")
 def loop_array(dtype: Any, frame_name: str, name: str = "LoopArray") -> Tensor:
     """An array with one element for each round of a loop."""
     return _ARRAY(name=name, dtype=dtype, frame_name=frame_name).outputs[0]
+
+
+def no_element(present: Tensor, dtype: Any, name: str = "NoElement") -> Tensor:
+    """What a branch has in place of a value of the other one; there where `present` is."""
+    return _NO_ELEMENT(present, name=name, dtype=dtype).outputs[0]
 
 
 def write_element(array: Tensor, index: Any, value: Any, name: str | None = None) -> Tensor:

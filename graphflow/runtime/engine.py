@@ -46,7 +46,7 @@ from graphflow.runtime.shapes import (
 from graphflow.runtime.stepstats import fill_metadata
 from graphflow.runtime.variables import VariableStore
 from graphflow.schedule.plan import OBJECT_KINDS
-from graphflow.trace.arrays import UnwrittenArray
+from graphflow.trace.arrays import WITHOUT_ELEMENTS
 from graphflow.trace.tracer import Feed, Split, Traced, trace
 
 if TYPE_CHECKING:  # loaded where there is a GPU
@@ -401,8 +401,8 @@ class Engine:
         results.update(zip(request.fed, values, strict=True))
         more = {t: _result(results[t]) for t in ask if not is_made_again(t.op)}
         more.update(self.run_cut(cut, results, request.givens))
-        arrays = tuple((t, a) for t, a in more.items() if isinstance(a, UnwrittenArray))
-        plain = {t: a for t, a in more.items() if not isinstance(a, UnwrittenArray)}
+        arrays = tuple((t, a) for t, a in more.items() if isinstance(a, WITHOUT_ELEMENTS))
+        plain = {t: a for t, a in more.items() if not isinstance(a, WITHOUT_ELEMENTS)}
         joined = {**dict(zip(request.fed, values, strict=True)), **plain}
         following = replace(
             request, fed=tuple(joined), done=rest_done, arrays=(*request.arrays, *arrays)
@@ -413,9 +413,7 @@ class Engine:
             plan.statics.update(split.tensors)
         return following, list(joined.values())
 
-    def run_cut(
-        self, cut: Cut, results: dict[Tensor, Any], givens: Any
-    ) -> dict[Tensor, Array | UnwrittenArray]:
+    def run_cut(self, cut: Cut, results: dict[Tensor, Any], givens: Any) -> dict[Tensor, Any]:
         """Run what Python must run between the parts; the values that it gives."""
         if cut.loop is not None:
             values = {t: as_array(results[t]) for t in cut.inputs}
@@ -454,9 +452,9 @@ class Engine:
         return following, [*values, *counts]
 
 
-def _result(value: Any) -> Array | UnwrittenArray:
+def _result(value: Any) -> Any:
     """A result of a part of a run: an array, or what stands for an array without elements."""
-    return value if isinstance(value, UnwrittenArray) else as_array(value)
+    return value if isinstance(value, WITHOUT_ELEMENTS) else as_array(value)
 
 
 def _case(request: Request, plan: Plan, values: Sequence[Array]) -> tuple[Any, ...]:

@@ -13,7 +13,6 @@ from graphflow.runtime.executable import Instance
 from graphflow.runtime.feeds import convert_feed
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.stepstats import Event, TracedCall
-from graphflow.trace.arrays import UnwrittenArray
 
 Array = np.ndarray[Any, Any]
 
@@ -35,7 +34,7 @@ class Prepared:
     layout: int = 0
     fed: list[tuple[np.dtype[Any], tuple[int, ...]]] = field(default_factory=list)
     after: Callable[[], None] = lambda: None
-    arrays: dict[int, UnwrittenArray] = field(default_factory=dict)
+    arrays: dict[int, Any] = field(default_factory=dict)
     is_shared: bool = False
     on_gpu: bool = False
     newest: tuple[FetchPlan, Callable[..., Any]] | None = None

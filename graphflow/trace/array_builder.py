@@ -20,7 +20,7 @@ from graphflow.graph.shapes import TensorShape
 from graphflow.ir.builder import Builder
 from graphflow.ir.dims import Dim, UndecidableDim, dims_equal
 from graphflow.ir.node import Node, is_constant
-from graphflow.trace.arrays import ElementList, TensorArrayValue, UnwrittenArray
+from graphflow.trace.arrays import WITHOUT_ELEMENTS, ElementList, TensorArrayValue, UnwrittenArray
 
 
 class ArrayBuilder(Builder):
@@ -43,13 +43,17 @@ class ArrayBuilder(Builder):
         """An array of as many elements as the loop has rounds."""
         return UnwrittenArray(dtype, None, frame)
 
+    def no_element(self, dtype: DType) -> UnwrittenArray:
+        """What is not there, in a branch that is not taken."""
+        return UnwrittenArray(dtype, 0)
+
     def write_element(self, mode: str, array: Any, index: Node, value: Node) -> Any:
         """An array with one element set, or added to."""
         if (isinstance(array, UnwrittenArray) and array.loop and self.in_loop) and (
             isinstance(value, Node) and is_constant(value)
         ):  # the same in every round, unless rounds are traced one by one
             return replace(array, constant=value)
-        if isinstance(value, (UnwrittenArray, TensorArrayValue)):
+        if isinstance(value, WITHOUT_ELEMENTS):
             return _array_of_equals(array, value)
         value = self.runtime(value)
         if isinstance(array, UnwrittenArray):

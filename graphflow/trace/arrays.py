@@ -104,4 +104,5 @@ def is_flow(tensor: Tensor, value: Node) -> bool:
     return value.rank > 0 and tensor.dtype is float32 and tensor.shape.rank == 0
 
 
+WITHOUT_ELEMENTS = (TensorArrayValue, UnwrittenArray)
 ARRAY_VALUES = (TensorArrayValue, UnwrittenArray, ElementList)

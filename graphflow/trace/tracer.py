@@ -28,7 +28,7 @@ from graphflow.ir.node import Node, Program, SourceTable, Update
 from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
 from graphflow.trace.array_builder import ArrayBuilder
-from graphflow.trace.arrays import ARRAY_VALUES, ElementList, UnwrittenArray
+from graphflow.trace.arrays import ARRAY_VALUES, WITHOUT_ELEMENTS, ElementList, UnwrittenArray
 from graphflow.trace.late_shapes import lowered
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.units import Choice, Loop, ordered_units
@@ -89,7 +89,7 @@ class Traced:
     assumed: dict[str, bool] = field(default_factory=dict)
     hidden: dict[str, Any] = field(default_factory=dict)
     speculates: bool = False
-    arrays: dict[int, UnwrittenArray] = field(default_factory=dict)
+    arrays: dict[int, Any] = field(default_factory=dict)
 
 
 class Tracer(ArrayBuilder):
@@ -487,10 +487,10 @@ def _is_reference_only(op: Operation) -> bool:
     return op.type == "Identity" and op.inputs[0].dtype._is_ref_dtype
 
 
-def _unwritten(tracer: Tracer, fetches: Sequence[Tensor]) -> dict[int, UnwrittenArray]:
+def _unwritten(tracer: Tracer, fetches: Sequence[Tensor]) -> dict[int, Any]:
     """The arrays without elements among what is fetched, by position."""
     values = [tracer.value_of(t) for t in fetches]
-    return {k: v for k, v in enumerate(values) if isinstance(v, UnwrittenArray)}
+    return {k: v for k, v in enumerate(values) if isinstance(v, WITHOUT_ELEMENTS)}
 
 
 def _fetched(tracer: Tracer, tensor: Tensor) -> Node:
