@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphflow.graph.branches import Branches, canonical
+from graphflow.graph.branches import Branches, State, canonical
 from graphflow.graph.contexts import LoopVariable, WhileContext
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import get_default_graph
@@ -23,7 +23,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.control_flow_ops import merge, switch
 from graphflow.ops.creation import zeros, zeros_like
-from graphflow.ops.loop_arrays import loop_array, read_element, write_element
+from graphflow.ops.loop_arrays import loop_array, no_element, read_element, write_element
 from graphflow.ops.while_loops import add_loop_variable, build_loop, count_rounds, made_in
 
 Gradient = Any
@@ -108,7 +108,7 @@ class _Reader:
             outside = self.backward.capture(op.inputs[0])
             return self.switched(outside, op.inputs[1], tensor.value_index)
         state = self.branches.of(tensor)
-        value = self.stored(tensor, bool(state))
+        value = self.stored(tensor, state)
         for pred, side in state.items():
             value = self.switched(value, pred, side)
         return value
@@ -132,16 +132,20 @@ class _Reader:
         with made_in(self.backward, self.backward):
             return switch(value, chosen)[side]
 
-    def stored(self, tensor: Tensor, may_be_absent: bool) -> Tensor:
-        """Let the forward loop store the value in every round, and read it."""
+    def stored(self, tensor: Tensor, state: State) -> Tensor:
+        """Let the forward loop store the value in every round, and read it.
+
+        In rounds in which it is not there, as `state` tells, something is stored in its place.
+        """
         loop, backward = self.loop, self.backward
         counter = count_rounds(loop)
         with made_in(loop.outer, loop):
             array = loop_array(tensor.dtype.base_dtype, loop.name)
-        if may_be_absent:
+        shape, dtype = tensor.shape, tensor.dtype.base_dtype
+        for pred, side in reversed(state.items()):
             with made_in(loop, loop):
-                shape = tensor.shape
-                tensor = merge([tensor])[0]
+                other = switch(pred, pred)[1 - side]
+                tensor = merge([tensor, no_element(other, dtype)])[0]
                 tensor.set_shape(shape)
 
         def store(current: Tensor) -> Tensor:

@@ -165,9 +165,6 @@ class _Sweep:
             self.parts.setdefault(y, []).append(self.first_gradient(y, given, number))
         reached = _forward_closure(self.xs, self.stops, self.loop)
         self.between = _backward_closure([y.op for y in ys if _is_trainable(y)], reached)
-        # Gates around branches could make a branch wait for what it is part of.
-        if any(op._control_flow_context is not None for op in self.between):
-            self.gate = False
         for op in sorted(self.between, key=lambda op: op._id):
             unit = self.unit_of(op)
             if isinstance(unit, WhileContext):
@@ -263,14 +260,15 @@ class _Sweep:
         constants = [e for e in enters if e.attrs["is_constant"] and _is_trainable(e.outputs[0])]
 
         def sweep(ys: list[Tensor], grad_ys: list[Any], xs: list[Tensor]) -> list[Gradient]:
-            inner = _Sweep(xs, self.stops, self.colocate, self.gate, loop)
+            inner = _Sweep(xs, self.stops, self.colocate, False, loop)
             inner.start(ys, grad_ys)
             inner.run(scope)
             return [inner.total(x) for x in xs]
 
         with name_scope(f"{scope}{loop.name.split('/while_context')[0]}_grad/"):
             found = loop_gradients(loop, variables, constants, exits, sweep)
-        return [found.get(enter) for enter in enters]
+            made: list[Gradient] = [found.get(enter) for enter in enters]
+            return tuple_op(made) if self.gate and found else made
 
     def apply_rule(self, op: Operation, outputs: list[Gradient], scope: str) -> list[Gradient]:
         nothing: list[Gradient] = [None] * len(op.inputs)
@@ -296,7 +294,9 @@ class _Sweep:
                 f"Num gradients {len(made)} generated for op {op.name} do not match num inputs "
                 f"{len(op.inputs)}"
             )
-        if self.gate and sum(g is not None for g in made) > 1:
+        # Gates around branches could make a branch wait for what it is part of.
+        is_plain = op._control_flow_context is None and op.type not in ("Merge", "RefMerge")
+        if self.gate and is_plain and sum(g is not None for g in made) > 1:
             with device(None), name_scope(f"{scope}{op.name}_grad/"):
                 made = tuple_op(made)
         return [_checked(g, t, op) for g, t in zip(made, op.inputs, strict=True)]

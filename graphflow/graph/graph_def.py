@@ -21,6 +21,7 @@ from graphflow.graph.expansion import (
     with_originals,
 )
 from graphflow.graph.graph import Graph
+from graphflow.graph.loop_lists import with_tensor_lists
 from graphflow.graph.loop_stacks import with_loop_arrays
 from graphflow.graph.op_table import (
     OWN_ATTR,
@@ -234,6 +235,9 @@ def graph_to_proto(
         original = message("NodeDef")()
         _write_node(original, op, False)
         proto.node[-1].attr[ORIGINAL].s = original.SerializeToString()
+    nodes = with_tensor_lists(proto.node)
+    del proto.node[:]
+    proto.node.extend(nodes)
     return proto
 
 

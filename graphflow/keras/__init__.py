@@ -7,6 +7,7 @@ their own, which are built by the first data. Weights are written as TensorFlow'
 from types import SimpleNamespace as _Names
 
 from graphflow.keras import (
+    applications,
     backend,
     callbacks,
     constraints,

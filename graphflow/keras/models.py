@@ -133,12 +133,22 @@ class Model(Saved):
     @property
     def output(self) -> Any:
         """The outputs, one alone as itself."""
-        return self.outputs if len(self.outputs) > 1 else self.outputs[0]
+        return _alone(self.outputs)
 
     @property
     def input(self) -> Any:
         """The inputs, one alone as itself."""
-        return self.inputs if len(self.inputs) > 1 else self.inputs[0]
+        return _alone(self.inputs)
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs, one alone as itself."""
+        return _alone([backend.int_shape(t) for t in self.inputs])
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs, one alone as itself."""
+        return _alone([backend.int_shape(t) for t in self.outputs])
 
     def _gather(self, name: str) -> list[Any]:
         found = [item for layer in self.layers for item in getattr(layer, name)]

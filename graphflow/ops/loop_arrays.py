@@ -18,7 +18,14 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ops.creation import zeros_like
 from graphflow.ops.identity import Types
 
-__all__ = ["add_element", "element_gradient", "loop_array", "read_element", "write_element"]
+__all__ = [
+    "add_element",
+    "element_gradient",
+    "loop_array",
+    "no_element",
+    "read_element",
+    "write_element",
+]
 
 
 def _infer_array(op: Operation) -> Types:
@@ -35,7 +42,15 @@ def _lower_array(b: Any, op: Operation) -> Any:
 
 def lower_write(b: Any, op: Operation, array: Any, index: Any, value: Any) -> Any:
     """The array with one element replaced."""
-    return b.keep_element(array, index, value)
+    return b.keep_element(array, index, value, _is_array(op.inputs[2]))
+
+
+def _is_array(tensor: Tensor) -> bool:
+    """Whether a tensor is what an inner loop has stored."""
+    op = tensor.op
+    while op.type in ("Merge", "Exit", "Switch", "Enter", "Identity"):
+        op = op.inputs[0].op
+    return op.type == "LoopArray"
 
 
 def lower_add(b: Any, op: Operation, array: Any, index: Any, value: Any) -> Any:
@@ -61,6 +76,12 @@ define_op(
     infer=_infer_array,
     lower=_lower_array,
     no_gradient="it has no inputs",
+)
+define_op(
+    name="NoElement",
+    infer=lambda op: [(op.attrs["dtype"], unknown_shape())],
+    lower=lambda b, op, present: b.no_element(op.attrs["dtype"]),
+    no_gradient="it has no value",
 )
 define_op(
     name="LoopArrayWrite",
@@ -104,6 +125,7 @@ for _name, _infer in [
     define_op(name=_name, infer=_infer, lower=_refuse, no_gradient="none in TensorFlow")
 
 _ARRAY = Signature("LoopArray")
+_NO_ELEMENT = Signature("NoElement", "present: bool")
 _WRITE = Signature("LoopArrayWrite", "array: T", "index: int32", "value: T")
 _ADD = Signature("LoopArrayAdd", "array: T", "index: int32", "value: T")
 _READ = Signature("LoopArrayRead", "array: T", "index: int32")
@@ -112,6 +134,11 @@ _READ = Signature("LoopArrayRead", "array: T", "index: int32")
 def loop_array(dtype: Any, frame_name: str, name: str = "LoopArray") -> Tensor:
     """An array with one element for each round of a loop."""
     return _ARRAY(name=name, dtype=dtype, frame_name=frame_name).outputs[0]
+
+
+def no_element(present: Tensor, dtype: Any, name: str = "NoElement") -> Tensor:
+    """What a branch has in place of a value of the other one; there where `present` is."""
+    return _NO_ELEMENT(present, name=name, dtype=dtype).outputs[0]
 
 
 def write_element(array: Tensor, index: Any, value: Any, name: str | None = None) -> Tensor:

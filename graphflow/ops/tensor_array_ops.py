@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphflow.graph.apply import Signature
+from graphflow.graph.default import name_scope
 from graphflow.graph.dtypes import float32, int32, int64, resource
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
@@ -34,7 +35,7 @@ def _element_shape(op: Operation) -> TensorShape:
     shape = op.attrs.get("element_shape")
     if shape is None:
         maker = op.inputs[0].op
-        while maker.type in ("Enter", "Identity", "Switch"):
+        while maker.type in ("Enter", "Identity", "Switch", "TensorArrayGradV3"):
             maker = maker.inputs[0].op
         shape = maker.attrs.get("element_shape") if maker.type == "TensorArrayV3" else None
     return TensorShape(shape)
@@ -42,6 +43,15 @@ def _element_shape(op: Operation) -> TensorShape:
 
 def _is_differentiable(op: Operation, value: Tensor) -> bool:
     return value.dtype.base_dtype.kind in ("float", "complex")
+
+
+def _of_gradients(handle: Tensor, flow: Tensor) -> Tensor:
+    """The handle of the array of gradients, which TensorFlow keeps apart for each sweep."""
+    with name_scope("TensorArrayGrad") as scope:
+        parts = scope.rstrip("/").split("/")
+        sweeps = [k for k, part in enumerate(parts) if part.startswith("gradients")]
+        source = "/".join(parts[: sweeps[-1] + 1] if sweeps else parts[:1])
+        return _GRAD(handle, flow, source=source).outputs[0]
 
 
 # ---- making one
@@ -85,7 +95,8 @@ def _write_gradient(op: Operation, gradient: Tensor) -> list[Any]:
     handle, index, value, _ = op.inputs
     if not _is_differentiable(op, value):
         return [None, None, None, None]
-    read = read_element(handle, index, gradient, value.dtype, value.shape, is_checked=True)
+    gradients = _of_gradients(handle, gradient)
+    read = read_element(gradients, index, gradient, value.dtype, value.shape, is_checked=True)
     return [None, None, read, gradient]
 
 
@@ -101,7 +112,8 @@ def _lower_read(b: Any, op: Operation, handle: Any, index: Any, flow: Any) -> An
 def _read_gradient(op: Operation, gradient: Tensor) -> list[Any]:
     handle, index, flow = op.inputs
     zeros = zeros_like(flow, optimize=False)
-    return [None, None, write_element(handle, index, gradient, zeros, "add", is_checked=True)]
+    gradients = _of_gradients(handle, zeros)
+    return [None, None, write_element(gradients, index, gradient, zeros, "add", is_checked=True)]
 
 
 define_op(name="TensorArrayWriteV3", infer=_flow_only, lower=_lower_write, gradient=_write_gradient)
@@ -141,7 +153,8 @@ def _lower_gather(b: Any, op: Operation, handle: Any, indices: Any, flow: Any) -
 def _gather_gradient(op: Operation, gradient: Tensor) -> list[Any]:
     handle, indices, flow = op.inputs
     zeros = zeros_like(flow, optimize=False)
-    return [None, None, scatter_elements(handle, indices, gradient, zeros, "add")]
+    gradients = _of_gradients(handle, zeros)
+    return [None, None, scatter_elements(gradients, indices, gradient, zeros, "add")]
 
 
 def _lower_scatter(b: Any, op: Operation, handle: Any, indices: Any, value: Any, flow: Any) -> Any:
@@ -153,7 +166,8 @@ def _scatter_gradient(op: Operation, gradient: Tensor) -> list[Any]:
     if not _is_differentiable(op, value):
         return [None, None, None, None]
     element = value.shape[1:] if value.shape.rank is not None else unknown_shape()
-    read = gather_elements(handle, indices, gradient, value.dtype, element, is_checked=True)
+    gradients = _of_gradients(handle, gradient)
+    read = gather_elements(gradients, indices, gradient, value.dtype, element, is_checked=True)
     return [None, None, read, gradient]
 
 
@@ -190,7 +204,8 @@ def _lower_concat(b: Any, op: Operation, handle: Any, flow: Any) -> Any:
 def _concat_gradient(op: Operation, gradient: Tensor, lengths: Any) -> list[Any]:
     handle, flow = op.inputs
     zeros = zeros_like(flow, optimize=False)
-    return [None, split_elements(handle, gradient, op.outputs[1], zeros)]
+    gradients = _of_gradients(handle, zeros)
+    return [None, split_elements(gradients, gradient, op.outputs[1], zeros)]
 
 
 def _lower_split(b: Any, op: Operation, handle: Any, value: Any, lengths: Any, flow: Any) -> Any:
@@ -202,7 +217,8 @@ def _split_gradient(op: Operation, gradient: Tensor) -> list[Any]:
     if not _is_differentiable(op, value):
         return [None, None, None, None]
     rest = value.shape[1:] if value.shape.rank is not None else unknown_shape()
-    return [None, concat_elements(handle, gradient, value.dtype, rest), None, gradient]
+    gradients = _of_gradients(handle, gradient)
+    return [None, concat_elements(gradients, gradient, value.dtype, rest), None, gradient]
 
 
 define_op(

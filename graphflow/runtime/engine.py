@@ -46,6 +46,7 @@ from graphflow.runtime.shapes import (
 from graphflow.runtime.stepstats import fill_metadata
 from graphflow.runtime.variables import VariableStore
 from graphflow.schedule.plan import OBJECT_KINDS
+from graphflow.trace.arrays import WITHOUT_ELEMENTS
 from graphflow.trace.tracer import Feed, Split, Traced, trace
 
 if TYPE_CHECKING:  # loaded where there is a GPU
@@ -162,8 +163,11 @@ class Engine:
                         self.leave_gpu()
                         results, events = prepared.stepwise(*arguments)
                         fill_metadata(metadata, events, prepared.instance)
-                        return results
-                    return prepared.run(*arguments)
+                    else:
+                        results = prepared.run(*arguments)
+                for place, array in prepared.arrays.items():
+                    results[place] = array
+                return results
             except errors.SpeculationError:
                 request = replace(request, is_exact=True)
         raise errors.InternalError(None, None, "a run was cut without end")
@@ -230,6 +234,7 @@ class Engine:
                 dict(request.givens),
                 dict(request.arrays),
                 not request.is_exact,
+                request.is_part,
             )
 
     def compile(self, request: Request, plan: Plan, values: Sequence[Array]) -> Prepared:
@@ -309,6 +314,7 @@ class Engine:
         prepared = Prepared(
             [places[t] for t in traced.feeds], instance, traced.assumed, _nothing, initializes,
             self.store.layout,
+            arrays={k: a.sized(symbols) for k, a in traced.arrays.items()},
         )  # fmt: skip
 
         def after() -> None:
@@ -390,20 +396,24 @@ class Engine:
             return self.count_first(request, values, split)
         cut = Cut(split)
         ask, effects, rest_done = divided(request, cut)
-        part = replace(request, tensors=tuple(ask), operations=effects)
+        part = replace(request, tensors=tuple(ask), operations=effects, is_part=True)
         results = dict(zip(ask, self.run(part, values), strict=True))
         results.update(zip(request.fed, values, strict=True))
-        more = {t: as_array(results[t]) for t in ask if not is_made_again(t.op)}
+        more = {t: _result(results[t]) for t in ask if not is_made_again(t.op)}
         more.update(self.run_cut(cut, results, request.givens))
-        joined = {**dict(zip(request.fed, values, strict=True)), **more}
-        following = replace(request, fed=tuple(joined), done=rest_done)
+        arrays = tuple((t, a) for t, a in more.items() if isinstance(a, WITHOUT_ELEMENTS))
+        plain = {t: a for t, a in more.items() if not isinstance(a, WITHOUT_ELEMENTS)}
+        joined = {**dict(zip(request.fed, values, strict=True)), **plain}
+        following = replace(
+            request, fed=tuple(joined), done=rest_done, arrays=(*request.arrays, *arrays)
+        )
         with self.lock:
             plan = self.plans.setdefault(following, Plan())
         if not cut.operations:
             plan.statics.update(split.tensors)
         return following, list(joined.values())
 
-    def run_cut(self, cut: Cut, results: dict[Tensor, Any], givens: Any) -> dict[Tensor, Array]:
+    def run_cut(self, cut: Cut, results: dict[Tensor, Any], givens: Any) -> dict[Tensor, Any]:
         """Run what Python must run between the parts; the values that it gives."""
         if cut.loop is not None:
             values = {t: as_array(results[t]) for t in cut.inputs}
@@ -414,9 +424,9 @@ class Engine:
                 plain = {t: a for t, a in pairs if isinstance(a, np.ndarray)}
                 request = Request(
                     tuple(tensors), tuple(operations), tuple(plain), done, givens,
-                    tuple((t, a) for t, a in pairs if t not in plain),
+                    tuple((t, a) for t, a in pairs if t not in plain), is_part=True,
                 )  # fmt: skip
-                return [as_array(a) for a in self.run(request, list(plain.values()))]
+                return [_result(a) for a in self.run(request, list(plain.values()))]
 
             return run_loop(cut.loop, values, run)
         if cut.function is None:
@@ -440,6 +450,11 @@ class Engine:
             plan = self.plans.setdefault(following, Plan())
         plan.statics.update(split.tensors)
         return following, [*values, *counts]
+
+
+def _result(value: Any) -> Any:
+    """A result of a part of a run: an array, or what stands for an array without elements."""
+    return value if isinstance(value, WITHOUT_ELEMENTS) else as_array(value)
 
 
 def _case(request: Request, plan: Plan, values: Sequence[Array]) -> tuple[Any, ...]:

@@ -229,8 +229,9 @@ class Instance:
         address = int(self.table[(scope or self.scope).of(node)])
         if nbytes == 0:
             return np.zeros(shape, node.dtype.numpy)
-        raw = ctypes.string_at(address, nbytes)
-        return np.frombuffer(raw, node.dtype.numpy).reshape(shape).copy()
+        made = np.empty(shape, node.dtype.numpy)
+        ctypes.memmove(made.ctypes.data, address, nbytes)
+        return made
 
     def write(self, node: Node, value: Any) -> None:
         """Put a host call's result where the plan expects it.

@@ -14,13 +14,14 @@ import numpy as np
 
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
+from graphflow.trace.arrays import WITHOUT_ELEMENTS
 from graphflow.trace.loop_parts import Parts
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[Sequence[Tensor], Sequence[Operation], Sequence[Tensor], Sequence[Any]], list[Any]]
 
 
-def run_loop(parts: Parts, values: dict[Tensor, Any], run: Run) -> dict[Tensor, Array]:
+def run_loop(parts: Parts, values: dict[Tensor, Any], run: Run) -> dict[Tensor, Any]:
     """Run a loop.
 
     Parameters
@@ -55,4 +56,5 @@ def run_loop(parts: Parts, values: dict[Tensor, Any], run: Run) -> dict[Tensor, 
         fed = [*inside, *constants]
         current = run(nexts, effects, fed, [*current, *constants.values()])
     exits = [(v.exit, a) for v, a in zip(parts.variables, current, strict=True)]
-    return {e.outputs[0]: a for e, a in exits if e is not None and isinstance(a, np.ndarray)}
+    known = (np.ndarray, *WITHOUT_ELEMENTS)
+    return {e.outputs[0]: a for e, a in exits if e is not None and isinstance(a, known)}

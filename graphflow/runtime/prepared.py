@@ -22,7 +22,8 @@ class Prepared:
     """A request compiled for one signature: its callable takes the arrays of `arguments`.
 
     `is_shared` where its code serves other sizes too, so that it is made again in no time; `on_gpu`
-    where it is run through Python, which launches kernels.
+    where it is run through Python, which launches kernels. `arrays` are results that are known
+    without a run, by position: arrays of tensors without elements.
     """
 
     arguments: list[int]  # positions of the Program's feeds among the request's
@@ -33,6 +34,7 @@ class Prepared:
     layout: int = 0
     fed: list[tuple[np.dtype[Any], tuple[int, ...]]] = field(default_factory=list)
     after: Callable[[], None] = lambda: None
+    arrays: dict[int, Any] = field(default_factory=dict)
     is_shared: bool = False
     on_gpu: bool = False
     newest: tuple[FetchPlan, Callable[..., Any]] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from graphflow.graph.branches import canonical
 from graphflow.graph.dtypes import resource
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
@@ -25,6 +26,8 @@ class Request:
     givens : tensors to be read in place of others: (original, replacement).
     arrays : tensors that stand for arrays of tensors without elements, and what these are.
     is_exact : whether nothing that the data decides may be taken for granted.
+    is_part : whether the results go to another part of a run, so that arrays of tensors without
+        elements may be among them.
     """
 
     tensors: tuple[Tensor, ...]
@@ -34,6 +37,7 @@ class Request:
     givens: tuple[tuple[Tensor, Tensor], ...] = ()
     arrays: tuple[tuple[Tensor, Any], ...] = ()
     is_exact: bool = False
+    is_part: bool = False
 
 
 class Cut:
@@ -82,7 +86,10 @@ def divided(
             first = needed_operations([*targets, *ends], fed, request.done, givens)
     rest_done = request.done | {op for op in first if not is_made_again(op)} | cut.operations
     rest = needed_operations(roots, fed, rest_done, givens)
-    crossing = [t for op in rest for t in op.inputs if t.op in first and t not in fed]
+    read = [t for op in rest for t in op.inputs]
+    # Branches are known by their predicate itself, not by what a Switch reads of it.
+    read += [canonical(givens.get(t, t)) for t in _predicates(rest)]
+    crossing = [t for t in read if t.op in first and t not in fed]
     crossing += [t for t in request.tensors if t.op in first and t not in fed]
     crossing = [t for t in crossing if t.op in rest_done]
     crossing = [t for t in dict.fromkeys(crossing) if not _is_reference(t)]
@@ -119,6 +126,10 @@ def _ends_of_started_loops(first: set[Operation], whole: set[Operation]) -> list
         if switch is not None and switch.type in SWITCHES and switch.inputs[1].op in first:
             found.append(op)
     return found
+
+
+def _predicates(operations: set[Operation]) -> list[Tensor]:
+    return [op.inputs[1] for op in operations if op.type in SWITCHES]
 
 
 def _is_reference(tensor: Tensor) -> bool:

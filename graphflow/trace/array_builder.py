@@ -20,7 +20,7 @@ from graphflow.graph.shapes import TensorShape
 from graphflow.ir.builder import Builder
 from graphflow.ir.dims import Dim, UndecidableDim, dims_equal
 from graphflow.ir.node import Node, is_constant
-from graphflow.trace.arrays import ElementList, TensorArrayValue, UnwrittenArray
+from graphflow.trace.arrays import WITHOUT_ELEMENTS, ElementList, TensorArrayValue, UnwrittenArray
 
 
 class ArrayBuilder(Builder):
@@ -43,12 +43,18 @@ class ArrayBuilder(Builder):
         """An array of as many elements as the loop has rounds."""
         return UnwrittenArray(dtype, None, frame)
 
+    def no_element(self, dtype: DType) -> UnwrittenArray:
+        """What is not there, in a branch that is not taken."""
+        return UnwrittenArray(dtype, 0)
+
     def write_element(self, mode: str, array: Any, index: Node, value: Node) -> Any:
         """An array with one element set, or added to."""
         if (isinstance(array, UnwrittenArray) and array.loop and self.in_loop) and (
             isinstance(value, Node) and is_constant(value)
         ):  # the same in every round, unless rounds are traced one by one
             return replace(array, constant=value)
+        if isinstance(value, WITHOUT_ELEMENTS):
+            return _array_of_equals(array, value)
         value = self.runtime(value)
         if isinstance(array, UnwrittenArray):
             array = self.full((array.size or 1, *value.shape), 0, value.dtype)
@@ -59,16 +65,33 @@ class ArrayBuilder(Builder):
         index = self.reshape(self.runtime(index), (1,))
         return self.scatter(mode, array, index, self.reshape(value, (1, *value.shape)))
 
-    def keep_element(self, array: Any, index: Node, value: Any) -> Any:
-        """An array of a loop's rounds with this round's element."""
+    def keep_element(self, array: Any, index: Node, value: Any, is_array: bool = False) -> Any:
+        """An array of a loop's rounds with this round's element.
+
+        `is_array` tells that the element is an array of an inner loop, which has as many elements
+        as that had rounds; more are never read.
+        """
         if self.in_loop or not isinstance(value, Node) or value.dtype.kind == "string":
             return self.write_element("set", array, index, value)
         # Rounds that are traced one by one: the array has an element for each so far.
         row = self.reshape(self.runtime(value), (1, *value.shape))
-        return row if isinstance(array, UnwrittenArray) else self.concat([array, row], 0)
+        if isinstance(array, UnwrittenArray):
+            return row
+        if is_array and array.rank == row.rank > 1:
+            size = max(array.shape[1], row.shape[1])
+            array, row = self._padded(array, size), self._padded(row, size)
+        return self.concat([array, row], 0)
 
-    def read_element(self, array: Any, index: Node) -> Node:
-        """One element of an array."""
+    def _padded(self, array: Node, size: Dim) -> Node:
+        """An array whose elements are arrays, with zeros added to these."""
+        count, have, *rest = array.shape
+        if dims_equal(have, size):
+            return array
+        more = self.full((count, size - have, *rest), 0, array.dtype)
+        return self.concat([array, more], 1)
+
+    def read_element(self, array: Any, index: Node) -> Any:
+        """One element of an array: a node, or an array of an inner loop without elements."""
         if isinstance(array, UnwrittenArray) and array.constant is not None:
             return array.constant
         if isinstance(array, UnwrittenArray):
@@ -320,6 +343,13 @@ class ArrayBuilder(Builder):
         fits = self.in_range(index, limit)
         message = _IndexMessage(f"TensorArray {handle.name}: {text}")
         self.check(self.reshape(fits, ()), "InvalidArgumentError", message, (index, limit))
+
+
+def _array_of_equals(array: Any, value: Any) -> UnwrittenArray:
+    """The array that a loop fills with what has no elements itself, an inner loop's array."""
+    if not isinstance(array, UnwrittenArray) or array.constant not in (None, value):
+        raise ValueError("a loop in a loop stores nothing, or other constants, in some rounds only")
+    return replace(array, constant=value)
 
 
 def _with_row(array: Any, index: Any, value: Any) -> list[Any]:

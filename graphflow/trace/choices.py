@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from graphflow.graph.branches import canonical
-from graphflow.graph.dtypes import float32
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.node import Node
-from graphflow.trace.arrays import ARRAY_VALUES, UnwrittenArray
+from graphflow.trace.arrays import ARRAY_VALUES, UnwrittenArray, is_flow
 from graphflow.trace.region import Captures, Region, deciding_feeds
 from graphflow.trace.tracer import Split, Tracer
 from graphflow.trace.units import SWITCHES, Choice
@@ -140,14 +139,10 @@ def _merged_values(regions: list[Region], op: Operation, values: Mapping[int, Te
         other = found[1 - side]
         is_unwritten = isinstance(found[side], UnwrittenArray) and isinstance(other, Node)
         # To TensorFlow the flow of an array is a number, and a gradient of zeros is one, too.
-        is_number = side in values and isinstance(other, Node) and _is_flow(values[side], other)
+        is_number = side in values and isinstance(other, Node) and is_flow(values[side], other)
         if found[side] is None or is_unwritten or (is_number and found[side].rank == 0):
             found[side] = _stand_in(region, other)
     return found
-
-
-def _is_flow(tensor: Tensor, value: Node) -> bool:
-    return value.rank > 0 and tensor.dtype is float32 and tensor.shape.rank == 0
 
 
 def _stand_in(region: Region, other: Any) -> Any:

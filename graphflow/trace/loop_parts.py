@@ -77,7 +77,11 @@ def take_apart(loop: Loop) -> Parts:
     parts = Parts(loop)
     by_merge: dict[Operation, Variable] = {}
     constants = []
+    # In gradients of TensorFlow's, copies that wait for each other lie before the Exits.
+    exits: dict[Tensor, Operation] = {}
     for op in sorted(loop.operations, key=lambda op: op._id):
+        if op.type in EXITS:
+            exits.setdefault(_source(op.inputs[0]), op)
         if op.type in ENTERS and op.attrs["frame_name"] == loop.frame:
             if op.attrs["is_constant"]:
                 constants.append(op)
@@ -93,8 +97,7 @@ def take_apart(loop: Loop) -> Parts:
                     variable.switch = user
                     parts.flag = user.inputs[1].op
         if variable.switch is not None:
-            exits = [c for c in variable.switch.outputs[0].consumers() if c.type in EXITS]
-            variable.exit = next((e for e in exits if e in loop.operations), None)
+            variable.exit = exits.get(variable.switch.outputs[0])
     parts.variables = list(by_merge.values())
     if parts.flag is None:
         conditions = [op for op in loop.operations if op.type == "LoopCond"]

@@ -19,7 +19,8 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.interpreter import run_program
 from graphflow.ir.node import Node, Program, Update, is_constant
-from graphflow.trace.arrays import ARRAY_VALUES, UnwrittenArray
+from graphflow.trace.arrays import ARRAY_VALUES, UnwrittenArray, is_flow
+from graphflow.trace.choices import zeros
 from graphflow.trace.loop_parts import Parts, Variable, counting_starts, round_limit, take_apart
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.region import Captures, Region
@@ -154,7 +155,18 @@ class _Lowering:
                 self.starts[k] = self.tracer.grown(self.starts[k], size)
                 self.grown.add(k)
                 changed = True
+            elif self.becomes_array(k, before, value):
+                self.starts[k] = zeros(self.tracer, value)
+                changed = True
         return changed
+
+    def becomes_array(self, number: int, before: Any, value: Any) -> bool:
+        """Whether what began as the number zero, as a sum of flows does, is an array's elements."""
+        if not isinstance(before, Node) or not isinstance(value, Node) or before.rank:
+            return False
+        start = self.starts[number]
+        is_zero = start.op == "const" and not start["value"].array
+        return is_zero and is_flow(self.parts.variables[number].merge.outputs[0], value)
 
     def first_array(self, region: Region, array: UnwrittenArray, written: Node, k: int) -> Node:
         """Zeros for an array's elements, now that one has been written."""

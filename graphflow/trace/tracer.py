@@ -28,7 +28,7 @@ from graphflow.ir.node import Node, Program, SourceTable, Update
 from graphflow.ir.prims.effects import HostFunction
 from graphflow.ir.types import TensorType
 from graphflow.trace.array_builder import ArrayBuilder
-from graphflow.trace.arrays import ARRAY_VALUES, ElementList, UnwrittenArray
+from graphflow.trace.arrays import ARRAY_VALUES, WITHOUT_ELEMENTS, ElementList, UnwrittenArray
 from graphflow.trace.late_shapes import lowered
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.units import Choice, Loop, ordered_units
@@ -80,6 +80,8 @@ class Traced:
     assumed : whether each variable asked about had a value.
     hidden : first values of the state that random operations keep in the session.
     speculates : whether the run ends with a `SpeculationError` for some data.
+    arrays : the outputs that are arrays without elements, by position; the Program gives nothing
+        of use there.
     """
 
     program: Program
@@ -87,6 +89,7 @@ class Traced:
     assumed: dict[str, bool] = field(default_factory=dict)
     hidden: dict[str, Any] = field(default_factory=dict)
     speculates: bool = False
+    arrays: dict[int, Any] = field(default_factory=dict)
 
 
 class Tracer(ArrayBuilder):
@@ -426,6 +429,7 @@ def trace(
     givens: Mapping[Tensor, Tensor],
     arrays: Mapping[Tensor, Any] = _NO_ARRAYS,
     speculates: bool = False,
+    gives_arrays: bool = False,
 ) -> Traced:
     """Trace the operations that the fetches and targets need.
 
@@ -440,6 +444,7 @@ def trace(
     arrays : values of tensors that stand for arrays of tensors without elements.
     speculates : whether a case that a run's data decides may be taken for granted. It is not where
         Python is called for its effects, since these would be there twice.
+    gives_arrays : whether arrays without elements may be fetched, by another part of the run.
 
     Raises
     ------
@@ -454,8 +459,15 @@ def trace(
     tracer.arrays, tracer.speculates = arrays, speculates
     tracer.run(needed)
     if tracer.speculations and any(e.op == "effect_call" for e in tracer.effects):
-        return trace(fetches, targets, feeds, done, variable_type, givens, arrays)
-    outputs = [tracer.runtime(_fetched(tracer, t)) for t in fetches]
+        return trace(
+            fetches, targets, feeds, done, variable_type, givens, arrays, gives_arrays=gives_arrays
+        )
+    given_arrays = _unwritten(tracer, fetches) if gives_arrays else {}
+    nothing = tracer.const(np.int32(0))
+    outputs = [
+        nothing if k in given_arrays else tracer.runtime(_fetched(tracer, t))
+        for k, t in enumerate(fetches)
+    ]
     updates = [
         Update(name, node) for name, node in tracer.state.items()
         if tracer.variable_inputs.get(name) is not node
@@ -463,7 +475,9 @@ def trace(
     inputs = (*tracer.feed_inputs.values(), *tracer.variable_inputs.values())
     program = Program(inputs, tuple(outputs), tuple(updates), tuple(tracer.effects), tracer.sources)
     speculated = bool(tracer.speculations)
-    return Traced(program, list(tracer.feed_inputs), tracer.assumed, tracer.hidden, speculated)
+    return Traced(
+        program, list(tracer.feed_inputs), tracer.assumed, tracer.hidden, speculated, given_arrays
+    )
 
 
 def _is_reference_only(op: Operation) -> bool:
@@ -471,6 +485,12 @@ def _is_reference_only(op: Operation) -> bool:
     if op.type in ("VariableV2", "RefSwitch", "RefEnter"):
         return True
     return op.type == "Identity" and op.inputs[0].dtype._is_ref_dtype
+
+
+def _unwritten(tracer: Tracer, fetches: Sequence[Tensor]) -> dict[int, Any]:
+    """The arrays without elements among what is fetched, by position."""
+    values = [tracer.value_of(t) for t in fetches]
+    return {k: v for k, v in enumerate(values) if isinstance(v, WITHOUT_ELEMENTS)}
 
 
 def _fetched(tracer: Tracer, tensor: Tensor) -> Node:

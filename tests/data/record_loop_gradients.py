@@ -20,7 +20,7 @@ def mapped(x):
 
 
 def recurrent(x):
-    with tf.variable_scope("net", initializer=tf.constant_initializer(0.3)):
+    with tf.variable_scope("net", initializer=tf.constant_initializer(0.3), reuse=tf.AUTO_REUSE):
         cell = tf.nn.rnn_cell.GRUCell(2)
         return tf.nn.dynamic_rnn(cell, x, tf.constant([2, 4]), dtype=tf.float32)[0]
 
@@ -39,8 +39,29 @@ def nested(x):
     return tf.while_loop(lambda i, v: i < 2, body, [0, tf.tanh(x)])[1]
 
 
+def ragged(x):
+    def body(i, v):
+        return i + 1, tf.while_loop(lambda j, w: j <= i, lambda j, w: (j + 1, w * x), [0, v])[1]
+
+    return tf.while_loop(lambda i, v: i < 3, body, [0, tf.tanh(x)])[1]
+
+
+def mapped_recurrent(x):
+    return tf.map_fn(lambda row: recurrent(tf.stack([row, row]))[0], x)
+
+
+def attended(x):
+    s2s = tf.contrib.seq2seq
+    with tf.variable_scope("net", initializer=tf.constant_initializer(0.3)):
+        attention = s2s.LuongAttention(2, x, memory_sequence_length=tf.constant([2, 4]))
+        cell = s2s.AttentionWrapper(tf.nn.rnn_cell.GRUCell(2), attention, 3)
+        helper = s2s.TrainingHelper(tf.sin(x), tf.constant([4, 3]))
+        decoder = s2s.BasicDecoder(cell, helper, cell.zero_state(tf.shape(x)[0], tf.float32))
+        return s2s.dynamic_decode(decoder)[0].rnn_output
+
+
 found = {"value": VALUE}
-for make in (power, mapped, recurrent, branching, nested):
+for make in (power, mapped, recurrent, branching, nested, ragged, mapped_recurrent, attended):
     with tf.Graph().as_default() as graph, tf.Session() as session:
         x = tf.placeholder(tf.float32, [None, 4, 3], name="x")
         y = tf.identity(make(x), name="y")

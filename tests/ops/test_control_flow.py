@@ -324,3 +324,37 @@ def test_gradient_of_a_loop_that_grows_a_tensor():
             found, slope = session.run([grown, gradient], {x: value})
             np.testing.assert_allclose(found, np.concatenate([value] + [2 * value] * 4))
             np.testing.assert_allclose(slope, 2 * value * (1 + 4 * 4), rtol=1e-6)
+
+
+def test_gradients_of_a_loop_over_arrays_in_a_mapped_function():
+    """The outer loop stores the inner loop's arrays, of which some have no elements."""
+    x = tf.constant([[0.1, 0.2, 0.3], [0.4, -0.5, 0.6]])
+    cell = tf.nn.rnn_cell.BasicRNNCell(1)
+
+    def last(row):
+        return tf.nn.dynamic_rnn(cell, tf.reshape(row, [1, 3, 1]), dtype=tf.float32)[1][0, 0]
+
+    def alone(row):
+        state = tf.zeros([1, 1])
+        for k in range(3):
+            _, state = cell(tf.reshape(row[k], [1, 1]), state)
+        return state[0, 0]
+
+    looped = tf.gradients(tf.map_fn(last, x), x)[0]
+    plain = tf.gradients([alone(x[0]), alone(x[1])], x)[0]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        np.testing.assert_allclose(*session.run([looped, plain]), rtol=1e-5)
+
+
+def test_gradients_of_a_loop_in_a_loop_with_more_rounds_each_time():
+    x = tf.constant([0.3, 0.7])
+
+    def inner(i, v):
+        return tf.while_loop(lambda j, w: j <= i, lambda j, w: (j + 1, w * x), [0, v])[1]
+
+    y = tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, inner(i, v)), [0, tf.exp(x)])[1]
+    with tf.Session() as session:
+        found = session.run(tf.gradients(y, x)[0])
+    v = np.array([0.3, 0.7], np.float32)
+    np.testing.assert_allclose(found, np.exp(v) * (v**6 + 6 * v**5), rtol=1e-5)
