@@ -60,6 +60,8 @@ _PLACES = {
     "core_rnn_cell": ("contrib.rnn", "nn.rnn_cell"),
     "core_rnn_cell_impl": ("contrib.rnn", "nn.rnn_cell"),
 }
+# Modules that are Python's own with decorators that keep signatures.
+_STANDARD = {"tf_contextlib": "contextlib", "tf_inspect": "inspect"}
 # Private names that published programs take, and what they are here.
 _RENAMED = {
     "_linear": ("ops.rnn_cell_base", "linear"),
@@ -136,6 +138,8 @@ class PrivateModule(ModuleType):
                 return known
             return importlib.import_module(f"{self.__name__}.{name}")
         own = below[-1] if below else ""
+        if own in _STANDARD:
+            return getattr(importlib.import_module(_STANDARD[own]), name)
         if own.startswith("gen_"):
             made = _part("raw_ops").function_named(name)
             if made is not None:

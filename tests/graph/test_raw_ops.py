@@ -45,3 +45,15 @@ def test_modules_have_what_tensorflow_took_over_from_them() -> None:
 
     merged = data_flow_ops.parallel_dynamic_stitch([[0], [1]], [[5.0], [6.0]])
     assert merged.op.type == "ParallelDynamicStitch"
+
+
+def test_modules_that_wrap_python_s_own() -> None:
+    from graphflow.python.util import tf_contextlib, tf_inspect
+
+    @tf_contextlib.contextmanager
+    def numbered():
+        yield 1
+
+    with numbered() as number:
+        assert number == 1
+    assert tf_inspect.getfullargspec(numbered).args == []
