@@ -34,6 +34,7 @@ _PLACES = {
     "init_ops": ("initializers", ""),
     "ops": ("graph.convert", "graph.default", "graph.graph"),
     "tensor_shape": ("graph.shapes", "compat"),
+    "tf_decorator": ("python.decorators",),
     "tf_record": ("python_io",),
     "test_util": ("test",),
     "parsing_ops": ("io",),
@@ -67,6 +68,7 @@ _RENAMED = {
     "_linear": ("ops.rnn_cell_base", "linear"),
     "VariableV1": ("ops.variables", "Variable"),
     "ResourceVariable": ("ops.variables", "Variable"),  # one kind of variable does for both
+    "_TensorLike": ("python.tensor_like", "TENSOR_LIKE"),
 }
 _SEARCHED = (
     "", "nn", "math", "train", "errors", "initializers", "layers", "losses", "summary", "test",
@@ -158,11 +160,11 @@ class PrivateModule(ModuleType):
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds every module below this package."""
+    """Finds every module below this package and below `graphflow.core`."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """Return a spec for names below this package."""
-        if not fullname.startswith(f"{__name__}."):
+        """Return a spec for names below these packages."""
+        if not fullname.startswith((f"{__name__}.", "graphflow.core.")):
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
