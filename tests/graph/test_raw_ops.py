@@ -73,3 +73,14 @@ def test_private_names_that_keras_2_reads() -> None:
     assert isinstance(x, ops._TensorLike)
     assert not isinstance([1.0], ops._TensorLike)
     assert len(x.shape._dims) == 2
+
+    class Placed:
+        device = ""
+
+        def _set_device(self, name: str) -> None:
+            self.device = name
+
+    placed = Placed()
+    with tf.device("/gpu:0"):
+        x.graph._apply_device_functions(placed)
+    assert placed.device == "/device:GPU:0"

@@ -177,12 +177,3 @@ def test_forward_mode_is_the_transpose_of_reverse(case, seed):
 def test_many_more(case, seed):
     check_differences(case)
     check_forward(case, seed)
-
-
-def test_split_into_as_many_parts_as_a_dimension_says():
-    with tf.Graph().as_default():
-        x = tf.ones([4, 6])
-        parts = tf.split(x, x.shape[0] // 2, axis=1)
-        assert [part.shape.as_list() for part in parts] == [[4, 3], [4, 3]]
-        with pytest.raises(ValueError, match="Cannot convert an unknown Dimension to a Tensor"):
-            tf.split(x, tf.Dimension(None), axis=1)
