@@ -1,5 +1,8 @@
 """TensorFlow's `tf.contrib.slim`: layers with scopes of arguments, and losses."""
 
+import importlib
+from typing import Any
+
 from graphflow.contrib import losses, metrics
 from graphflow.contrib.framework.arg_scope import *
 from graphflow.contrib.framework.variables import *
@@ -13,3 +16,11 @@ from graphflow.train.global_step import (
     get_global_step,
     get_or_create_global_step,
 )
+
+_OF_LAYERS = {"initializers", "layers", "optimizers", "regularizers", "summaries", "utils"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_LAYERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f"graphflow.contrib.layers.python.layers.{name}")

@@ -348,10 +348,10 @@ def maybe_shuffle_batch_join(
 
 def match_filenames_once(pattern: Any, name: str | None = None) -> Any:
     """A local variable that begins as the names of the files that match."""
-    with name_scope(name, "matching_filenames", [pattern]):
+    with name_scope(name, "matching_filenames", [pattern]) as scope:
         return Variable(
-            matching_files(pattern), trainable=False, validate_shape=False,
-            name="matching_filenames", collections=[GraphKeys.LOCAL_VARIABLES],
+            matching_files(pattern), trainable=False, validate_shape=False, name=scope,
+            collections=[GraphKeys.LOCAL_VARIABLES],
         )  # fmt: skip
 
 

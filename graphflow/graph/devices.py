@@ -205,12 +205,16 @@ class DeviceScopes:
             self._device_functions = functions
             self._colocation_stack = outer
 
-    def _place(self, op: Operation) -> None:
-        """Apply the device and colocation scopes to a new operation."""
+    def _apply_device_functions(self, op: Any) -> None:
+        """Give an operation, or what Keras 2 has in its place, the device of the scopes."""
         for function in reversed(self._device_functions):
             if function is None:
                 break
             op._set_device(device_name(function(op)))
+
+    def _place(self, op: Operation) -> None:
+        """Apply the device and colocation scopes to a new operation."""
+        self._apply_device_functions(op)
         if self._colocation_stack:
             groups: set[bytes] = set()
             for target in reversed(self._colocation_stack):

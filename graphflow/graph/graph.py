@@ -141,6 +141,14 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections):
         """
         self._last_id += count
 
+    @contextlib.contextmanager
+    def _counting_as(self, count: int) -> Iterator[None]:
+        """Count what is made inside as the `count` operations, or more, that TensorFlow makes."""
+        end = self._last_id + count
+        yield
+        assert self._last_id <= end, (self._last_id, end)
+        self._skip_ids(end - self._last_id)
+
     def _checked_name(self, wanted: str) -> str:
         unique = self.unique_name(wanted)
         if not VALID_OP_NAME.match(unique):

@@ -65,6 +65,8 @@ class TensorShape:
         """The sizes as `Dimension` objects, or None when the rank is unknown."""
         return None if self.extents is None else [Dimension(size) for size in self.extents]
 
+    _dims = dims  # Keras 2 reads it
+
     def as_list(self) -> list[int | None]:
         """Return the sizes as a list; ValueError when the rank is unknown."""
         if self.extents is None:

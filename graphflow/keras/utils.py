@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow.keras.files import get_file
 from graphflow.keras.serialization import (
     CustomObjectScope,
     custom_object_scope,
@@ -18,8 +19,8 @@ from graphflow.keras.serialization import (
 
 __all__ = [
     "CustomObjectScope", "Progbar", "Sequence", "custom_object_scope", "deserialize_keras_object",
-    "get_custom_objects", "normalize", "pad_sequences", "plot_model", "serialize_keras_object",
-    "to_categorical",
+    "get_custom_objects", "get_file", "normalize", "pad_sequences", "plot_model",
+    "serialize_keras_object", "to_categorical",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
+from graphflow.graph.dimension import Dimension
 from graphflow.graph.dtypes import int32
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
@@ -388,7 +389,7 @@ def split(
     num : the number of parts; needed only where it cannot be had from `num_or_size_splits`.
     """
     sizes = convert_to_tensor(num_or_size_splits)
-    if isinstance(num_or_size_splits, (int, np.integer)):
+    if isinstance(num_or_size_splits, (int, np.integer, Dimension)):
         return _SPLIT(axis, value, name=name, num_split=int(num_or_size_splits)).outputs
     if sizes.shape.rank == 0:
         raise ValueError(

@@ -11,7 +11,7 @@ from typing import Any
 
 from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import control_dependencies, name_scope
+from graphflow.graph.default import control_dependencies, get_default_graph, name_scope
 from graphflow.graph.dtypes import int32
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
@@ -42,7 +42,8 @@ def transpose_batch_time(x: Tensor) -> Tensor:
         return x
     if rank is None:
         raise ValueError("expected a tensor of known rank to exchange its first two axes")
-    return transpose(x, [1, 0, *range(2, rank)])
+    with get_default_graph()._counting_as(8):  # TensorFlow makes the order in the graph
+        return transpose(x, [1, 0, *range(2, rank)])
 
 
 def batch_size_of(inputs: Sequence[Tensor], axis: int) -> Any:
@@ -87,6 +88,11 @@ def checked_lengths(sequence_length: Any) -> Tensor:
 
 
 def _with_length_check(lengths: Tensor, batch_size: Any) -> Tensor:
+    with get_default_graph()._counting_as(11):  # where the size is known, there is nothing to check
+        return _checked_count(lengths, batch_size)
+
+
+def _checked_count(lengths: Tensor, batch_size: Any) -> Tensor:
     known = None if lengths.shape.rank is None else lengths.shape.as_list()[0]
     if known is not None and known == batch_size:
         return lengths
@@ -166,19 +172,21 @@ class _Loop:
         """Make the loop; returns the outputs, time first, and the last state."""
         types = {t.dtype.base_dtype for t in nest.flatten(state)}
         dtype = self.dtype or (types.pop() if len(types) == 1 else self.inputs[0].dtype)
-        bound = self.steps
-        if self.lengths is not None:
-            bound = minimum(self.steps, maximum(1, reduce_max(self.lengths)))
-        with name_scope("dynamic_rnn"):
-            arrays = [
-                TensorArray(t.dtype, size=self.steps, element_shape=t.shape[1:]).unstack(t)
-                for t in self.inputs
-            ]
-            shapes = [known_batched_shape(self.batch_size, s) for s in self.sizes]
-            results = [TensorArray(dtype, size=self.steps, element_shape=s) for s in shapes]
-        blanks = None
-        if self.lengths is not None:
-            blanks = [zeros(batched_shape(self.batch_size, s), dtype) for s in self.sizes]
+        with get_default_graph()._counting_as(self.operations_before()):
+            time = convert_to_tensor(0, dtype=int32, name="time")
+            steps = bound = convert_to_tensor(self.steps, dtype=int32)
+            if self.lengths is not None:
+                bound = minimum(steps, maximum(1, reduce_max(self.lengths)))
+            with name_scope("dynamic_rnn"):
+                arrays = [
+                    TensorArray(t.dtype, size=steps, element_shape=t.shape[1:]).unstack(t)
+                    for t in self.inputs
+                ]
+                shapes = [known_batched_shape(self.batch_size, s) for s in self.sizes]
+                results = [TensorArray(dtype, size=steps, element_shape=s) for s in shapes]
+            blanks = None
+            if self.lengths is not None:
+                blanks = [zeros(batched_shape(self.batch_size, s), dtype) for s in self.sizes]
 
         def body(time: Tensor, results: list[TensorArray], state: Any) -> Any:
             flat = [a.read(time) for a in arrays]
@@ -189,17 +197,31 @@ class _Loop:
             return time + 1, [array.write(time, value) for array, value in pairs], following
 
         _, filled, last = while_loop(
-            lambda time, *_: time < bound, body,
-            (convert_to_tensor(0, dtype=int32, name="time"), results, state),
-            parallel_iterations=parallel, maximum_iterations=self.steps, swap_memory=swap,
+            lambda time, *_: time < bound, body, (time, results, state),
+            parallel_iterations=parallel, maximum_iterations=steps, swap_memory=swap,
         )  # fmt: skip
         outputs = [array.stack() for array in filled]
+        known = self.steps if isinstance(self.steps, int) else None
         for output, size in zip(outputs, self.sizes, strict=True):
-            known = self.steps if isinstance(self.steps, int) else None
+            both = known is not None and isinstance(self.batch_size, int)
+            get_default_graph()._skip_ids(2 if both else 1)  # constants of the shape that is set
             output.set_shape(
                 TensorShape([known]).concatenate(known_batched_shape(self.batch_size, size))
             )
         return self.packed(outputs), last
+
+    def operations_before(self) -> int:
+        """How many operations TensorFlow makes from the state to the loop.
+
+        They are the number of steps (5), the size of the batch (5) where it is not known, zeros
+        for each output (6 or 7), bounds of the lengths (4), the time, arrays (1, and 9 to fill
+        one), and the loop's bound (3), which without lengths is the number of steps here, so that
+        it enters the loop once, not twice (1).
+        """
+        is_batch_known = isinstance(self.batch_size, int)
+        outputs = len(self.sizes) * ((6 if is_batch_known else 7) + 1)
+        fixed = 5 + (0 if is_batch_known else 5) + 1 + 3
+        return fixed + outputs + (1 if self.lengths is None else 4) + 10 * len(self.inputs)
 
     def packed(self, outputs: list[Any]) -> Any:
         return (
@@ -212,12 +234,12 @@ class _Loop:
         self, time: Tensor, inputs: list[Tensor], state: Any, blanks: list[Tensor] | None
     ) -> tuple[list[Tensor], Any]:
         """One application of the cell; what is done stays as it is."""
+        is_done = None if self.lengths is None else greater_equal(time, self.lengths)
         output, following = self.cell(nest.pack_sequence_as(self.structure, inputs), state)
         nest.assert_same_structure(state, following)
         flat = nest.flatten(output)
-        if blanks is None or self.lengths is None:
+        if blanks is None or is_done is None:
             return flat, following
-        is_done = greater_equal(time, self.lengths)
         flat = [select_rows(is_done, b, v) for b, v in zip(blanks, flat, strict=True)]
         kept = [
             select_rows(is_done, old, new)

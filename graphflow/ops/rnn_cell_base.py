@@ -9,7 +9,7 @@ from graphflow.graph import nest
 from graphflow.graph.collections import GraphKeys
 from graphflow.graph.constants import constant_value
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import name_scope
+from graphflow.graph.default import get_default_graph, name_scope
 from graphflow.graph.dtypes import int32
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
@@ -66,7 +66,9 @@ def zero_state_tensors(state_size: Any, batch_size: Any, dtype: Any) -> Any:
     """Zeros in the structure of `state_size`."""
 
     def make(size: Any) -> Tensor:
-        made = zeros(batched_shape(batch_size, size), dtype=dtype)
+        # TensorFlow joins batch and size twice, for the value and for what is known of its shape
+        with get_default_graph()._counting_as(10 if isinstance(batch_size, Tensor) else 8):
+            made = zeros(batched_shape(batch_size, size), dtype=dtype)
         made.set_shape(known_batched_shape(batch_size, size))
         return made
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import device, name_scope
+from graphflow.graph.default import device, get_default_graph, name_scope
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops import initializers
@@ -190,6 +190,7 @@ class DropoutWrapper(_Wrapper):
                     raise ValueError(
                         f"Parameter {what}_keep_prob must be between 0 and 1: {value:f}"
                     )
+                get_default_graph()._skip_ids(1)  # a constant, of which TensorFlow reads the value
                 return value
             return convert_to_tensor(value)
 

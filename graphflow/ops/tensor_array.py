@@ -7,7 +7,7 @@ from typing import Any
 
 from graphflow.graph.constants import constant_value
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import colocate_with, device, name_scope
+from graphflow.graph.default import colocate_with, device, get_default_graph, name_scope
 from graphflow.graph.dtypes import DType, as_dtype, int32, int64
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, unknown_shape
@@ -225,7 +225,8 @@ class TensorArray:
     def size(self, name: str | None = None) -> Tensor:
         """The number of elements."""
         if not self._dynamic_size and self._size is not None:
-            return convert_to_tensor(self._size, dtype=int32)
+            with get_default_graph()._counting_as(1):
+                return convert_to_tensor(self._size, dtype=int32)
         return array_ops.array_size(self._handle, self._flow, name=name)
 
     def close(self, name: str | None = None) -> Operation:

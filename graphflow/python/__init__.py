@@ -34,6 +34,7 @@ _PLACES = {
     "init_ops": ("initializers", ""),
     "ops": ("graph.convert", "graph.default", "graph.graph"),
     "tensor_shape": ("graph.shapes", "compat"),
+    "tf_decorator": ("python.decorators",),
     "tf_record": ("python_io",),
     "test_util": ("test",),
     "parsing_ops": ("io",),
@@ -60,11 +61,14 @@ _PLACES = {
     "core_rnn_cell": ("contrib.rnn", "nn.rnn_cell"),
     "core_rnn_cell_impl": ("contrib.rnn", "nn.rnn_cell"),
 }
+# Modules that are Python's own with decorators that keep signatures.
+_STANDARD = {"tf_contextlib": "contextlib", "tf_inspect": "inspect"}
 # Private names that published programs take, and what they are here.
 _RENAMED = {
     "_linear": ("ops.rnn_cell_base", "linear"),
     "VariableV1": ("ops.variables", "Variable"),
     "ResourceVariable": ("ops.variables", "Variable"),  # one kind of variable does for both
+    "_TensorLike": ("python.tensor_like", "TENSOR_LIKE"),
 }
 _SEARCHED = (
     "", "nn", "math", "train", "errors", "initializers", "layers", "losses", "summary", "test",
@@ -136,6 +140,8 @@ class PrivateModule(ModuleType):
                 return known
             return importlib.import_module(f"{self.__name__}.{name}")
         own = below[-1] if below else ""
+        if own in _STANDARD:
+            return getattr(importlib.import_module(_STANDARD[own]), name)
         if own.startswith("gen_"):
             made = _part("raw_ops").function_named(name)
             if made is not None:
@@ -154,11 +160,11 @@ class PrivateModule(ModuleType):
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds every module below this package."""
+    """Finds every module below this package and below `graphflow.core`."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """Return a spec for names below this package."""
-        if not fullname.startswith(f"{__name__}."):
+        """Return a spec for names below these packages."""
+        if not fullname.startswith((f"{__name__}.", "graphflow.core.")):
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 

@@ -1,16 +1,18 @@
-"""Theano's `function`: a compiled function of tensors, with updates of variables.
+"""`function`: Theano's, a compiled function of tensors, and TensorFlow's decorator.
 
 `function(inputs, outputs, updates=, givens=)` is called with NumPy arrays and scalars. Updates take
-effect together when the call has succeeded; all expressions see the old values.
+effect together when the call has succeeded; all expressions see the old values. `@function` makes
+calls of a Python function single operations of the graph (`gradients/graph_functions.py`).
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from graphflow import errors
+from graphflow.gradients.graph_functions import GraphFunction
 from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.graph import Graph
@@ -60,31 +62,45 @@ class Function:
 
 
 def function(
-    inputs: Any,
+    inputs: Any = None,
     outputs: Any = None,
     updates: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None = None,
     givens: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None = None,
     name: str | None = None,
     on_unused_input: str = "raise",
     session: Any = None,
-) -> Function:
-    """Compile a function of tensors.
+    *,
+    func: Callable[..., Any] | None = None,
+    input_signature: Any = None,
+    autograph: bool = True,
+    **experimental: Any,
+) -> Any:
+    """Compile a function of tensors, or decorate a Python function as TensorFlow does.
 
     Parameters
     ----------
-    inputs : placeholders, in the order of the call.
+    inputs : placeholders, in the order of the call; or the Python function.
     outputs : a tensor, a list of them, or None.
     updates : pairs of a variable and its new value.
     givens : pairs of a tensor and what is read in its place.
     on_unused_input : ``raise``, ``warn`` or ``ignore`` an input that nothing depends on.
     session : whose variables are used; the default session, else one of the graph's own in which
         variables get their initial values by themselves.
+    func : the Python function; without it and `inputs`, a decorator is returned.
+    input_signature : `TensorSpec`s of the Python function's arguments.
+    autograph, **experimental : TensorFlow's, accepted; Python's control flow is not converted.
 
     Raises
     ------
     ValueError : an input is unused, or a variable is updated twice.
     TypeError : an argument is of the wrong kind.
     """
+    if func is None and callable(inputs) and not hasattr(inputs, "_as_graph_element"):
+        func = inputs
+    if func is not None:
+        return GraphFunction(func, input_signature)
+    if inputs is None:
+        return lambda decorated: GraphFunction(decorated, input_signature)
     tensors = [_tensor(i) for i in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
     pairs = [(v, identity(convert_to_tensor(e, v.dtype.base_dtype))) for v, e in _pairs(updates)]
     if len({id(v) for v, _ in pairs}) != len(pairs):

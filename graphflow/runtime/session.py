@@ -7,6 +7,7 @@ then a run is one dictionary look-up and one native call.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -240,8 +241,9 @@ class BaseSession:
         self._fast.clear()
         self._latest = _NO_RUN
 
-    def __del__(self) -> None:
-        if getattr(self, "_closed", True) is False:
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        # while Python ends, modules are emptied: nothing that `close` calls may be there
+        if getattr(self, "_closed", True) is False and not finalizing():
             self.close()
 
 

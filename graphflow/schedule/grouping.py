@@ -395,7 +395,7 @@ class _Grouper:
         if host.kind != "loops" or group.kind != "loops":
             return False
         unified = unify(host, group)
-        if unified is None or self.depends(host, group) or self.depends(group, host):
+        if unified is None or self.depends(host, {group}) or self.depends(group, {host}):
             return False
         renamed, axes, inner = unified
         if inner is not None and any(r.start is not None for r in (*host.roots, *group.roots)):
@@ -433,18 +433,19 @@ class _Grouper:
 
     def free_of_cycles(self, host: Group, consumers: list[Group]) -> bool:
         """Whether `host` may store a value for the other consumers: it must not wait for them."""
-        return not any(g is not host and self.depends(host, g) for g in consumers)
+        return not self.depends(host, {g for g in consumers if g is not host})
 
-    def depends(self, group: Group, other: Group) -> bool:
-        """Whether `group` must run after `other`, directly or not."""
+    def depends(self, group: Group, others: set[Group]) -> bool:
+        """Whether `group` must run after one of `others`, directly or not."""
+        if not others:
+            return False
         seen, pending = {group}, [group]
         while pending:
-            for before in pending.pop().after:
-                if before is other:
-                    return True
-                if before not in seen:
-                    seen.add(before)
-                    pending.append(before)
+            new = pending.pop().after - seen
+            if not others.isdisjoint(new):
+                return True
+            seen |= new
+            pending += new
         return False
 
     def ordered(self) -> list[Group]:

@@ -154,15 +154,15 @@ class Saver:
         if self._is_built:
             return
         self._is_built = True
-        variables = self._var_list
-        if variables is None:
-            variables = global_variables() + get_default_graph().get_collection("saveable_objects")
-        if not variables:
+        if self._var_list is None:
+            everything = get_default_graph().get_collection("saveable_objects")
+            self._var_list = global_variables() + everything
+        if not self._var_list:
             if not self._allow_empty:
                 raise ValueError("No variables to save")
             self._is_empty = True
             return
-        items = _items(variables)
+        items = _items(self._var_list)
         with name_scope(self._name, "save", [item.reference for item in items]):
             filename = placeholder_with_default(self._filename or "model", [], name="filename")
             prefix = placeholder_with_default(filename, [], name="Const")

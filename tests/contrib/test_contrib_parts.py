@@ -159,3 +159,25 @@ PRIVATE = [
 @pytest.mark.parametrize(("module", "name"), PRIVATE)
 def test_private_packages(module, name):
     assert callable(getattr(importlib.import_module(f"graphflow.contrib.{module}"), name))
+
+
+def test_alpha_dropout_draws_tensorflow_s_numbers():
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(1)
+        x = tf.constant([[1.0, -2.0], [3.0, 0.5]])
+        made = tf.contrib.nn.alpha_dropout(x, 0.6, noise_shape=[2, 1], seed=7)
+        expected = [[1.4703772, -1.1194706], [3.1969423, 1.0387359]]
+        np.testing.assert_allclose(session.run(made), expected, rtol=1e-5)
+        assert tf.contrib.nn.alpha_dropout(x, 1.0) is x
+        with pytest.raises(ValueError, match=r"float in the range \(0, 1\], got 1.5"):
+            tf.contrib.nn.alpha_dropout(x, 1.5)
+
+
+def test_names_of_slim_and_keras():
+    slim = tf.contrib.slim
+    assert slim.initializers.xavier_initializer is tf.contrib.layers.xavier_initializer
+    assert slim.regularizers.l2_regularizer is tf.contrib.layers.l2_regularizer
+    assert slim.layers.conv2d is tf.contrib.layers.conv2d
+    assert tf.contrib.keras.layers is tf.keras.layers
+    with tf.Graph().as_default(), tf.name_scope("a"), tf.name_scope("b"):
+        assert tf.contrib.framework.get_name_scope() == "a/b"

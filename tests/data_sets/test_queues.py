@@ -137,3 +137,12 @@ def test_a_batch_of_lists():
     columns = [tf.constant(1.0), tf.constant(2.0), tf.constant(3.0)]
     x, y = tf.train.batch([columns[:2], columns[2:]], 4)
     assert [x.shape.as_list(), y.shape.as_list()] == [[4, 2], [4, 1]]
+
+
+def test_the_variable_of_matched_names_has_the_scope_s_name(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    names = tf.train.match_filenames_once(str(tmp_path / "*.txt"))
+    assert names.name == "matching_filenames:0"
+    with tf.Session() as session:
+        session.run(tf.local_variables_initializer())
+        assert session.run(names).tolist() == [str(tmp_path / "a.txt").encode()]

@@ -45,3 +45,42 @@ def test_modules_have_what_tensorflow_took_over_from_them() -> None:
 
     merged = data_flow_ops.parallel_dynamic_stitch([[0], [1]], [[5.0], [6.0]])
     assert merged.op.type == "ParallelDynamicStitch"
+
+
+def test_modules_that_wrap_python_s_own() -> None:
+    from graphflow.core.protobuf import config_pb2
+    from graphflow.python.util import tf_contextlib, tf_decorator, tf_inspect
+
+    assert config_pb2.ConfigProto is tf.ConfigProto
+
+    @tf_contextlib.contextmanager
+    def numbered():
+        yield 1
+
+    decorated = tf_decorator.make_decorator(numbered, lambda *a: numbered(*a))
+    assert decorated.__name__ == "numbered"
+    assert tf_decorator.unwrap(decorated)[1] is numbered.__wrapped__
+
+    with numbered() as number:
+        assert number == 1
+    assert tf_inspect.getfullargspec(numbered).args == []
+
+
+def test_private_names_that_keras_2_reads() -> None:
+    from graphflow.python.framework import ops
+
+    x = tf.placeholder(tf.float32, [None, 3])
+    assert isinstance(x, ops._TensorLike)
+    assert not isinstance([1.0], ops._TensorLike)
+    assert len(x.shape._dims) == 2
+
+    class Placed:
+        device = ""
+
+        def _set_device(self, name: str) -> None:
+            self.device = name
+
+    placed = Placed()
+    with tf.device("/gpu:0"):
+        x.graph._apply_device_functions(placed)
+    assert placed.device == "/device:GPU:0"

@@ -1,5 +1,9 @@
 """Keras's losses and metrics against NumPy, callbacks, masks, and the backend's functions."""
 
+import os
+import pathlib
+import shutil
+
 import numpy as np
 import pytest
 
@@ -113,3 +117,25 @@ def test_columns_as_a_layer():
         assert session.run(found).tolist() == [[1, 1, 1, 1], [2, 1, 1, 1]]
         names = [variable.name for variable in layer.weights]
         assert names == ["dense_features/b_embedding/embedding_weights:0"]
+
+
+def test_get_file_downloads_once_and_unpacks(tmp_path, capsys):
+    (tmp_path / "there").mkdir()
+    source = tmp_path / "there" / "data.txt"
+    source.write_text("hello")
+    get = tf.keras.utils.get_file
+    options = {"origin": source.as_uri(), "cache_dir": str(tmp_path)}
+    md5 = "5d41402abc4b2a76b9719d911017c592"
+    path = get("data.txt", md5_hash=md5, **options)
+    assert path == str(tmp_path / "datasets" / "data.txt")
+    assert pathlib.Path(path).read_text() == "hello"
+    get("data.txt", md5_hash=md5, **options)
+    assert capsys.readouterr().out == f"Downloading data from {source.as_uri()}\n"
+    with pytest.raises(ValueError, match="does not have the md5 hash"):
+        get("data.txt", md5_hash="0" * 32, **options)
+    with pytest.raises(Exception, match="URL fetch failure on"):
+        get("other.txt", origin=(tmp_path / "none").as_uri(), cache_dir=str(tmp_path))
+    shutil.make_archive(str(tmp_path / "folder"), "gztar", tmp_path, "there")
+    archive = (tmp_path / "folder.tar.gz").as_uri()
+    folder = get("there", archive, untar=True, cache_dir=str(tmp_path))
+    assert os.listdir(folder) == ["data.txt"]

@@ -438,3 +438,12 @@ def test_views_of_texts():
         got = session.run({k: v[0] for k, v in made.items()}, {s: ["x", "y"], i: 1})
         for name, (_, expected) in made.items():
             assert np.asarray(got[name]).tolist() == expected, name
+
+
+def test_split_into_as_many_parts_as_a_dimension_says():
+    with tf.Graph().as_default():
+        x = tf.ones([4, 6])
+        parts = tf.split(x, x.shape[0] // 2, axis=1)
+        assert [part.shape.as_list() for part in parts] == [[4, 3], [4, 3]]
+        with pytest.raises(ValueError, match="Cannot convert an unknown Dimension to a Tensor"):
+            tf.split(x, tf.Dimension(None), axis=1)

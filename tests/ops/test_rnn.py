@@ -95,3 +95,57 @@ def test_variables_are_shared_on_the_second_call():
             "basic_lstm_cell/kernel:0", "basic_lstm_cell/bias:0",
         ]  # fmt: skip
         assert cell.trainable_variables == tf.trainable_variables()
+
+
+def _seeds(build):
+    """Second seeds of the draws that `build` makes in a graph with a seed, and the last id."""
+    with tf.Graph().as_default() as graph:
+        tf.set_random_seed(1)
+        build()
+        draws = [op for op in graph.get_operations() if op.type.startswith("Random")]
+        return [op.get_attr("seed2") for op in draws], graph._last_id
+
+
+def _two_layers():
+    cells = [tf.nn.rnn_cell.BasicLSTMCell(4) for _ in range(2)]
+    return tf.nn.rnn_cell.MultiRNNCell(
+        [tf.nn.rnn_cell.DropoutWrapper(cell, output_keep_prob=0.5) for cell in cells]
+    )
+
+
+# From TensorFlow 1.15.5: a seed of the graph gives a network's weights TensorFlow's values only
+# where as many operations were made before them.
+@pytest.mark.parametrize(
+    ("cell", "batch", "with_lengths", "seeds", "last"),
+    [
+        (lambda: tf.nn.rnn_cell.BasicLSTMCell(4), None, False, [101], 160),
+        (lambda: tf.nn.rnn_cell.BasicLSTMCell(4), 7, False, [86], 146),
+        (lambda: tf.nn.rnn_cell.BasicLSTMCell(4), None, True, [120], 183),
+        (lambda: tf.nn.rnn_cell.BasicLSTMCell(4), 7, True, [105], 169),
+        (lambda: tf.nn.rnn_cell.GRUCell(4), None, False, [87, 101], 161),
+        (_two_layers, None, False, [135, 170, 185, 220], 264),
+        (_two_layers, 7, True, [135, 170, 185, 220], 271),
+    ],
+)
+def test_weights_of_dynamic_rnn_have_tensorflow_s_seeds(cell, batch, with_lengths, seeds, last):
+    def build():
+        x = tf.placeholder(tf.float32, [batch, 5, 3])
+        lengths = tf.placeholder(tf.int32, [batch]) if with_lengths else None
+        tf.nn.dynamic_rnn(cell(), x, lengths, dtype=tf.float32)
+
+    assert _seeds(build) == (seeds, last)
+
+
+def test_weights_of_other_networks_have_tensorflow_s_seeds():
+    def static(batch, cell):
+        x = tf.placeholder(tf.float32, [batch, 5, 3])
+        tf.nn.static_rnn(cell, tf.unstack(x, 5, 1), dtype=tf.float32)
+
+    def bidirectional():
+        cells = [tf.nn.rnn_cell.BasicLSTMCell(4) for _ in range(2)]
+        x = tf.placeholder(tf.float32, [None, 5, 3])
+        tf.nn.bidirectional_dynamic_rnn(*cells, x, dtype=tf.float32)
+
+    assert _seeds(lambda: static(None, tf.nn.rnn_cell.BasicLSTMCell(4))) == ([30], 131)
+    assert _seeds(lambda: static(7, tf.nn.rnn_cell.GRUCell(4))) == ([13, 27], 133)
+    assert _seeds(bidirectional) == ([101, 262], 323)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import os
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -392,3 +394,11 @@ def test_feeds_in_any_order_and_unread_ones_take_the_native_way(unread):
             with pytest.raises(ValueError, match="Cannot feed value of shape"):
                 session.run(y, {**feed, spare: np.zeros(4)})
             assert session.run(y, feed) == 14.0
+
+
+def test_python_may_end_with_an_open_interactive_session():
+    program = "import graphflow as tf; s = tf.InteractiveSession(); tf.constant(1.0).eval()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=True, timeout=60, capture_output=True, text=True
+    )
+    assert ended.stderr == ""

@@ -207,3 +207,14 @@ def test_meta_graph(tmp_path):
         assert session.run("z:0", {"x:0": np.ones([1, 4], "f")}) > 0
     with pytest.raises(OSError, match="does not exist"):
         tf.train.import_meta_graph(str(tmp_path / "none.meta"))
+
+
+def test_a_saver_of_everything_lists_its_variables():
+    w = tf.get_variable("w", [3])
+    later = tf.train.Saver(defer_build=True)
+    assert later._var_list is None  # private in TensorFlow too, but scripts print it
+    b = tf.get_variable("b", [2])
+    assert tf.train.Saver()._var_list == [w, b]
+    later.build()
+    assert later._var_list == [w, b]
+    assert tf.train.Saver({"x": w})._var_list == {"x": w}

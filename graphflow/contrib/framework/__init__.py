@@ -4,6 +4,7 @@ from graphflow.contrib.framework.arg_scope import *
 from graphflow.contrib.framework.variables import *
 from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
+from graphflow.graph.default import get_name_scope
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.clip import clip_by_value
 from graphflow.ops.conditionals import smart_cond
