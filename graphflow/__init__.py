@@ -24,6 +24,7 @@ from graphflow import (
     train,
 )
 from graphflow import ops as _ops
+from graphflow.dropped_names import restore_names as _restore_names
 from graphflow.errors import OpError
 from graphflow.gradients.custom import custom_gradient, grad_pass_through, recompute_grad
 from graphflow.gradients.reverse import (
@@ -358,6 +359,7 @@ def _import_all_ops() -> None:
 
 
 define_more(_import_all_ops)
+_restore_names()
 
 
 def __getattr__(name: str) -> object:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from graphflow.dropped_names import restore_names
 from graphflow.python import PrivateModule
 
 _ROOTS = {"tensorflow": "graphflow", "theano": "graphflow.theano"}
@@ -69,6 +70,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def map_tensorflow() -> None:
-    """Map ``import tensorflow`` to graphflow from now on."""
+    """Map ``import tensorflow`` to graphflow from now on, beside the Python of its time."""
+    restore_names(for_scripts=True)
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
