@@ -112,7 +112,7 @@ def test_shapes_and_transposes(shape, dtype, trans_a, trans_b):
 @pytest.mark.parametrize("trans_a", [False, True])
 @pytest.mark.parametrize("trans_b", [False, True])
 def test_units_pack_their_panels_block_by_block(dtype, trans_a, trans_b):
-    spec = GemmSpec(dtype, 53, 700, 1100, trans_a=trans_a, trans_b=trans_b)
+    spec = GemmSpec(dtype, 53, 700, 2300, trans_a=trans_a, trans_b=trans_b)
     plan = plan_gemm(spec, host_target(), 2)
     assert plan.block_tiles
     assert plan.k_block < spec.k
