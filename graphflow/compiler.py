@@ -8,11 +8,11 @@ Every stage's product prints as text, and is handed to the observers (verify, ti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphflow import observe
 from graphflow.codegen.kernels import compile_units
-from graphflow.codegen.units import CodeUnit, Compiled, unit_of
+from graphflow.codegen.units import CodeUnit, Compiled, units_of
 from graphflow.ir.node import Program
 from graphflow.ir.prims.control import regions
 from graphflow.lowering.row_writes import join_row_writes
@@ -46,6 +46,7 @@ class CompiledProgram:
     program : after rewriting.
     regions : for a step that is a loop or a choice, its sub-Programs, compiled.
     symbols : the sizes that kernels ask for at run time, those of regions among them.
+    numbers : what kernels that serve several steps are told.
     """
 
     program: Program
@@ -56,6 +57,7 @@ class CompiledProgram:
     code: dict[Task, Compiled] = field(default_factory=dict)
     memory: MemoryPlan = field(default_factory=MemoryPlan)
     symbols: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
 
     def all_tasks(self) -> list[Task]:
         """The steps, with those of each region after the step that owns it."""
@@ -68,8 +70,8 @@ class CompiledProgram:
 
     def units(self) -> list[CodeUnit]:
         """What was compiled, for dumps of LLVM IR and assembly."""
-        threads = self.options.threads
-        return [u for t in self.all_tasks() if (u := unit_of(t, threads)) is not None]
+        found = units_of(self.all_tasks(), self.options.threads).values()
+        return list(dict.fromkeys(unit for unit, _ in found))
 
 
 def compile_program(program: Program, options: Options) -> CompiledProgram:
@@ -87,10 +89,14 @@ def compile_program(program: Program, options: Options) -> CompiledProgram:
     tasks = compiled.all_tasks()
     watch("groups", [t.group for t in tasks])
     watch("kernels", tasks)
-    units = {t: unit_of(t, options.threads) for t in tasks}
-    made = iter(compile_units([u for u in units.values() if u is not None]))
-    code = {t: next(made) for t, u in units.items() if u is not None}
+    units = units_of(tasks, options.threads)
+    made = compile_units([unit for unit, _ in units.values()])
+    code = {
+        task: replace(found, numbers=numbers)
+        for (task, (_, numbers)), found in zip(units.items(), made, strict=True)
+    }
     watch("code", code)
+    compiled.numbers = sorted({number for found in code.values() for number in found.numbers})
     _place(compiled, code)
     watch("plan", compiled.memory)
     return compiled

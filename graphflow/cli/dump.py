@@ -52,11 +52,11 @@ def _kernels_text(tasks: Sequence[Any]) -> str:
 
 def _code_text(stage: str, tasks: Sequence[Any]) -> str:
     from graphflow.codegen.kernels import llvm_text, machine_text
-    from graphflow.codegen.units import unit_of
+    from graphflow.codegen.units import units_of
     from graphflow.runtime.pool import default_threads
 
-    found = [unit for task in tasks if (unit := unit_of(task, default_threads())) is not None]
-    units = list({unit.key: unit for unit in found}.values())
+    found = units_of(tasks, default_threads()).values()
+    units = list({unit.key: unit for unit, _ in found}.values())
     if not units:
         return "; no native code\n"
     return llvm_text(units) if stage == "llvm" else machine_text(units)

@@ -6,7 +6,7 @@ with its epilogue emitted from the group's stores.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from graphflow.codegen.gemm import GemmSpec, emit_gemm
 from graphflow.codegen.gemm_spec import Sizes
 from graphflow.codegen.kernel import emit_epilogue, emit_kernel
 from graphflow.codegen.random import emit_random, unit_count, unit_cycles
+from graphflow.codegen.sharing import share_kernels
 from graphflow.codegen.target import host_target
 from graphflow.codegen.widths import parallel_extent
 from graphflow.ir.dims import Dim, product
@@ -60,22 +61,37 @@ class CodeUnit:
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A unit in memory: its phases with their addresses, and the workspace in bytes."""
+    """A unit in memory: its phases with their addresses, and the workspace in bytes.
+
+    `numbers` are passed after the sizes, where tasks share a unit and differ in these alone.
+    """
 
     phases: list[tuple[Phase, int]]
     workspace: Dim
+    numbers: tuple[int, ...] = ()
 
 
-def unit_of(task: Task, threads: int) -> CodeUnit | None:
-    """What must be compiled for a task; None when it is no native kernel."""
-    if task.kernel is None:
-        return None
-    if task.kind == "gemm":
-        return _product_unit(task, threads)
-    if task.kind == "random":
-        return _random_unit(task)
-    kernel = task.kernel
+def units_of(tasks: Sequence[Task], threads: int) -> dict[Task, tuple[CodeUnit, tuple[int, ...]]]:
+    """What must be compiled for each task that is a native kernel, and the numbers it is told."""
+    nests = [t for t in tasks if t.kernel is not None and t.kind not in ("gemm", "random")]
+    kernels = [t.kernel for t in nests if t.kernel is not None]
+    shared = dict(zip(nests, share_kernels(kernels), strict=True))
+    units: dict[Kernel, CodeUnit] = {}
+    found: dict[Task, tuple[CodeUnit, tuple[int, ...]]] = {}
+    for task in tasks:
+        if task.kind == "gemm":
+            found[task] = _product_unit(task, threads), ()
+        elif task.kind == "random":
+            found[task] = _random_unit(task), ()
+        elif task in shared:
+            kernel, numbers = shared[task]
+            if kernel not in units:
+                units[kernel] = _nest_unit(kernel)
+            found[task] = units[kernel], numbers
+    return found
 
+
+def _nest_unit(kernel: Kernel) -> CodeUnit:
     def emit(module: ir.Module, prefix: str) -> tuple[list[Phase], Dim]:
         function = emit_kernel(module, kernel, host_target(), prefix)
         extent = parallel_extent(kernel, host_target())

@@ -9,6 +9,7 @@ missing gradients and paths that lead nowhere are settled here.
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Collection, Iterator, Sequence, ValuesView
 from typing import Any, Union
 
@@ -200,10 +201,10 @@ class _Sweep:
             return list(unit.inputs)
         return [enter.inputs[0] for enter in self.enters(unit)]
 
-    def sources(self, unit: Unit) -> set[Unit]:
-        """The units on the way that give this unit's inputs."""
-        found = {self.unit_of(t.op) for t in self.inputs(unit) if t.op in self.between}
-        return found - {unit}
+    def sources(self, unit: Unit) -> list[Unit]:
+        """The units on the way that give this unit's inputs, in the inputs' order."""
+        found = [self.unit_of(t.op) for t in self.inputs(unit) if t.op in self.between]
+        return [source for source in dict.fromkeys(found) if source is not unit]
 
     def place(self, unit: Unit) -> int:
         """A number by which units that are ready are ordered."""
@@ -225,10 +226,10 @@ class _Sweep:
 
     def run(self, scope: str) -> None:
         """Call the rule of every operation on the way, consumers first."""
-        ready = [unit for unit in self.units() if not self.pending.get(unit)]
-        ready.sort(key=self.place)
+        first = [unit for unit in self.units() if not self.pending.get(unit)]
+        ready = deque(sorted(first, key=self.place))
         while ready:
-            unit = ready.pop()
+            unit = ready.popleft()  # the order of TensorFlow, so names and sums are its
             if isinstance(unit, Operation):
                 outputs = [self.total(t) for t in unit.outputs]
                 gradients = self.apply_rule(unit, outputs, scope)

@@ -88,7 +88,9 @@ class Instance:
         self.pool: ThreadPool = get_pool(compiled.options.threads, cached_object)
         self.scope, count = make_scopes(compiled, runner.FIRST_SLOT)
         self.sizes = {name: count + k for k, name in enumerate(compiled.symbols)}
-        self.unread_position = count + len(self.sizes)  # for arguments that nothing reads
+        count += len(self.sizes)
+        self.numbers = {number: count + k for k, number in enumerate(compiled.numbers)}
+        self.unread_position = count + len(self.numbers)  # for arguments that nothing reads
         self.table = np.zeros(self.unread_position + 1, np.int64)
         self.keep: list[Any] = [compiled]
         self.guard = RunGuard()
@@ -103,6 +105,8 @@ class Instance:
             self.fill_table(scope)
         for name, position in self.sizes.items():
             self.table[position] = self.symbols[name]
+        for number, position in self.numbers.items():
+            self.table[position] = number
         self.segments = segments_of(compiled.tasks)
         self.records = [self.encode(s, s is self.segments[-1]) for s in self.segments]
         widest = max((int(r[1 + 8 * k + 2]) for r in self.records for k in range(int(r[0]))),
@@ -183,7 +187,9 @@ class Instance:
 
     def encode(self, segment: Segment, is_last: bool) -> Array:
         """The records of a segment's steps; see `codegen.runner`."""
-        encoder = Encoder(self.symbols, self.sizes, self.pool, self.slots_array, self.note_check)
+        encoder = Encoder(
+            self.symbols, self.sizes, self.numbers, self.pool, self.slots_array, self.note_check
+        )
         for task in segment.tasks:
             encoder.task(self.scope, task)
         if is_last:

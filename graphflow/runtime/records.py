@@ -144,15 +144,17 @@ class Encoder:
     ----------
     symbols : values of the sizes.
     sizes : the table's entry for each size.
+    numbers : the table's entry for each number that kernels are told.
     keep : takes a list of entries, returns the address at which they stay.
     note_check : takes a check's scope and step, returns its status.
     """
 
     def __init__(
-        self, symbols: dict[str, int], sizes: dict[str, int], pool: ThreadPool,
+        self, symbols: dict[str, int], sizes: dict[str, int], numbers: dict[int, int],
+        pool: ThreadPool,
         keep: Callable[[list[int]], int], note_check: Callable[[Scope, Task], int],
     ) -> None:  # fmt: skip
-        self.symbols, self.sizes, self.pool = symbols, sizes, pool
+        self.symbols, self.sizes, self.numbers, self.pool = symbols, sizes, numbers, pool
         self.keep, self.note_check = keep, note_check
         self.records: list[Record] = []
         self.owners: list[Step] = []
@@ -260,6 +262,7 @@ class Encoder:
         nodes = {buffer: node for node, buffer in task.buffers.items()}
         positions = [scope.of(nodes[b]) for b in kernel.buffers]
         positions += [self.sizes[s] for s in kernel.symbols]
+        positions += [self.numbers[n] for n in scope.compiled.code[task].numbers]
         if task.kind == "gemm":
             assert task.node is not None
             workspace = scope.positions[task.workspace] if task.workspace else 0

@@ -180,7 +180,7 @@ class _Grouper:
         group.members[node] = indices
         if node.prim.kind == "reduce" and node not in group.reductions:
             group.reductions.append(node)
-        for index in indices:
+        for index in sorted(indices, key=repr):  # the same in every process
             for operand, at in zip(node.inputs, operand_index(node, index, group), strict=True):
                 self.reach(group, operand, at)
 

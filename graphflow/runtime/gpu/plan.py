@@ -253,7 +253,12 @@ class GpuPlan:
         """The native records of a step of the host."""
         instance = self.instance
         encoder = Encoder(
-            self.symbols, instance.sizes, instance.pool, instance.slots_array, instance.note_check
+            self.symbols,
+            instance.sizes,
+            instance.numbers,
+            instance.pool,
+            instance.slots_array,
+            instance.note_check,
         )
         assert step.task is not None
         assert step.scope is not None
