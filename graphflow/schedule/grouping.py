@@ -42,7 +42,7 @@ from graphflow.schedule.group import (
 EXPENSIVE = 10.0  # from this cost on, a value is stored rather than computed twice
 COSTLY_SCALAR = 6.0  # a number that costs more is not computed inside a large loop nest
 SMALL_DOMAIN = 256
-DUPLICATE_LIMIT = 24.0  # inlined work above this is not duplicated into several groups
+DUPLICATE_LIMIT = 12.0  # inlined work above this is not duplicated into several groups
 TOKENS = ("host", "control", "check")  # kinds of nodes that give no array
 SINGLE_KINDS = ("contract", "nest", *TOKENS)
 
