@@ -28,6 +28,7 @@ Array = np.ndarray[Any, Any]
 Element = tuple[Array, ...]
 Values = Mapping[Tensor, Array]
 Walk = Callable[[Values], Iterator[Element]]
+BlockWalk = Callable[[Values, int], Iterator[Element]]
 
 
 class Options:
@@ -40,16 +41,26 @@ class Options:
 class Dataset:
     """A sequence of elements, each a structure of tensors."""
 
-    def __init__(self, element_spec: Any, sources: Sequence[Tensor], walk: Walk) -> None:
+    def __init__(
+        self, element_spec: Any, sources: Sequence[Tensor], walk: Walk,
+        block_walk: BlockWalk | None = None,
+    ) -> None:  # fmt: skip
         self.element_spec = element_spec
         self._sources, self._walk = list(dict.fromkeys(sources)), walk
+        self._block_walk = block_walk
 
     def sources(self) -> list[Tensor]:
         """The tensors of the graph that it is made from."""
         return self._sources
 
-    def walk(self, values: Values) -> Iterator[Element]:
-        """Its elements, each a tuple of arrays, given the sources' values."""
+    def walk(self, values: Values, block: int = 1) -> Iterator[Element]:
+        """Its elements, each a tuple of arrays, given the sources' values.
+
+        Who takes `block` elements at a time says so: functions of elements can be run for many at
+        once then, and no more is read ahead than will be asked for.
+        """
+        if block > 1 and self._block_walk is not None:
+            return self._block_walk(values, block)
         return self._walk(values)
 
     # ---- what the elements look like
@@ -71,6 +82,10 @@ class Dataset:
 
     def _with(self, spec: Any, walk: Walk, sources: Sequence[Tensor] = ()) -> Dataset:
         return Dataset(spec, [*self._sources, *sources], walk)
+
+    def _passing(self, spec: Any, walk: BlockWalk, sources: Sequence[Tensor] = ()) -> Dataset:
+        """A data set whose elements are taken from this one as many at a time as from itself."""
+        return Dataset(spec, [*self._sources, *sources], lambda v: walk(v, 1), walk)
 
     def _number(self, value: Any, name: str) -> tuple[Tensor, Callable[[Values], int]]:
         tensor = convert_to_tensor(value, dtype=int64, name=name)
@@ -214,11 +229,11 @@ class Dataset:
         function = self._function(map_func)
         threads = 1 if num_parallel_calls is None else _known_threads(num_parallel_calls)
 
-        def walk(values: Values) -> Iterator[Element]:
+        def walk(values: Values, block: int) -> Iterator[Element]:
             captured = [values[t] for t in function.captured]
-            return walks.mapped(self.walk(values), lambda e: function(e, captured), threads)
+            return walks.mapped(self.walk(values, block), function, captured, threads, block)
 
-        return self._with(function.spec, walk, function.captured)
+        return self._passing(function.spec, walk, function.captured)
 
     def filter(self, predicate: Callable[..., Any]) -> Dataset:
         """The elements for which the function is true."""
@@ -282,9 +297,12 @@ class Dataset:
             lambda s: TensorSpec(s.dtype, TensorShape([rows]).concatenate(s.shape)),
             self.element_spec,
         )
-        return self._with(
-            spec, lambda v: walks.batched(self.walk(v), size(v), bool(drop_remainder)), [tensor]
-        )
+
+        def walk(values: Values) -> Iterator[Element]:
+            count = size(values)
+            return walks.batched(self.walk(values, count), count, bool(drop_remainder))
+
+        return self._with(spec, walk, [tensor])
 
     def padded_batch(
         self, batch_size: Any, padded_shapes: Any, padding_values: Any = None,
@@ -335,28 +353,31 @@ class Dataset:
         """The elements in another order, each drawn from a buffer of the next ones."""
         tensor, size = self._number(buffer_size, "buffer_size")
         draws = walks.Shuffles(draw_seed(seed), reshuffle_each_iteration is not False)
-        return self._with(
-            self.element_spec, lambda v: draws.shuffled(self.walk(v), size(v)), [tensor]
+        return self._passing(
+            self.element_spec, lambda v, b: draws.shuffled(self.walk(v, b), size(v)), [tensor]
         )
 
     def repeat(self, count: Any = None) -> Dataset:
         """The elements again and again: `count` times, or for ever when None or -1."""
         tensor, times = self._number(-1 if count is None else count, "count")
-        return self._with(
-            self.element_spec, lambda v: walks.repeated(lambda: self.walk(v), times(v)), [tensor]
-        )
+        return self._passing(
+            self.element_spec,
+            lambda v, b: walks.repeated(lambda: self.walk(v, b), times(v)), [tensor],
+        )  # fmt: skip
 
     def prefetch(self, buffer_size: Any) -> Dataset:
         """The elements, prepared ahead by a thread of their own."""
         tensor, size = self._number(buffer_size, "buffer_size")
-        return self._with(
-            self.element_spec, lambda v: walks.prefetched(self.walk(v), size(v)), [tensor]
+        return self._passing(
+            self.element_spec, lambda v, b: walks.prefetched(self.walk(v, b), size(v)), [tensor]
         )
 
     def cache(self, filename: Any = "") -> Dataset:
         """The elements, kept in memory after the first walk through all of them."""
         kept = walks.Cache()
-        return self._with(self.element_spec, lambda v: kept.walk(lambda: self.walk(v)))
+        return self._passing(
+            self.element_spec, lambda v, b: kept.walk(lambda: self.walk(v, b))
+        )
 
     def take(self, count: Any) -> Dataset:
         """The first elements; all when `count` is -1."""

@@ -7,10 +7,13 @@ initialised, and fed to every call.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from graphflow import errors
+from graphflow.data.blocks import BlockFunction, Element, NotInBlocks
 from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.graph import Graph
@@ -20,9 +23,14 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ops.identity import placeholder
 from graphflow.runtime.protos import ConfigProto
 from graphflow.runtime.session import Session
+from graphflow.schedule.plan import OBJECT_KINDS
 
 Array = np.ndarray[Any, Any]
 Spec = Any  # a structure of (dtype, shape) pairs, as `TensorSpec`s
+
+# Calls one by one before blocks are compiled: a block's code takes some 0.1 s to compile and saves
+# some 10 us an element, so it is not for a few.
+CALLS_BEFORE_BLOCKS = 512
 
 
 class TensorSpec:
@@ -73,6 +81,8 @@ class ElementFunction:
     captured : the tensors of the graph around it that it reads.
     spec : what it returns.
     result : what the Python function returned, where that is a data set.
+    calls : how many elements it was called for one by one.
+    takes_blocks : whether `of_block` may be asked.
     """
 
     def __init__(self, function: Callable[..., Any], spec: Spec, outer: Graph) -> None:
@@ -94,6 +104,12 @@ class ElementFunction:
                 self.spec = nest.map_structure(TensorSpec.of, converted)
         self.captured = list(self.graph.captured)
         self._call: Any = None
+        self._blocks: BlockFunction | None = None
+        self.calls = 0
+        self.takes_blocks = bool(self.outputs) and all(
+            t.shape.is_fully_defined() and t.dtype.kind not in OBJECT_KINDS
+            for t in (*self.inputs, *self.outputs)
+        )
 
     def here(self, tensor: Tensor) -> Tensor:
         """A result as a tensor of the function's own graph."""
@@ -102,12 +118,35 @@ class ElementFunction:
     def __call__(self, arrays: Sequence[Array], captured: Sequence[Array]) -> tuple[Array, ...]:
         """The results for one element."""
         if self._call is None:
-            config = ConfigProto(intra_op_parallelism_threads=1, device_count={"GPU": 0})
-            session = Session(graph=self.graph, config=config)
             feeds = [*self.inputs, *self.graph.captured.values()]
-            self._call = session.make_callable(self.outputs, feeds)
+            self._call = self._session.make_callable(self.outputs, feeds)
+        self.calls += 1
         found = self._call(*arrays, *captured)
         return tuple(np.asarray(v) for v in found)
+
+    @cached_property
+    def _session(self) -> Session:
+        config = ConfigProto(intra_op_parallelism_threads=1, device_count={"GPU": 0})
+        return Session(graph=self.graph, config=config)
+
+    def of_block(
+        self, elements: Sequence[Element], captured: Sequence[Array]
+    ) -> list[Array] | None:
+        """The results for several elements, stacked; None where they must be had one by one.
+
+        That is where an element fails, so that those before it are had, and if the function cannot
+        be compiled for blocks, which `takes_blocks` says from then on.
+        """
+        try:
+            if self._blocks is None:
+                given = list(self.graph.captured.values())
+                self._blocks = BlockFunction(self._session, self.inputs, self.outputs, given)
+            return self._blocks(elements, captured)
+        except NotInBlocks:
+            self.takes_blocks = False
+        except errors.OpError:
+            pass
+        return None
 
 
 def _is_spread(spec: Spec) -> bool:

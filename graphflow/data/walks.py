@@ -13,17 +13,21 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from graphflow import errors
+from graphflow.data.blocks import Element, rows_of, whole_block
+from graphflow.data.functions import CALLS_BEFORE_BLOCKS, ElementFunction
 from graphflow.graph import nest
 from graphflow.ops.strings import object_array
 
 Array = np.ndarray[Any, Any]
-Element = tuple[Array, ...]
+Item = TypeVar("Item")
 Elements = Iterator[Element]
+
+BLOCKS_AHEAD = 2  # of results, computed on a thread
 
 
 def as_array(value: Any, dtype: Any) -> Array:
@@ -77,8 +81,38 @@ def file_names(patterns: Array, shuffle: bool, seed: int | None) -> Elements:
         yield (object_array((), [name.encode()]),)
 
 
-def mapped(elements: Elements, function: Callable[[Element], Element], threads: int) -> Elements:
-    """The function's results, in order; with several threads some are computed ahead."""
+def mapped(
+    elements: Elements, function: ElementFunction, captured: Sequence[Array], threads: int,
+    block: int,
+) -> Elements:  # fmt: skip
+    """The function's results, in order; with several threads some are computed ahead.
+
+    `block` elements at once, where the function can.
+    """
+
+    def one(element: Element) -> Element:
+        return function(element, captured)
+
+    if block <= 1 or not function.takes_blocks:
+        return _one_by_one(elements, one, threads)
+
+    def blocks() -> Iterator[Iterable[Element]]:
+        while function.takes_blocks and (taken := list(itertools.islice(elements, block))):
+            made = function.of_block(taken, captured) if len(taken) == block else None
+            yield map(one, taken) if made is None else rows_of(made)
+
+    def parts() -> Iterator[Iterable[Element]]:
+        first = max(CALLS_BEFORE_BLOCKS - function.calls, 0)
+        yield _one_by_one(itertools.islice(elements, first), one, threads)
+        yield from blocks() if threads <= 1 else prefetched(blocks(), BLOCKS_AHEAD)
+        yield _one_by_one(elements, one, threads)  # those of a function that refused
+
+    return itertools.chain.from_iterable(parts())
+
+
+def _one_by_one(
+    elements: Elements, function: Callable[[Element], Element], threads: int
+) -> Elements:
     # A `map` goes on behind an element that failed; a generator would have ended.
     return map(function, elements) if threads <= 1 else _ahead(elements, function, threads)
 
@@ -147,7 +181,7 @@ def groups(elements: Elements, size: int, drop: bool) -> Iterator[list[Element]]
 def batched(elements: Elements, size: int, drop: bool) -> Elements:
     """Elements stacked, so many at a time."""
     for taken in groups(elements, size, drop):
-        yield tuple(stacked(column) for column in zip(*taken, strict=True))
+        yield whole_block(taken) or tuple(stacked(c) for c in zip(*taken, strict=True))
 
 
 def padded(
@@ -284,7 +318,7 @@ class Cache:
 _END = object()
 
 
-def prefetched(elements: Elements, size: int) -> Elements:
+def prefetched(elements: Iterator[Item], size: int) -> Iterator[Item]:
     """Elements that a thread prepares ahead, as many as `size`; it ends with the walk."""
     waiting: queue.Queue[Any] = queue.Queue(size if size > 0 else 8)
     stop = threading.Event()

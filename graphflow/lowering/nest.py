@@ -144,9 +144,9 @@ class _Lowering:
         assert at is not None
         axis, batch = node["axis"], node["batch_dims"]
         row = self.value(indices, at)
-        picked = Loaded(row, source.shape[axis], row.axes)
+        picked = picked_index(row, source.shape[axis])
         count = indices.rank - batch
-        inside = (*index[:axis], IndexExpr({picked: 1}), *index[axis + count :])
+        inside = (*index[:axis], picked, *index[axis + count :])
         offset = linearize(inside, source.shape)
         return load(self.buffer(source, "in"), offset)
 
@@ -165,6 +165,23 @@ class _Lowering:
         if position is not None:
             return Expr("position", node.dtype, (result,))
         return result
+
+
+def picked_index(value: Expr, extent: Dim) -> IndexExpr:
+    """An index from data, below `extent`.
+
+    Of a slice whose start only the run knows, ``start + position``, the position stays an index:
+    then neighbours lie side by side, axes can be joined, and only the start is loaded.
+    """
+    if value.name == "add" and isinstance(extent, int):
+        for counted, start in (value.args, value.args[::-1]):
+            if counted.name != "index" or start.axes or start.locals or counted.locals:
+                continue
+            last = counted.payload.upper_bound()
+            if last is not None and last < extent:
+                first = Loaded(start, extent - last, frozenset())
+                return counted.payload + IndexExpr({first: 1})
+    return IndexExpr({Loaded(value, extent, value.axes): 1})
 
 
 def lower_group(group: Group, name: str) -> tuple[Kernel, LoweredGroup]:

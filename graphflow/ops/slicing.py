@@ -98,6 +98,7 @@ def _slice_bounds(
             data = (start, b.runtime(b.dim(length, start.dtype)))
             b.check(inside, "InvalidArgumentError", _BadBegin(axis, extent), data)
             lengths.append(length)
+            starts[axis] = 0 if length == extent else start  # the check leaves nothing else
             continue
         length = extent - start if isinstance(length, int) and length == -1 else length
         if start < 0 or start > extent:
