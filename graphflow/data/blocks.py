@@ -8,12 +8,10 @@ those of calls one by one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from graphflow import errors
 from graphflow.graph.apply import Signature
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
@@ -110,7 +108,9 @@ class BlockFunction:
             return list(_CALL(element, inputs=list(inputs), outputs=list(outputs)).outputs)
 
         with session.graph.as_default():
-            blocks = [placeholder(t.dtype, TensorShape([None]).concatenate(t.shape)) for t in inputs]
+            blocks = [
+                placeholder(t.dtype, TensorShape([None]).concatenate(t.shape)) for t in inputs
+            ]
             made = map_fn(call, blocks, dtype=[t.dtype for t in outputs])
         self._call = session.make_callable(made, [*blocks, *captured])
         self._inputs = inputs

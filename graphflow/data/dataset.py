@@ -375,9 +375,7 @@ class Dataset:
     def cache(self, filename: Any = "") -> Dataset:
         """The elements, kept in memory after the first walk through all of them."""
         kept = walks.Cache()
-        return self._passing(
-            self.element_spec, lambda v, b: kept.walk(lambda: self.walk(v, b))
-        )
+        return self._passing(self.element_spec, lambda v, b: kept.walk(lambda: self.walk(v, b)))
 
     def take(self, count: Any) -> Dataset:
         """The first elements; all when `count` is -1."""

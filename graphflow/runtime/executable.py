@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -256,7 +257,25 @@ class Instance:
                 None, None, f"a call returned shape {array.shape}, expected {expected}"
             )
         slot = self.compiled.memory.by_node[node]
-        ctypes.memmove(int(self.table[self.position(slot)]), array.ctypes.data, array.nbytes)
+        position = self.position(slot)
+        if slot in self.movable:
+            array = array if array.flags.aligned else array.copy()
+            self.table[position] = array.ctypes.data
+            self.objects[node] = array  # for as long as the run reads it
+            return
+        ctypes.memmove(int(self.table[position]), array.ctypes.data, array.nbytes)
+
+    @cached_property
+    def movable(self) -> set[Slot]:
+        """The slots that may lie elsewhere in each run: nothing else has their memory.
+
+        A GPU's steps know addresses beforehand.
+        """
+        if self.is_sparse:
+            return set()
+        slots = self.scope.owned
+        taken = {s.home() for s in slots if s.shares is not None}
+        return {s for s in slots if s.kind == "arena" and s.shares is None and s not in taken}
 
     # ---- calls
 
