@@ -41,6 +41,41 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
+def _layers_before(outputs: Sequence[Any]) -> list[Any]:
+    """The layers that outputs are made by, those first that are most steps away from an output.
+
+    Of layers at one depth those that are met first from the outputs on; so TensorFlow orders them,
+    and with them a model's weights. Every tensor is met once: shortcuts make very many paths.
+    """
+    met: dict[Any, int] = {}
+    order: list[Any] = []  # each tensor after those that it is made of
+    seen: set[Any] = set()
+    pending = [(tensor, False) for tensor in reversed(outputs)]
+    while pending:
+        tensor, is_done = pending.pop()
+        if is_done:
+            order.append(tensor)
+        elif tensor not in seen:
+            seen.add(tensor)
+            met.setdefault(tensor._keras_history[0], len(met))
+            pending.append((tensor, True))
+            pending += [(other, False) for other in reversed(_made_of(tensor))]
+    depths: dict[Any, int] = {}  # of layers and tensors
+    for tensor in reversed(order):
+        layer = tensor._keras_history[0]
+        depth = depths[layer] = max(depths.get(tensor, 0), depths.get(layer, 0))
+        for other in _made_of(tensor):
+            depths[other] = max(depth + 1, depths.get(other, 0))
+    return sorted(met, key=lambda layer: (-depths[layer], met[layer]))
+
+
+def _made_of(tensor: Any) -> list[Any]:
+    """The tensors that a layer made a tensor of."""
+    _, before, args, kwargs = tensor._keras_history
+    given = [] if before is None else nest.flatten([before, args, kwargs])
+    return [other for other in given if hasattr(other, "_keras_history")]
+
+
 class Model(Saved):
     """The layers between inputs and outputs.
 
@@ -62,21 +97,7 @@ class Model(Saved):
         self._compiled: dict[str, Any] | None = None
         self._trainer: Any = None
         if self.outputs:
-            self._find_layers()
-
-    def _find_layers(self) -> None:
-        seen: dict[Any, None] = {}
-
-        def visit(tensor: Any) -> None:
-            layer, before, args, kwargs = tensor._keras_history
-            for other in [] if before is None else nest.flatten([before, args, kwargs]):
-                if hasattr(other, "_keras_history"):
-                    visit(other)
-            seen[layer] = None
-
-        for output in self.outputs:
-            visit(output)
-        self.layers = list(seen)
+            self.layers = _layers_before(self.outputs)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; the layers of a model with its own `call` are found by it."""
@@ -484,7 +505,7 @@ class Sequential(Model):
             self.inputs = self.outputs = [layer.output]
         elif isinstance(layer, Model):
             self.inputs, self.outputs = list(layer.inputs), list(layer.outputs)
-            self._find_layers()
+            self.layers = _layers_before(self.outputs)
         elif getattr(layer, "given_shape", None) is not None:
             integers = type(layer).__name__ == "Embedding"
             dtype = "int32" if integers else layer.dtype

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,54 @@ def test_images_are_prepared_as_for_caffe():
     with tf.Graph().as_default(), tf.Session() as session:
         made = session.run(applications.vgg19.preprocess_input(tf.constant(images)))
     np.testing.assert_allclose(made, found, rtol=1e-6)
+
+
+SMALL = {"alpha": 0.5, "include_top": False, "input_shape": (128, 128, 3), "pooling": "avg"}
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "name", "counts", "check"),
+    [
+        (applications.ResNet50, {}, "resnet50", (25636712, 25583592, 177), 410551131),
+        (applications.ResNet50V2, {}, "resnet50v2", (25613800, 25568360, 192), 3340297416),
+        (applications.MobileNet, SMALL, "mobilenet_0.50_128", (829536, 818592, 88), 2514469109),
+        (
+            applications.MobileNetV2, {"alpha": 1.4}, "mobilenetv2_1.40_224",
+            (6156712, 6108776, 157), 562092830,
+        ),
+        (applications.Xception, {}, "xception", (22910480, 22855952, 134), 230396393),
+        (applications.DenseNet121, {}, "densenet121", (8062504, 7978856, 429), 1382599461),
+        (applications.InceptionV3, {}, "inception_v3", (23851784, 23817352, 313), 3681025152),
+    ],
+)  # fmt: skip
+def test_layers_are_tensorflows(make, arguments, name, counts, check):
+    """Weights, those that are trained, layers; a checksum of names, classes and shapes in order."""
+    with tf.Graph().as_default():
+        model = make(weights=None, **arguments)
+        trained = sum(int(np.prod(w.shape.as_list())) for w in model.trainable_weights)
+        assert model.name == name
+        assert (model.count_params(), trained, len(model.layers)) == counts
+        rows = [
+            f"{layer.name} {type(layer).__name__} {[w.shape.as_list() for w in layer.weights]}"
+            for layer in model.layers[1:]
+        ]
+    assert zlib.crc32("\n".join(rows).encode()) == check
+
+
+def test_images_are_scaled():
+    images = np.array([[[[0.0, 100.0, 255.0], [10.0, 20.0, 30.0]]]], np.float32)
+    for module in ("resnet_v2", "mobilenet", "mobilenet_v2", "xception", "inception_v3"):
+        found = getattr(applications, module).preprocess_input(images)
+        wanted = [-1.0, -0.21568626, 1.0, -0.92156863, -0.84313726, -0.7647059]
+        np.testing.assert_allclose(found.ravel(), wanted, rtol=1e-6)
+    found = applications.densenet.preprocess_input(images).ravel()
+    wanted = [-2.117904, -0.28501397, 2.64, -1.9466565, -1.6855742, -1.2815686]
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_layers_between_shortcuts_are_met_once():
+    with tf.Graph().as_default():
+        x = start = tf.keras.Input(shape=(4,))
+        for _ in range(60):
+            x = tf.keras.layers.Add()([x, tf.keras.layers.Activation("relu")(x)])
+        assert len(tf.keras.Model(start, x).layers) == 121
