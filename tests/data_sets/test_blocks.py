@@ -51,11 +51,11 @@ def _augmented(x):
 def test_draws_are_those_of_calls_one_by_one(monkeypatch, blocks, threads):
     images = np.random.default_rng(0).normal(size=(10, 4, 5, 2)).astype(np.float32)
 
-    def make():
+    def make(threads=None):
         source = tf.data.Dataset.from_tensor_slices(images)
         return source.repeat(2).map(_augmented, threads).batch(4)
 
-    together = _batches(make)
+    together = _batches(lambda: make(threads))
     assert blocks == [4] * 5
     monkeypatch.setattr(walks, "CALLS_BEFORE_BLOCKS", 1000)
     one_by_one = _batches(make)
