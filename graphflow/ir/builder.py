@@ -76,7 +76,10 @@ class Builder:
                 return folded
             if is_text:
                 # Generated code has no text: it is known when it is traced, or not at all.
-                raise NeedsValue(next(i for i in inputs if i.op != "const"))
+                unknown = [i for i in inputs if i.op != "const"]
+                if not unknown:
+                    raise UndecidableDim(f"{name} of a text would have a symbolic size")
+                raise NeedsValue(unknown[0])
         if any(_is_symbolic_const(i) for i in inputs):
             inputs = tuple(self.runtime(i) for i in inputs)
         if prim.kind in COMPUTING and prim.reference is not None and _is_complex(inputs, attrs):
