@@ -9,22 +9,23 @@ import numpy as np
 
 from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import name_scope
+from graphflow.graph.default import control_dependencies, name_scope
 from graphflow.graph.dtypes import int32
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops import initializers
-from graphflow.ops.casting import cast
-from graphflow.ops.comparison import less, where
+from graphflow.ops.assertions import assert_equal, assert_positive
+from graphflow.ops.comparison import where
 from graphflow.ops.contraction import tensordot
-from graphflow.ops.creation import fill, zeros
+from graphflow.ops.creation import ones, ones_like, zeros
+from graphflow.ops.identity import identity
 from graphflow.ops.layer_base import Layer
 from graphflow.ops.linear import matmul
 from graphflow.ops.reductions import reduce_sum
-from graphflow.ops.rnn_cell_base import RNNCell
+from graphflow.ops.rnn_cell_base import RNNCell, zero_state_tensors
 from graphflow.ops.rnn_wrappers import assert_like_rnncell
-from graphflow.ops.sequences import range as range_of
-from graphflow.ops.shape import expand_dims, squeeze
+from graphflow.ops.rolling import sequence_mask
+from graphflow.ops.shape import expand_dims, reshape, squeeze
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.slicing import concat
 from graphflow.ops.softmax import softmax
@@ -62,13 +63,6 @@ class _Projection(Layer):
         return made
 
 
-def length_mask(lengths: Any, limit: Any, dtype: Any = None) -> Tensor:
-    """Whether each place of a sequence is within its length: of shape [batch, limit]."""
-    lengths = convert_to_tensor(lengths)
-    mask = less(range_of(limit)[None], cast(lengths, int32)[:, None])
-    return mask if dtype is None else cast(mask, dtype)
-
-
 class AttentionMechanism:
     """Scores a memory [batch, time, depth] by a query, and turns scores into weights.
 
@@ -80,7 +74,7 @@ class AttentionMechanism:
     def __init__(
         self, query_layer: Any, memory: Any, probability_fn: Callable[[Tensor], Tensor] | None,
         memory_sequence_length: Any, memory_layer: Any, score_mask_value: Any,
-        custom_key_value_fn: Callable[..., Any] | None,
+        custom_key_value_fn: Callable[..., Any] | None, name: str,
     ) -> None:  # fmt: skip
         memory = nest.map_structure(convert_to_tensor, memory)
         self.query_layer, self.memory_layer = query_layer, memory_layer
@@ -88,7 +82,7 @@ class AttentionMechanism:
         self._probability = probability_fn or softmax
         self._lengths = memory_sequence_length
         self._mask_value = -np.inf if score_mask_value is None else score_mask_value
-        with name_scope(None, "AttentionMechanismInit", [memory]):
+        with name_scope(name, "AttentionMechanismInit", [memory]):
             self.values = self._masked_memory(memory)
             self.keys = memory_layer(self.values) if memory_layer else self.values
             if custom_key_value_fn is not None:
@@ -106,20 +100,26 @@ class AttentionMechanism:
             )
         if self._lengths is None:
             return memory
-        mask = length_mask(self._lengths, shape_of(memory)[1], memory.dtype)
-        return memory * mask[:, :, None]
+        lengths = convert_to_tensor(self._lengths, name="memory_sequence_length")
+        mask = sequence_mask(lengths, maxlen=shape_of(memory)[1], dtype=memory.dtype)
+        inner = ones(memory.shape.rank - 2, dtype=int32)
+        return memory * reshape(mask, concat([shape_of(mask), inner], 0))
 
     def probabilities(self, score: Tensor) -> Tensor:
         """The weights; none for what lies beyond a sequence's end."""
         if self._lengths is not None:
-            mask = length_mask(self._lengths, shape_of(score)[1])
-            nothing = fill(shape_of(score), convert_to_tensor(self._mask_value, score.dtype))
-            score = where(mask, score, nothing)
+            positive = assert_positive(
+                self._lengths,
+                message="All values in memory_sequence_length must greater than zero.",
+            )
+            with control_dependencies([positive]):
+                mask = sequence_mask(self._lengths, maxlen=shape_of(score)[1])
+                score = where(mask, score, self._mask_value * ones_like(score))
         return self._probability(score)
 
     def initial_alignments(self, batch_size: Any, dtype: Any) -> Tensor:
         """Zeros."""
-        return zeros([batch_size, self.alignments_size], dtype=dtype)
+        return zero_state_tensors(self.alignments_size, batch_size, dtype)
 
     def initial_state(self, batch_size: Any, dtype: Any) -> Tensor:
         """Zeros."""
@@ -141,23 +141,25 @@ class BahdanauAttention(AttentionMechanism):
         super().__init__(
             _Projection(num_units, "query_layer", dtype), memory, probability_fn,
             memory_sequence_length, _Projection(num_units, "memory_layer", dtype),
-            score_mask_value, custom_key_value_fn,
+            score_mask_value, custom_key_value_fn, name,
         )  # fmt: skip
         self._num_units, self._normalize, self._name = num_units, normalize, name
 
     def __call__(self, query: Tensor, state: Any) -> Any:
         """The weights of the memory's places, twice."""
         with variable_scope(None, "bahdanau_attention", [query]):
-            projected = expand_dims(self.query_layer(query), 1)
+            projected = self.query_layer(query)
             v = get_variable("attention_v", [self._num_units], dtype=query.dtype)
-            total = self.keys + projected
+            bias = None
             if self._normalize:
                 start = initializers.Constant((1.0 / self._num_units) ** 0.5)
                 g = get_variable("attention_g", shape=(), dtype=query.dtype, initializer=start)
-                b = get_variable("attention_b", [self._num_units], dtype=query.dtype,
-                                 initializer=initializers.Zeros())  # fmt: skip
+                bias = get_variable("attention_b", [self._num_units], dtype=query.dtype,
+                                    initializer=initializers.Zeros())  # fmt: skip
+            total = self.keys + expand_dims(projected, 1)
+            if bias is not None:
                 v = g * v * rsqrt(reduce_sum(square(v)))
-                total = total + b
+                total = total + bias
             score = reduce_sum(v * tanh(total), [2])
         alignments = self.probabilities(score)
         return alignments, alignments
@@ -174,6 +176,7 @@ class LuongAttention(AttentionMechanism):
         super().__init__(
             None, memory, probability_fn, memory_sequence_length,
             _Projection(num_units, "memory_layer", dtype), score_mask_value, custom_key_value_fn,
+            name,
         )  # fmt: skip
         self._num_units, self._scale, self._name = num_units, scale, name
 
@@ -291,19 +294,30 @@ class AttentionWrapper(RNNCell):
             state = self._initial_cell_state
             if state is None:
                 state = self._cell.zero_state(batch_size, dtype)
+            with control_dependencies(self._same_batch(batch_size)):
+                state = nest.map_structure(
+                    lambda part: identity(part, name="checked_cell_state"), state
+                )
             first = [m.initial_alignments(batch_size, dtype) for m in self._mechanisms]
+            time = zeros([], int32)
+            attention = zero_state_tensors(self._attention_size, batch_size, dtype)
+            states = [m.initial_state(batch_size, dtype) for m in self._mechanisms]
             history = [
                 TensorArray(dtype, size=0, dynamic_size=True, element_shape=a.shape)
                 if self._keeps_history else () for a in first
             ]  # fmt: skip
             return AttentionWrapperState(
-                cell_state=state, time=zeros([], int32),
-                attention=zeros([batch_size, self._attention_size], dtype),
-                alignments=self._packed(first), alignment_history=self._packed(history),
-                attention_state=self._packed(
-                    m.initial_state(batch_size, dtype) for m in self._mechanisms
-                ),
+                cell_state=state, time=time, attention=attention, alignments=self._packed(first),
+                alignment_history=self._packed(history), attention_state=self._packed(states),
             )  # fmt: skip
+
+    def _same_batch(self, batch_size: Any) -> list[Any]:
+        """Checks that the mechanisms' memories have as many rows as the cell's state."""
+        text = (
+            f"{self.name} requires memories with the batch size of the cell's state; a decoder "
+            "with beams needs memories that tile_batch made"
+        )
+        return [assert_equal(batch_size, m.batch_size, message=text) for m in self._mechanisms]
 
     def call(self, inputs: Any, state: Any) -> Any:
         """The output and the next state."""
@@ -313,6 +327,10 @@ class AttentionWrapper(RNNCell):
                 f"{type(state)} instead."
             )
         output, cell_state = self._cell(self._join(inputs, state.attention), state.cell_state)
+        rows_known = output.shape.as_list()[0]
+        batch_size = shape_of(output)[0] if rows_known is None else rows_known
+        with control_dependencies(self._same_batch(batch_size)):
+            output = identity(output, name="checked_cell_output")
         before = _as_list(state.attention_state) if self._is_multi else [state.attention_state]
         history = state.alignment_history if self._is_multi else [state.alignment_history]
         seen, weights, states, kept = [], [], [], []
@@ -323,7 +341,7 @@ class AttentionWrapper(RNNCell):
             weights.append(alignments)
             states.append(following)
             kept.append(array.write(state.time, alignments) if self._keeps_history else ())
-        attention = concat(seen, 1) if len(seen) > 1 else seen[0]
+        attention = concat(seen, 1)
         next_state = AttentionWrapperState(
             time=state.time + 1, cell_state=cell_state, attention=attention,
             attention_state=self._packed(states), alignments=self._packed(weights),

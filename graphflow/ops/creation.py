@@ -107,9 +107,10 @@ def _filled(value: Any, shape: Any, dtype: DType, scope: str) -> Tensor:
             get_default_graph()._skip_ids(_operations_of_product(shape))
             shape = convert_to_tensor(shape, dtype=int32)
         else:
-            if sizes.is_fully_defined() and math.prod(sizes.as_list()) < _SMALL:  # type: ignore[arg-type]
+            is_list = isinstance(shape, (list, tuple, TensorShape))  # a single number is filled
+            if is_list and sizes.is_fully_defined() and math.prod(sizes.as_list()) < _SMALL:  # type: ignore[arg-type]
                 return constant(value, dtype, sizes.as_list(), scope)
-            shape = convert_to_tensor(sizes)
+            shape = convert_to_tensor(sizes, name="shape_as_tensor")
     if shape.shape.rank == 0:
         shape = reshape(shape, [-1])
     return fill(shape, constant(value, dtype), name=scope)

@@ -11,10 +11,10 @@ from graphflow.graph.dtypes import int32
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.comparison import greater_equal, logical_not, logical_or, where
-from graphflow.ops.creation import fill, zeros, zeros_like
+from graphflow.ops.creation import fill, zeros_like
 from graphflow.ops.reductions import reduce_all
 from graphflow.ops.rnn import transpose_batch_time
-from graphflow.ops.rnn_cell_base import batched_shape
+from graphflow.ops.rnn_cell_base import zero_state_tensors
 from graphflow.ops.rnn_wrappers import assert_like_rnncell
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.tensor_array import TensorArray
@@ -130,6 +130,14 @@ def _shape(size: Any) -> TensorShape:
     return TensorShape([size]) if isinstance(size, int) else TensorShape(size)
 
 
+def _output_specs(decoder: Decoder) -> tuple[list[TensorShape], Any]:
+    """The shapes of a step's outputs in a list, and their types in their structure."""
+    types = decoder.output_dtype
+    # A size may be a shape, and a shape is a single value here.
+    sizes = nest.flatten_up_to(types, decoder.output_size, check_types=False)
+    return [_shape(size) for size in sizes], types
+
+
 def _kept(finished: Tensor, old: Any, new: Any) -> Any:
     """The old value of sequences that are finished."""
     if isinstance(old, TensorArray):
@@ -169,11 +177,15 @@ def dynamic_decode(
             if limit.shape.rank != 0:
                 raise ValueError("maximum_iterations must be a scalar")
         finished, inputs, state = decoder.initialize(**kwargs)
+        sizes, types = _output_specs(decoder)
+        pairs = zip(sizes, nest.flatten(types), strict=True)
+        blanks = [zero_state_tensors(s, decoder.batch_size, t) for s, t in pairs]
         if limit is not None:
             finished = logical_or(finished, greater_equal(0, limit))
         lengths = zeros_like(finished, dtype=int32)
-        run = _Decoding(decoder, limit, impute_finished)
         start = convert_to_tensor(0, dtype=int32)
+        kept = nest.pack_sequence_as(types, blanks) if impute_finished else None
+        run = _Decoding(decoder, limit, kept)
         _, arrays, state, _, _, lengths = while_loop(
             lambda time, arrays, state, inputs, finished, lengths: logical_not(
                 reduce_all(finished)
@@ -193,23 +205,14 @@ def dynamic_decode(
 class _Decoding:
     """The loop's body, with the arrays that it fills."""
 
-    def __init__(self, decoder: Decoder, limit: Any, impute_finished: bool) -> None:
-        self.decoder, self.limit, self.impute = decoder, limit, impute_finished
-        sizes, types = decoder.output_size, decoder.output_dtype
-        # A size may be a shape, and a shape is a single value here.
-        flat_sizes = nest.flatten_up_to(types, sizes, check_types=False)
-        pairs = list(zip(flat_sizes, nest.flatten(types), strict=True))
+    def __init__(self, decoder: Decoder, limit: Any, blanks: Any) -> None:
+        self.decoder, self.limit, self.blanks = decoder, limit, blanks
+        sizes, types = _output_specs(decoder)
         self.arrays = nest.pack_sequence_as(types, [
             TensorArray(t, size=0, dynamic_size=True,
-                        element_shape=TensorShape([None]).concatenate(_shape(s)))
-            for s, t in pairs
+                        element_shape=TensorShape([None]).concatenate(size))
+            for size, t in zip(sizes, nest.flatten(types), strict=True)
         ])  # fmt: skip
-        self.blanks = None
-        if impute_finished:
-            batch = decoder.batch_size
-            self.blanks = nest.pack_sequence_as(
-                types, [zeros(batched_shape(batch, _shape(s)), t) for s, t in pairs]
-            )
 
     def body(
         self, time: Tensor, arrays: Any, state: Any, inputs: Any, finished: Tensor, lengths: Tensor

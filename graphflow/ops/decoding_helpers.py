@@ -7,6 +7,7 @@ from typing import Any
 
 from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
+from graphflow.graph.default import name_scope
 from graphflow.graph.dtypes import DType, as_dtype, int32
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
@@ -105,23 +106,24 @@ class TrainingHelper(Helper):
     def __init__(
         self, inputs: Any, sequence_length: Any, time_major: bool = False, name: str | None = None
     ) -> None:
-        values = nest.map_structure(convert_to_tensor, inputs)
-        if not time_major:
-            values = nest.map_structure(transpose_batch_time, values)
-        self._arrays = nest.map_structure(
-            lambda v: TensorArray(v.dtype, size=shape_of(v)[0], element_shape=v.shape[1:]).unstack(
-                v
-            ),
-            values,
-        )
-        self._sequence_length = convert_to_tensor(sequence_length, name="sequence_length")
-        if self._sequence_length.shape.rank != 1:
-            raise ValueError(
-                f"Expected sequence_length to be a vector, but received shape: "
-                f"{self._sequence_length.shape}"
+        with name_scope(name, "TrainingHelper", [inputs, sequence_length]):
+            values = nest.map_structure(convert_to_tensor, inputs)
+            if not time_major:
+                values = nest.map_structure(transpose_batch_time, values)
+            self._arrays = nest.map_structure(
+                lambda v: TensorArray(
+                    v.dtype, size=shape_of(v)[0], element_shape=v.shape[1:]
+                ).unstack(v),
+                values,
             )
-        self._zero_inputs = nest.map_structure(lambda v: zeros_like(v[0]), values)
-        self.batch_size = size(self._sequence_length)
+            self._sequence_length = convert_to_tensor(sequence_length, name="sequence_length")
+            if self._sequence_length.shape.rank != 1:
+                raise ValueError(
+                    f"Expected sequence_length to be a vector, but received shape: "
+                    f"{self._sequence_length.shape}"
+                )
+            self._zero_inputs = nest.map_structure(lambda v: zeros_like(v[0]), values)
+            self.batch_size = size(self._sequence_length)
 
     def _inputs_at(self, time: Any, finished: Tensor) -> Any:
         def read() -> Any:
@@ -133,19 +135,23 @@ class TrainingHelper(Helper):
 
     def initialize(self, name: str | None = None) -> Any:
         """(finished, first inputs)."""
-        finished = equal(0, self._sequence_length)
-        return finished, self._inputs_at(0, finished)
+        with name_scope(name, "TrainingHelperInitialize"):
+            finished = equal(0, self._sequence_length)
+            return finished, self._inputs_at(0, finished)
 
     def sample(self, time: Any, outputs: Any, state: Any, name: str | None = None) -> Any:
         """The place of the greatest output."""
-        return cast(argmax(outputs, axis=-1), int32)
+        with name_scope(name, "TrainingHelperSample", [time, outputs]):
+            return cast(argmax(outputs, axis=-1), int32)
 
     def next_inputs(
         self, time: Any, outputs: Any, state: Any, sample_ids: Any, name: str | None = None
     ) -> Any:
         """(finished, next inputs, next state)."""
-        finished = greater_equal(time + 1, self._sequence_length)
-        return finished, self._inputs_at(time + 1, finished), state
+        with name_scope(name, "TrainingHelperNextInputs", [time, outputs, state]):
+            following = time + 1
+            finished = greater_equal(following, self._sequence_length)
+            return finished, self._inputs_at(following, finished), state
 
 
 def categorical_sample(logits: Tensor, seed: int | None = None) -> Tensor:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphflow.graph import nest
+from graphflow.graph.constants import constant
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import control_dependencies, get_default_graph, name_scope
+from graphflow.graph.default import control_dependencies, name_scope
 from graphflow.graph.dtypes import int32
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
@@ -22,11 +23,13 @@ from graphflow.ops.creation import zeros
 from graphflow.ops.elementwise import maximum, minimum
 from graphflow.ops.identity import identity
 from graphflow.ops.joining import stack
-from graphflow.ops.reductions import reduce_all, reduce_max
+from graphflow.ops.reductions import reduce_all, reduce_max, reduce_min
 from graphflow.ops.rnn_cell_base import batched_shape, known_batched_shape
 from graphflow.ops.rnn_wrappers import assert_like_rnncell
+from graphflow.ops.sequences import range as range_of
+from graphflow.ops.shape import rank
 from graphflow.ops.shape import shape as shape_of
-from graphflow.ops.slicing import reverse, reverse_sequence
+from graphflow.ops.slicing import concat, reverse, reverse_sequence
 from graphflow.ops.tensor_array import TensorArray
 from graphflow.ops.transposing import transpose
 from graphflow.ops.variable_scope import variable_scope
@@ -37,22 +40,27 @@ __all__ = ["bidirectional_dynamic_rnn", "dynamic_rnn", "raw_rnn"]
 
 def transpose_batch_time(x: Tensor) -> Tensor:
     """A tensor with its first two axes exchanged; one of rank below 2 as it is."""
-    rank = x.shape.rank
-    if rank is not None and rank < 2:
+    if x.shape.rank is not None and x.shape.rank < 2:
         return x
-    if rank is None:
-        raise ValueError("expected a tensor of known rank to exchange its first two axes")
-    with get_default_graph()._counting_as(8):  # TensorFlow makes the order in the graph
-        return transpose(x, [1, 0, *range(2, rank)])
+    # As TensorFlow makes it, whatever the rank: the seeds of later operations count these.
+    others = range_of(2, rank(x))
+    made = transpose(x, concat([[1, 0], others], axis=0))
+    if x.shape.rank is not None:
+        sizes = x.shape.as_list()
+        made.set_shape([sizes[1], sizes[0], *sizes[2:]])
+    return made
+
+
+def axis_size(inputs: Sequence[Tensor], axis: int) -> int | None:
+    """The size of an axis, if the graph knows it of one of the inputs."""
+    sizes = [None if t.shape.rank is None else t.shape.as_list()[axis] for t in inputs]
+    return next((size for size in sizes if size is not None), None)
 
 
 def batch_size_of(inputs: Sequence[Tensor], axis: int) -> Any:
     """The size of an axis: a number where the graph knows it."""
-    for tensor in inputs:
-        known = None if tensor.shape.rank is None else tensor.shape.as_list()[axis]
-        if known is not None:
-            return known
-    return shape_of(inputs[0])[axis]
+    known = axis_size(inputs, axis)
+    return shape_of(inputs[0])[axis] if known is None else known
 
 
 def select_rows(is_done: Tensor, old: Any, new: Any) -> Any:
@@ -88,11 +96,6 @@ def checked_lengths(sequence_length: Any) -> Tensor:
 
 
 def _with_length_check(lengths: Tensor, batch_size: Any) -> Tensor:
-    with get_default_graph()._counting_as(11):  # where the size is known, there is nothing to check
-        return _checked_count(lengths, batch_size)
-
-
-def _checked_count(lengths: Tensor, batch_size: Any) -> Tensor:
     known = None if lengths.shape.rank is None else lengths.shape.as_list()[0]
     if known is not None and known == batch_size:
         return lengths
@@ -142,7 +145,7 @@ def dynamic_rnn(
         state = nest.map_structure(_as_state, state)
         if lengths is not None:
             lengths = _with_length_check(lengths, batch_size)
-        loop = _Loop(cell, inputs, flat, lengths, batch_size, dtype)
+        loop = _Loop(cell, inputs, flat, lengths, dtype)
         outputs, last = loop.run(state, parallel_iterations or 32, swap_memory)
         if not time_major:
             outputs = nest.map_structure(transpose_batch_time, outputs)
@@ -158,35 +161,36 @@ class _Loop:
 
     def __init__(
         self, cell: Any, structure: Any, inputs: list[Tensor], lengths: Tensor | None,
-        batch_size: Any, dtype: Any,
+        dtype: Any,
     ) -> None:  # fmt: skip
-        self.cell, self.structure, self.inputs = cell, structure, inputs
-        self.lengths, self.batch_size = lengths, batch_size
-        self.steps = batch_size_of(inputs, 0)
+        self.cell, self.structure, self.inputs, self.lengths = cell, structure, inputs, lengths
+        self.steps = shape_of(inputs[0])[0]
+        self.batch_size = batch_size_of(inputs, 1)
         sizes = cell.output_size
         self.sizes = [sizes] if isinstance(sizes, TensorShape) else nest.flatten(sizes)
         self.packed_outputs = nest.is_sequence(sizes) and not isinstance(sizes, TensorShape)
         self.dtype = dtype
 
     def run(self, state: Any, parallel: int, swap: bool) -> tuple[Any, Any]:
-        """Make the loop; returns the outputs, time first, and the last state."""
+        """Make the loop; returns the outputs, time first, and the last state.
+
+        The operations come in TensorFlow's order, and as many.
+        """
         types = {t.dtype.base_dtype for t in nest.flatten(state)}
         dtype = self.dtype or (types.pop() if len(types) == 1 else self.inputs[0].dtype)
-        with get_default_graph()._counting_as(self.operations_before()):
-            time = convert_to_tensor(0, dtype=int32, name="time")
-            steps = bound = convert_to_tensor(self.steps, dtype=int32)
-            if self.lengths is not None:
-                bound = minimum(steps, maximum(1, reduce_max(self.lengths)))
-            with name_scope("dynamic_rnn"):
-                arrays = [
-                    TensorArray(t.dtype, size=steps, element_shape=t.shape[1:]).unstack(t)
-                    for t in self.inputs
-                ]
-                shapes = [known_batched_shape(self.batch_size, s) for s in self.sizes]
-                results = [TensorArray(dtype, size=steps, element_shape=s) for s in shapes]
-            blanks = None
-            if self.lengths is not None:
-                blanks = [zeros(batched_shape(self.batch_size, s), dtype) for s in self.sizes]
+        blanks = [zeros(batched_shape(self.batch_size, s), dtype) for s in self.sizes]
+        longest = self.steps
+        if self.lengths is not None:
+            reduce_min(self.lengths)  # TensorFlow makes it too, and does not read it
+            longest = reduce_max(self.lengths)
+        start = convert_to_tensor(0, dtype=int32, name="time")
+        results = [
+            self.array(dtype, known_batched_shape(self.batch_size, size), f"output_{k}")
+            for k, size in enumerate(self.sizes)
+        ]
+        arrays = [self.array(t.dtype, t.shape[1:], f"input_{k}") for k, t in enumerate(self.inputs)]
+        arrays = [a.unstack(t) for a, t in zip(arrays, self.inputs, strict=True)]
+        bound = minimum(self.steps, maximum(1, longest))
 
         def body(time: Tensor, results: list[TensorArray], state: Any) -> Any:
             flat = [a.read(time) for a in arrays]
@@ -194,34 +198,30 @@ class _Loop:
                 value.set_shape(whole.shape[1:])
             output, following = self.step(time, flat, state, blanks)
             pairs = zip(results, output, strict=True)
-            return time + 1, [array.write(time, value) for array, value in pairs], following
+            written = [array.write(time, value) for array, value in pairs]
+            return time + 1, written, following
 
         _, filled, last = while_loop(
-            lambda time, *_: time < bound, body, (time, results, state),
-            parallel_iterations=parallel, maximum_iterations=steps, swap_memory=swap,
+            lambda time, *_: time < bound, body, (start, results, state),
+            parallel_iterations=parallel, maximum_iterations=self.steps, swap_memory=swap,
         )  # fmt: skip
         outputs = [array.stack() for array in filled]
-        known = self.steps if isinstance(self.steps, int) else None
+        first = TensorShape([axis_size(self.inputs, 0), axis_size(self.inputs, 1)])
         for output, size in zip(outputs, self.sizes, strict=True):
-            both = known is not None and isinstance(self.batch_size, int)
-            get_default_graph()._skip_ids(2 if both else 1)  # constants of the shape that is set
-            output.set_shape(
-                TensorShape([known]).concatenate(known_batched_shape(self.batch_size, size))
-            )
+            if first.is_fully_defined():
+                constant(first.as_list(), int32)
+            if not isinstance(size, Tensor):
+                constant(TensorShape(size).as_list(), int32)
+            output.set_shape(first[:1].concatenate(known_batched_shape(self.batch_size, size)))
         return self.packed(outputs), last
 
-    def operations_before(self) -> int:
-        """How many operations TensorFlow makes from the state to the loop.
-
-        They are the number of steps (5), the size of the batch (5) where it is not known, zeros
-        for each output (6 or 7), bounds of the lengths (4), the time, arrays (1, and 9 to fill
-        one), and the loop's bound (3), which without lengths is the number of steps here, so that
-        it enters the loop once, not twice (1).
-        """
-        is_batch_known = isinstance(self.batch_size, int)
-        outputs = len(self.sizes) * ((6 if is_batch_known else 7) + 1)
-        fixed = 5 + (0 if is_batch_known else 5) + 1 + 3
-        return fixed + outputs + (1 if self.lengths is None else 4) + 10 * len(self.inputs)
+    def array(self, dtype: Any, shape: TensorShape, name: str) -> TensorArray:
+        """An array with a place for each step."""
+        with name_scope("dynamic_rnn") as scope:
+            whole_name = scope + name
+        return TensorArray(
+            dtype, size=self.steps, element_shape=shape, tensor_array_name=whole_name
+        )
 
     def packed(self, outputs: list[Any]) -> Any:
         return (
@@ -231,14 +231,14 @@ class _Loop:
         )
 
     def step(
-        self, time: Tensor, inputs: list[Tensor], state: Any, blanks: list[Tensor] | None
+        self, time: Tensor, inputs: list[Tensor], state: Any, blanks: list[Tensor]
     ) -> tuple[list[Tensor], Any]:
         """One application of the cell; what is done stays as it is."""
         is_done = None if self.lengths is None else greater_equal(time, self.lengths)
         output, following = self.cell(nest.pack_sequence_as(self.structure, inputs), state)
         nest.assert_same_structure(state, following)
         flat = nest.flatten(output)
-        if blanks is None or is_done is None:
+        if is_done is None:
             return flat, following
         flat = [select_rows(is_done, b, v) for b, v in zip(blanks, flat, strict=True)]
         kept = [

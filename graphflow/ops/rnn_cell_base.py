@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from graphflow.graph import nest
 from graphflow.graph.collections import GraphKeys
-from graphflow.graph.constants import constant_value
+from graphflow.graph.constants import constant, constant_value
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import get_default_graph, name_scope
+from graphflow.graph.default import name_scope
 from graphflow.graph.dtypes import int32
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
@@ -18,6 +18,7 @@ from graphflow.ops.creation import zeros
 from graphflow.ops.layer_base import Layer
 from graphflow.ops.linear import matmul
 from graphflow.ops.nn import bias_add
+from graphflow.ops.shape import expand_dims
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.slicing import concat
 from graphflow.ops.variable_scope import get_variable, get_variable_scope, variable_scope
@@ -44,31 +45,40 @@ class LSTMStateTuple(NamedTuple):
         return self.c.dtype
 
 
-def batched_shape(batch: Any, size: Any) -> Any:
-    """The shape of a state: the batch, and a size, which is a number or a shape, or a tensor."""
-    if isinstance(size, Tensor):
-        return concat([convert_to_tensor(batch, dtype=int32)[None], size], 0)
-    sizes = TensorShape(size) if not isinstance(size, int) else TensorShape([size])
-    known = constant_value(batch) if isinstance(batch, Tensor) else batch
-    if known is not None:
-        return [int(known), *sizes.as_list()]
-    return concat([convert_to_tensor(batch, dtype=int32)[None], sizes.as_list()], 0)
+def batched_shape(batch: Any, size: Any) -> Tensor:
+    """The shape of a state: the batch, and a size, which is a number or a shape, or a tensor.
+
+    The operations are TensorFlow's, as the seeds of later ones depend on their number.
+    """
+    return concat([_as_sizes(batch), _as_sizes(size)], 0)
+
+
+def _as_sizes(value: Any) -> Tensor:
+    """A vector of sizes."""
+    if isinstance(value, Tensor):
+        return expand_dims(value, 0) if value.shape.rank == 0 else value
+    sizes = TensorShape(value)
+    if not sizes.is_fully_defined():
+        raise ValueError(f"a state's shape requires sizes that are known, got {sizes}")
+    return constant(sizes.as_list(), int32)
 
 
 def known_batched_shape(batch: Any, size: Any) -> TensorShape:
     """`batched_shape`, as far as the graph knows it."""
     known = constant_value(batch) if isinstance(batch, Tensor) else batch
-    sizes = TensorShape(size) if not isinstance(size, int) else TensorShape([size])
-    return TensorShape([None if known is None else int(known)]).concatenate(sizes)
+    first = TensorShape([None if known is None else int(known)])
+    return first.concatenate(
+        TensorShape(constant_value(size) if isinstance(size, Tensor) else size)
+    )
 
 
 def zero_state_tensors(state_size: Any, batch_size: Any, dtype: Any) -> Any:
     """Zeros in the structure of `state_size`."""
 
     def make(size: Any) -> Tensor:
-        # TensorFlow joins batch and size twice, for the value and for what is known of its shape
-        with get_default_graph()._counting_as(10 if isinstance(batch_size, Tensor) else 8):
-            made = zeros(batched_shape(batch_size, size), dtype=dtype)
+        made = zeros(batched_shape(batch_size, size), dtype=dtype)
+        for part in (batch_size, size):  # TensorFlow makes them again to know the shape
+            _as_sizes(part)
         made.set_shape(known_batched_shape(batch_size, size))
         return made
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import device, get_default_graph, name_scope
+from graphflow.graph.default import device, name_scope
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops import initializers
@@ -176,23 +176,21 @@ class DropoutWrapper(_Wrapper):
             raise TypeError("dropout_state_filter_visitor must be callable")
         self._filter = visitor or _leave_memory
         given = {"input": input_keep_prob, "state": state_keep_prob, "output": output_keep_prob}
-        self._keep = {what: self._checked(what, value) for what, value in given.items()}
+        with name_scope("DropoutWrapperInit"):
+            self._keep = {what: self._checked(what, value) for what, value in given.items()}
         self._variational, self._seed = variational_recurrent, seed
         self._noise: dict[str, Any] = {}
         if variational_recurrent:
             self._draw_noise(input_size, dtype)
 
     def _checked(self, what: str, value: Any) -> Any:
-        with name_scope("DropoutWrapperInit"):
-            if not isinstance(value, Tensor) and isinstance(value, numbers.Real):
-                value = float(value)
-                if not 0.0 < value <= 1.0:
-                    raise ValueError(
-                        f"Parameter {what}_keep_prob must be between 0 and 1: {value:f}"
-                    )
-                get_default_graph()._skip_ids(1)  # a constant, of which TensorFlow reads the value
-                return value
-            return convert_to_tensor(value)
+        if not isinstance(value, Tensor) and isinstance(value, numbers.Real):
+            value = float(value)
+            if not 0.0 < value <= 1.0:
+                raise ValueError(f"Parameter {what}_keep_prob must be between 0 and 1: {value:f}")
+            convert_to_tensor(value)  # TensorFlow makes it; seeds depend on the count
+            return value
+        return convert_to_tensor(value)
 
     def _draw_noise(self, input_size: Any, dtype: Any) -> None:
         if dtype is None:

@@ -7,7 +7,8 @@ from typing import Any
 from graphflow.graph.default import name_scope
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.casting import cast
-from graphflow.ops.reductions import reduce_sum
+from graphflow.ops.division import div_no_nan
+from graphflow.ops.reductions import count_nonzero, reduce_sum
 from graphflow.ops.shape import reshape
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.softmax import sparse_softmax_cross_entropy_with_logits
@@ -47,18 +48,19 @@ def sequence_loss(
         flat = reshape(logits, [-1, shape_of(logits)[2]])
         labels = reshape(targets, [-1])
         loss = softmax_loss_function or sparse_softmax_cross_entropy_with_logits
-        each = loss(labels=labels, logits=flat) * reshape(weights, [-1])
+        each = loss(labels=labels, logits=flat)
+        each = each * reshape(weights, [-1])
         if average_across_timesteps and average_across_batch:
-            return reduce_sum(each) / (reduce_sum(weights) + 1e-12)
+            return div_no_nan(reduce_sum(each), reduce_sum(weights))
         if sum_over_timesteps and sum_over_batch:
-            counted = cast(reduce_sum(cast(weights > 0, logits.dtype)), each.dtype)
-            return reduce_sum(each) / (counted + 1e-12)
+            total = reduce_sum(each)
+            return div_no_nan(total, cast(count_nonzero(weights), each.dtype))
         each = reshape(each, shape_of(logits)[0:2])
         if average_across_timesteps or average_across_batch:
             axis = [0] if average_across_batch else [1]
-            return reduce_sum(each, axis=axis) / (reduce_sum(weights, axis=axis) + 1e-12)
+            return div_no_nan(reduce_sum(each, axis=axis), reduce_sum(weights, axis=axis))
         if sum_over_timesteps or sum_over_batch:
             axis = [0] if sum_over_batch else [1]
-            counted = reduce_sum(cast(weights > 0, each.dtype), axis=axis)
-            return reduce_sum(each, axis=axis) / (counted + 1e-12)
+            total = reduce_sum(each, axis=axis)
+            return div_no_nan(total, cast(count_nonzero(weights, axis=axis), each.dtype))
         return each

@@ -7,8 +7,8 @@ from typing import Any
 
 from graphflow.graph.constants import constant_value
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import colocate_with, device, get_default_graph, name_scope
-from graphflow.graph.dtypes import DType, as_dtype, int32, int64
+from graphflow.graph.default import colocate_with, device, name_scope
+from graphflow.graph.dtypes import DType, as_dtype, int64
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, unknown_shape
 from graphflow.graph.tensor import Tensor
@@ -60,7 +60,6 @@ class TensorArray:
         self._dtype = as_dtype(dtype).base_dtype
         self._infer_shape = infer_shape or element_shape is not None
         self._dynamic_size = bool(dynamic_size)
-        self._size = size
         self._colocates = colocate_with_first_write_call
         # Shared by all arrays that are made of this one: what a loop's body writes tells the shape
         # of what is read after the loop.
@@ -123,7 +122,7 @@ class TensorArray:
             self._dtype, handle=self._handle, flow=flow, infer_shape=self._infer_shape,
             colocate_with_first_write_call=self._colocates,
         )  # fmt: skip
-        made._shapes, made._size = self._shapes, self._size
+        made._shapes = self._shapes
         made._dynamic_size = self._dynamic_size
         return made
 
@@ -140,7 +139,7 @@ class TensorArray:
             self._dtype, handle=handle, flow=start, infer_shape=self._infer_shape,
             colocate_with_first_write_call=False,
         )  # fmt: skip
-        made._size, made._shapes = self._size, list(self._shapes)
+        made._shapes = list(self._shapes)
         return made
 
     def _merge_shape(self, shape: TensorShape) -> None:
@@ -224,9 +223,6 @@ class TensorArray:
 
     def size(self, name: str | None = None) -> Tensor:
         """The number of elements."""
-        if not self._dynamic_size and self._size is not None:
-            with get_default_graph()._counting_as(1):
-                return convert_to_tensor(self._size, dtype=int32)
         return array_ops.array_size(self._handle, self._flow, name=name)
 
     def close(self, name: str | None = None) -> Operation:

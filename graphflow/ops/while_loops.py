@@ -40,6 +40,8 @@ def while_loop(
 ) -> Any:
     """Repeat `body` for as long as `cond` holds; returns the loop variables at the end.
 
+    They come in the structure that `body` returns.
+
     Parameters
     ----------
     cond : takes the loop variables, returns a bool scalar tensor.
@@ -155,11 +157,14 @@ class _LoopBuilder:
 
     def packed(self, tensors: Sequence[Tensor]) -> Any:
         """The loop variables as the user's functions take them."""
+        return self.packed_as(self.structure, tensors)
+
+    def packed_as(self, structure: Any, tensors: Sequence[Tensor]) -> Any:
         values = [
             original.with_flow(t) if is_tensor_array(original) else t
             for original, t in zip(self.originals, tensors, strict=True)
         ]
-        return nest.pack_sequence_as(self.structure, values)
+        return nest.pack_sequence_as(structure, values)
 
     def build(self, cond: Any, body: Any) -> Any:
         context, graph = self.context, self.graph
@@ -179,7 +184,9 @@ class _LoopBuilder:
                 context.pivot = inside[0].op
                 for e, m, s, i in zip(enters, merges, switches, inside, strict=True):
                     context.variables.append(LoopVariable(e, m.op, s[0].op, i))
-                results = self.body_results(_applied(body, self.packed(inside)), inside)
+                made = _applied(body, self.packed(inside))
+                made = made if nest.is_sequence(made) else [made]
+                results = self.body_results(made, inside)
                 for variable, value in zip(context.variables, results, strict=True):
                     close(variable, value)
                 for variable in context.variables:
@@ -188,7 +195,7 @@ class _LoopBuilder:
         exits = [v.exit.outputs[0] for v in context.variables if v.exit]
         if any(is_tensor_array(v) and v.dynamic_size for v in self.originals):
             count_rounds(context)  # an array's size may depend on it
-        return self.packed(exits)
+        return self.packed_as(made, exits)
 
     def forbid_fetching(self, enters: Sequence[Any]) -> None:
         for op in self.graph.get_operations()[-1::-1]:
@@ -212,8 +219,6 @@ class _LoopBuilder:
         return enter
 
     def body_results(self, made: Any, inside: Sequence[Tensor]) -> list[Tensor]:
-        if not nest.is_sequence(made):
-            made = [made]
         packed = self.packed(inside)
         if isinstance(made, dict) or isinstance(packed, dict):
             nest.assert_same_structure(packed, made)

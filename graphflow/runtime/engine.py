@@ -22,7 +22,7 @@ from graphflow import errors, observe
 from graphflow.codegen.runner import DEADLINE
 from graphflow.compiler import CompiledProgram, Options, compile_program
 from graphflow.graph.arrays import as_array
-from graphflow.graph.dtypes import DType, as_dtype, float32, uint64
+from graphflow.graph.dtypes import DType, as_dtype, float32, resource, uint64
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Shape, UndecidableDim, is_static
 from graphflow.ir.types import TensorType
@@ -476,9 +476,9 @@ def _is_text(tensor: Tensor, array: Array) -> bool:
 
 
 def _type_of(tensor: Tensor, array: Array) -> DType:
-    """A fed tensor's type; what an array of tensors is in a run may differ from its flow."""
+    """A fed tensor's type; what an array of tensors, or a handle, is in a run may differ."""
     dtype = tensor.dtype.base_dtype
-    if dtype is float32 and array.dtype != np.float32:
+    if dtype is resource or (dtype is float32 and array.dtype != np.float32):
         return as_dtype(array.dtype)
     return dtype
 

@@ -153,9 +153,9 @@ def test_variables_in_a_loop():
     r = tf.while_loop(lambda i, t: i < n, body, [0, 0.0])
     with tf.Session() as session:
         session.run(v.initializer)
-        assert session.run(r, {n: 3}) == [3, 12.0]
+        assert session.run(r, {n: 3}) == (3, 12.0)
         assert session.run(v) == 6.0
-        assert session.run(r, {n: 0}) == [0, 0.0]
+        assert session.run(r, {n: 0}) == (0, 0.0)
         assert session.run(v) == 6.0
 
 
@@ -358,3 +358,43 @@ def test_gradients_of_a_loop_in_a_loop_with_more_rounds_each_time():
         found = session.run(tf.gradients(y, x)[0])
     v = np.array([0.3, 0.7], np.float32)
     np.testing.assert_allclose(found, np.exp(v) * (v**6 + 6 * v**5), rtol=1e-5)
+
+
+def test_results_come_in_the_structure_that_the_body_returns():
+    def start(variables, result):
+        return tf.while_loop(lambda i, x: i < 3, lambda i, x: result((i + 1, x)), variables)
+
+    assert isinstance(start([0, 1], tuple), tuple)
+    assert isinstance(start((0, 1), list), list)
+    single = tf.while_loop(lambda i: i < 3, lambda i: (i + 1,), [0], return_same_structure=True)
+    assert isinstance(single, tuple)
+
+
+def test_a_loop_that_is_run_round_by_round_dequeues():
+    queue = tf.FIFOQueue(9, tf.int32, [])
+    grown = tf.while_loop(
+        lambda x: tf.size(x) < 4, lambda x: tf.concat([x, [queue.dequeue()]], 0), [tf.constant([0])],
+        shape_invariants=[tf.TensorShape([None])],
+    )  # fmt: skip
+    with tf.Session() as session:
+        session.run(queue.enqueue_many([list(range(1, 9))]))
+        np.testing.assert_array_equal(session.run(grown), [0, 1, 2, 3])
+        np.testing.assert_array_equal(session.run(grown), [0, 4, 5, 6])
+        assert session.run(queue.size()) == 2
+
+
+def test_what_a_run_in_parts_does_is_done_once():
+    queue = tf.FIFOQueue(20, tf.int32, [])
+    taken = queue.dequeue()
+    counted = tf.Variable(0).count_up_to(9)
+    drawn = tf.random_uniform([], 1, 9, tf.int32, seed=3)
+    found = tf.where(tf.range(taken) > 0)
+    sizes = [tf.shape(found)[0], tf.size(tf.tile(["a"], tf.stack([counted])))]
+    sizes.append(tf.shape(tf.random_normal([drawn]))[0])
+    tf.set_random_seed(3)
+    with tf.Session() as session:
+        session.run([tf.global_variables_initializer(), queue.enqueue_many([list(range(1, 9))])])
+        for k in range(4):
+            rows, texts, draws, *values = session.run([*sizes, taken, counted, drawn])
+            assert values[:2] == [k + 1, k]
+            assert [rows, texts, draws] == [k, k, values[2]]

@@ -149,3 +149,66 @@ def test_weights_of_other_networks_have_tensorflow_s_seeds():
     assert _seeds(lambda: static(None, tf.nn.rnn_cell.BasicLSTMCell(4))) == ([30], 131)
     assert _seeds(lambda: static(7, tf.nn.rnn_cell.GRUCell(4))) == ([13, 27], 133)
     assert _seeds(bidirectional) == ([101, 262], 323)
+
+
+def _frames(batch=None):
+    return tf.placeholder(tf.float32, [batch, 7, 3])
+
+
+def _attend():
+    memory = tf.placeholder(tf.float32, [2, None, 3])
+    mechanism = tf.contrib.seq2seq.BahdanauAttention(4, memory, [2, 3], normalize=True)
+    cell = tf.contrib.seq2seq.AttentionWrapper(
+        tf.nn.rnn_cell.GRUCell(4), mechanism, attention_layer_size=5
+    )
+    cell(tf.zeros([2, 3]), cell.zero_state(2, tf.float32))
+
+
+CELLS = tf.nn.rnn_cell
+AFTER = {  # what TensorFlow 1.15 draws for a variable that is made next, in a graph with a seed
+    "zero_state": (lambda: CELLS.LSTMCell(9).zero_state(5, tf.float32), -0.5349774),
+    "zero_state of a fed batch": (
+        lambda: CELLS.GRUCell(9).zero_state(tf.placeholder(tf.int32, []), tf.float32), -0.7104664,
+    ),
+    "dynamic_rnn": (
+        lambda: tf.nn.dynamic_rnn(CELLS.GRUCell(2), _frames(), dtype=tf.float32), -0.944128,
+    ),
+    "dynamic_rnn with lengths": (
+        lambda: tf.nn.dynamic_rnn(
+            CELLS.LSTMCell(2), _frames(), tf.placeholder(tf.int32, [None]), dtype=tf.float32
+        ), 0.20026517,
+    ),
+    "bidirectional_dynamic_rnn": (
+        lambda: tf.nn.bidirectional_dynamic_rnn(
+            CELLS.GRUCell(2), CELLS.DropoutWrapper(CELLS.GRUCell(2), 0.5), _frames(),
+            dtype=tf.float32,
+        ), -0.39657617,
+    ),
+    "dynamic_rnn of known sizes": (
+        lambda: tf.nn.dynamic_rnn(
+            CELLS.BasicRNNCell(2), _frames(4), dtype=tf.float32, time_major=True
+        ), -0.65231276,
+    ),
+    "ones": (lambda: tf.ones(3), 0.49182224),
+    "LuongAttention": (
+        lambda: tf.contrib.seq2seq.LuongAttention(4, _frames(), tf.placeholder(tf.int32, [None])),
+        0.5174398,
+    ),
+    "AttentionWrapper": (_attend, -0.05584979),
+    "sequence_loss": (
+        lambda: tf.contrib.seq2seq.sequence_loss(
+            tf.ones([2, 3, 4]), tf.ones([2, 3], tf.int32), tf.ones([2, 3])
+        ), -0.24205303,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_what_is_drawn_after_a_network_is_what_tensorflow_draws(name):
+    make, expected = AFTER[name]
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(7)
+        make()
+        variable = tf.get_variable("w", [3])
+        session.run(variable.initializer)
+        np.testing.assert_allclose(session.run(variable)[0], expected, rtol=1e-6)

@@ -89,3 +89,23 @@ def test_sampling_until_the_end_token():
                 assert 2 not in row[: count - 1]
                 assert row[count - 1] == 2 or count == 40
         assert any(s.shape != runs[0][0].shape for s, _ in runs)
+
+
+def test_a_sequence_loss_without_weight_is_zero():
+    logits, targets = tf.ones([2, 3, 4]), tf.ones([2, 3], tf.int32)
+    loss = tf.contrib.seq2seq.sequence_loss
+    with tf.Session() as session:
+        assert session.run(loss(logits, targets, tf.zeros([2, 3]))) == 0
+        tiny = session.run(loss(logits, targets, tf.fill([2, 3], 1e-13)))
+    np.testing.assert_allclose(tiny, np.log(4), rtol=1e-6)
+
+
+def test_attention_refuses_empty_sequences():
+    lengths = tf.placeholder(tf.int32, [2])
+    mechanism = tf.contrib.seq2seq.LuongAttention(3, tf.ones([2, 4, 3]), lengths)
+    weights, _ = mechanism(tf.ones([2, 3]), None)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        assert session.run(weights, {lengths: [1, 4]})[0, 0] == 1
+        with pytest.raises(tf.errors.InvalidArgumentError, match="must greater than zero"):
+            session.run(weights, {lengths: [0, 4]})
