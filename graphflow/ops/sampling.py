@@ -244,6 +244,9 @@ def _lower_shuffle(b: Any, op: Operation, x: Any) -> Any:
     if count <= 1 or 0 in x.shape:
         return x
     state = _state(b, op, -(-(count - 1) // 4))
+    if x.dtype.kind == "string":  # which generated code does not move
+        shuffled = _Shuffled(count)
+        return b.call_python(shuffled, (state, x), [(x.dtype, x.shape)], stateful=False)[0]
     types = [(dtypes.int64, (count,))]
     (order,) = b.call_python(_Order(count), (state,), types, stateful=False)
     return b.gather(x, order, axis=0)
@@ -257,6 +260,16 @@ class _Order:
 
     def __call__(self, state: Any) -> list[Any]:
         return [philox_samples.permutation(state, self.count)]
+
+
+@dataclass(frozen=True)
+class _Shuffled:
+    """The rows of an array in a random order."""
+
+    count: int
+
+    def __call__(self, state: Any, rows: Any) -> list[Any]:
+        return [rows[philox_samples.permutation(state, self.count)]]
 
 
 define_op(

@@ -11,6 +11,7 @@ from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.ops import random as random_ops
 from graphflow.ops.identity import placeholder
+from graphflow.ops.sampling import random_shuffle
 from graphflow.runtime.protos import ConfigProto
 from graphflow.runtime.session import Session
 
@@ -190,3 +191,12 @@ def test_a_draw_from_an_empty_range_ends_no_process():
         for draw, bound in zip(draws, (low, wide), strict=True):
             with pytest.raises(errors.InvalidArgumentError, match="Need minval < maxval"):
                 run.run(draw, {bound: 3})
+
+
+def test_texts_are_shuffled_as_numbers_are():
+    with Graph().as_default(), Session() as session:
+        texts = random_shuffle(["a", "b", "c", "d"], seed=3)
+        numbers = random_shuffle([0, 1, 2, 3], seed=3)
+        for _ in range(3):
+            drawn, order = session.run([texts, numbers])
+            assert [b"abcd"[k : k + 1] for k in order] == list(drawn)
