@@ -237,6 +237,7 @@ from graphflow.ops.variable_lists import (
     trainable_variables,
     variables_initializer,
 )
+from graphflow.ops.variable_parts import create_partitioned_variables
 from graphflow.ops.variable_scope import (
     AUTO_REUSE,
     VariableScope,

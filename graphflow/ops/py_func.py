@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ def _checked(op: Operation) -> Callable[..., list[Arrays]]:
         except errors.OpError:  # it says what it is
             raise
         except Exception as error:
-            text = f"{type(error).__name__}: {error}"
+            text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
             for classes, translated in _TRANSLATIONS:
                 if isinstance(error, classes):
                     raise translated(op.node_def, op, text) from error  # type: ignore[call-arg]
@@ -72,6 +73,9 @@ def _checked_result(op: Operation, index: int, value: Any) -> Arrays:
     if array.dtype.kind == "O" and not isinstance(value, np.ndarray):
         text = f"Unsupported object type {type(value).__name__}"
         raise errors.InternalError(op.node_def, op, text)
+    if array.dtype.kind in "VMm":
+        text = f"Unsupported numpy data type {array.dtype}"
+        raise errors.InternalError(op.node_def, op, text)
     got, promised = as_dtype(array.dtype), op.attrs["Tout"][index]
     if got is not promised:
         raise errors.InvalidArgumentError(
@@ -90,8 +94,14 @@ def _checked_result(op: Operation, index: int, value: Any) -> Arrays:
 
 
 def _lower(b: Any, op: Operation, *inputs: Any) -> Any:
-    types = tuple((dtype, None) for dtype in op.attrs["Tout"])
-    return b.call_python(_checked(op), inputs, types, stateful=op.definition.stateful)
+    """A call in the run; one without a state, of constants, while the program is compiled."""
+    call, promised = _checked(op), op.attrs["Tout"]
+    if not op.definition.stateful and all(i.op == "const" for i in inputs):
+        arrays = [np.broadcast_to(i["value"].array, i.shape) for i in inputs]
+        results = zip(call(*arrays), promised, strict=True)
+        return tuple(b.const(array, dtype) for array, dtype in results)
+    types = tuple((dtype, None) for dtype in promised)
+    return b.call_python(call, inputs, types, stateful=op.definition.stateful)
 
 
 define_op(
@@ -130,7 +140,8 @@ def py_func(
 
     Returns
     -------
-    A tensor, or a list of them when `Tout` is a list. Nothing is known of their shapes.
+    A tensor, or a list of them when `Tout` is a list. Nothing is known of their shapes. The
+    operation when the list is empty and the function has a state.
     """
     if not callable(func):
         raise ValueError(f"Expected func to be callable, got func of type {type(func)}")
@@ -138,6 +149,8 @@ def py_func(
     types = [as_dtype(dtype) for dtype in (Tout if several else [Tout])]
     signature = _PY_FUNC if stateful else _PY_FUNC_STATELESS
     operation = signature(list(inp), name=name, Tout=types, function=func)
+    if not types and stateful:
+        return operation
     return operation.outputs if several else operation.outputs[0]
 
 

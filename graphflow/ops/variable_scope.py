@@ -147,7 +147,7 @@ class VariableScope:
         def default(value: Any, inherited: Any) -> Any:
             return inherited if value is None else value
 
-        full_name = f"{self._name}/{name}" if self._name else name
+        full_name = f"{self._name}/{name}" if self._name and name else self._name or name
         with name_scope(None):
             if dtype is not None and initializer is not None and not callable(initializer):
                 given = convert_to_tensor(initializer).dtype.base_dtype
@@ -168,6 +168,10 @@ class VariableScope:
                 constraint=default(constraint, self.constraint),
                 **others,
             )
+
+    def get_whole(self, **arguments: Any) -> Any:
+        """Return the variable that has the scope's own name; arguments are `get_variable`'s."""
+        return self.get_variable(default_variable_store(), "", **arguments)
 
 
 class _OpenScopes(threading.local):

@@ -11,6 +11,7 @@ from graphflow.graph.collections import GraphKeys
 from graphflow.graph.default import add_to_collection, get_default_graph, init_scope, name_scope
 from graphflow.graph.dtypes import DType, as_dtype
 from graphflow.graph.shapes import TensorShape, as_shape
+from graphflow.graph.tensor import Tensor
 from graphflow.ops.initializers import GlorotUniform, Zeros
 from graphflow.ops.partitioned_variables import Partition, PartitionedVariable, partition
 from graphflow.ops.variables import SaveSliceInfo, Variable
@@ -160,6 +161,8 @@ class VariableStore:
                 "partitioning?"
             )
         known = as_shape(shape)
+        if known.rank is None and isinstance(initializer, Tensor):
+            known = initializer.shape
         parts = partition(partitioner, known, dtype) if partitioner else None
         if name in self._partitioned:
             found = self._partitioned[name]

@@ -38,7 +38,7 @@ _PLACES = {
     "tf_record": ("python_io",),
     "test_util": ("test",),
     "parsing_ops": ("io",),
-    "partitioned_variables": ("ops.partitioned_variables",),
+    "partitioned_variables": ("ops.partitioned_variables", "ops.variable_parts"),
     "rnn": ("nn", "contrib.rnn"),
     "rnn_cell": ("nn.rnn_cell", "contrib.rnn"),
     "rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),

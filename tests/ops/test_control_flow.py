@@ -373,7 +373,8 @@ def test_results_come_in_the_structure_that_the_body_returns():
 def test_a_loop_that_is_run_round_by_round_dequeues():
     queue = tf.FIFOQueue(9, tf.int32, [])
     grown = tf.while_loop(
-        lambda x: tf.size(x) < 4, lambda x: tf.concat([x, [queue.dequeue()]], 0), [tf.constant([0])],
+        lambda x: tf.size(x) < 4, lambda x: tf.concat([x, [queue.dequeue()]], 0),
+        [tf.constant([0])],
         shape_invariants=[tf.TensorShape([None])],
     )  # fmt: skip
     with tf.Session() as session:
