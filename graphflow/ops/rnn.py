@@ -12,7 +12,7 @@ from typing import Any
 from graphflow.graph import nest
 from graphflow.graph.constants import constant
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import control_dependencies, name_scope
+from graphflow.graph.default import control_dependencies, get_default_graph, name_scope
 from graphflow.graph.dtypes import int32
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
@@ -96,6 +96,11 @@ def checked_lengths(sequence_length: Any) -> Tensor:
 
 
 def _with_length_check(lengths: Tensor, batch_size: Any) -> Tensor:
+    with get_default_graph()._counting_as(11):  # where the size is known, there is nothing to check
+        return _checked_count(lengths, batch_size)
+
+
+def _checked_count(lengths: Tensor, batch_size: Any) -> Tensor:
     known = None if lengths.shape.rank is None else lengths.shape.as_list()[0]
     if known is not None and known == batch_size:
         return lengths
