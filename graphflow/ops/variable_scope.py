@@ -134,7 +134,7 @@ class VariableScope:
         return self.get_collection(GraphKeys.LOCAL_VARIABLES)
 
     def get_variable(
-        self, store: VariableStore, name: str, dtype: Any = None, initializer: Any = None,
+        self, store: VariableStore, name: str | None, dtype: Any = None, initializer: Any = None,
         regularizer: Any = None, reuse: Any = None, caching_device: Any = None,
         partitioner: Any = None, use_resource: bool | None = None, custom_getter: Any = None,
         constraint: Any = None, **others: Any,
@@ -147,7 +147,8 @@ class VariableScope:
         def default(value: Any, inherited: Any) -> Any:
             return inherited if value is None else value
 
-        full_name = f"{self._name}/{name}" if self._name and name else self._name or name
+        parts = [self._name, *([] if name is None else [name])]
+        full_name = "/".join(parts if self._name else parts[1:])
         with name_scope(None):
             if dtype is not None and initializer is not None and not callable(initializer):
                 given = convert_to_tensor(initializer).dtype.base_dtype
@@ -171,7 +172,7 @@ class VariableScope:
 
     def get_whole(self, **arguments: Any) -> Any:
         """Return the variable that has the scope's own name; arguments are `get_variable`'s."""
-        return self.get_variable(default_variable_store(), "", **arguments)
+        return self.get_variable(default_variable_store(), None, **arguments)
 
 
 class _OpenScopes(threading.local):

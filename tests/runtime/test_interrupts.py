@@ -31,7 +31,7 @@ def test_deadline_of_a_run(endless):
             with pytest.raises(tf.errors.DeadlineExceededError):
                 session.run(update, {n: 1}, options=tf.RunOptions(timeout_in_ms=30))
         assert session.run(v) == 1.0
-        assert session.run(loop, {n: 0}) == [0, 0.0]
+        assert session.run(loop, {n: 0}) == (0, 0.0)
 
 
 def test_deadline_of_all_runs(endless):
@@ -70,7 +70,7 @@ def test_ctrl_c(endless):
         with pytest.raises(KeyboardInterrupt):
             session.run(update, {n: 1})
         assert session.run(v) == 1.0
-        assert session.run(loop, {n: 0}) == [0, 0.0]
+        assert session.run(loop, {n: 0}) == (0, 0.0)
 
 
 def test_handler_of_a_signal(endless):
