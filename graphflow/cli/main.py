@@ -17,6 +17,11 @@ from graphflow.views.colours import SCHEMES as COLORS
 from graphflow.views.drawing import FORMATS as PICTURES
 from graphflow.views.drawing import STAGES as DRAWN
 
+TARGETS = (
+    "a script (all other arguments are its own), module:function, a .pb, .pbtxt or .meta file, "
+    "a SavedModel's folder"
+)
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -117,7 +122,8 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "profile",
         help="where the time of a script's runs goes",
         description="Runs a script step by step and adds up: time, bytes and arithmetic of each "
-        "kernel, memory, compilation. What the script prints goes to the standard error stream.",
+        "kernel, memory, compilation. What the script prints goes to the standard error stream. "
+        "Other graphs are run ten times, with drawn values for their placeholders.",
         epilog="example: graphflow profile --html profile.html train.py --epochs 3",
     )
     show.add_argument("--html", metavar="FILE", help="a page with a flame chart to write")
@@ -128,7 +134,7 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.add_argument(
         "--top", type=_count, metavar="N", help="only the N steps of each run that took longest"
     )
-    show.add_argument("target", help="a script, or module:function")
+    show.add_argument("target", help=f"{TARGETS}; no checkpoint")
     show.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
 
 
@@ -186,6 +192,10 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help=f"what colours tell: {', '.join(COLORS)}",
     )  # fmt: skip
     picture.add_argument(
+        "--profile", action="store_true",
+        help="measure the runs, and show times; --color time colours by them",
+    )  # fmt: skip
+    picture.add_argument(
         "--run", type=int, metavar="N", help="the N-th compiled run, from 1; else the largest"
     )
     _add_target(picture)
@@ -199,11 +209,7 @@ def _depth(text: str) -> int:
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "target",
-        help="a script (all other arguments are its own), module:function, a .pb, .pbtxt or .meta "
-        "file, a SavedModel's folder, or a checkpoint",
-    )
+    parser.add_argument("target", help=f"{TARGETS}, or a checkpoint")
 
 
 def _dump(options: argparse.Namespace, others: Sequence[str]) -> int:
@@ -211,7 +217,8 @@ def _dump(options: argparse.Namespace, others: Sequence[str]) -> int:
     from graphflow.cli.targets import TargetError, load_target
 
     try:
-        target = load_target(options.target, others)
+        only_graph = options.stage == "graph" and options.why is None and not options.diff
+        target = load_target(options.target, others, compiled=not only_graph)
         text = dump(
             target, options.stage, options.run, options.format, options.why, options.diff,
             options.gpu,
@@ -231,7 +238,7 @@ def _profile(options: argparse.Namespace) -> int:
         return profile(
             options.target, options.args, options.html, options.trace, options.json, options.top
         )
-    except (TargetError, OSError) as error:
+    except (TargetError, OSError, errors.OpError, ValueError) as error:
         sys.stderr.write(f"graphflow profile: {error}\n")
         return 2
 
@@ -243,7 +250,12 @@ def _draw(options: argparse.Namespace, others: Sequence[str]) -> int:
 
     try:
         path_format(options.output)  # before a script runs for long
-        target = load_target(options.target, others)
+        if options.profile:
+            from graphflow.cli.runs import measured_target
+
+            target = measured_target(options.target, others)
+        else:
+            target = load_target(options.target, others)
         drawing = target_drawing(target, options.stage, options.depth, options.run, options.color)
         drawing.save(options.output)
     except (DrawError, TargetError, ImportError, OSError, errors.OpError, ValueError) as error:
