@@ -69,7 +69,8 @@ def time_text(total: StepTotal | None) -> str:
     if total is None or not total.calls:
         return ""
     seconds = total.nanoseconds / 1e9
-    calls = "1 call" if total.calls == 1 else f"{total.calls:,} calls"
+    word = "round" if total.is_rounds else "call"
+    calls = f"{total.calls:,} {word}{'s' if total.calls > 1 else ''}"
     return f"{duration(seconds)} in {calls}, {duration(seconds / total.calls)} each"
 
 
@@ -109,7 +110,7 @@ def node_seconds(compilation: Compilation, tasks: dict[Node, Task]) -> dict[Node
     found = {}
     for task, nodes in members.items():
         total = compilation.measured.get(task)
-        if total is None:
+        if total is None or total.is_rounds:  # a loop's time is that of its steps
             continue
         costs = [node_cost(node) + 1.0 for node in nodes]  # what is only moved takes time too
         for node, cost in zip(nodes, costs, strict=True):

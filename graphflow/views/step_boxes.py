@@ -52,10 +52,7 @@ class _StepBoxes:
                     self.leaves.append(("", box))
         made = []
         for task in compiled.tasks:
-            box, scope = _task_box(task, program, within)
-            total = self.measured.get(task)
-            box.details["time"] = time_text(total)
-            box.seconds = total.nanoseconds / 1e9 if total is not None else 0.0
+            box, scope = _task_box(task, program, within, self.measured.get(task))
             self.leaves.append((scope, box))
             made.append((task, box))
             writers.update({storage(node): box for node in task.writes})
@@ -91,7 +88,9 @@ class _StepBoxes:
         return given
 
 
-def _task_box(task: Task, program: Program, within: str | None) -> tuple[Box, str]:
+def _task_box(
+    task: Task, program: Program, within: str | None, total: StepTotal | None
+) -> tuple[Box, str]:
     """A step, and its scope: the one given, or what the operations it computes share."""
     members = list(task.group.members) or [n for n in (task.node,) if n is not None]
     operations = [o for n in members for o in program.sources.names.get(n, ())]
@@ -118,6 +117,9 @@ def _task_box(task: Task, program: Program, within: str | None) -> tuple[Box, st
     box.cost = sum(node_cost(node) for node in members)
     details["work"] = f"about {box.cost:.3g} operations"
     details["bytes"] = f"{box.bytes:,} read and written"
+    details["time"] = time_text(total)
+    if total is not None and task.kind != "control":  # a loop's is that of its steps
+        box.seconds = total.nanoseconds / 1e9
     if task.kernel is not None and task.kernel.body:
         details["code"] = str(task.kernel)
     return box, scope
