@@ -82,12 +82,12 @@ def _hand_over(profiler: Profiler, target: Target) -> None:
 
 
 def _first_values(graph: Graph) -> list[Operation]:
-    """What gives each variable its first value: the assignment that was made first."""
-    found: dict[Operation, Operation] = {}
-    for op in graph.get_operations():
-        if op.type == "Assign" and op.inputs[0].op.type == "VariableV2":
-            found.setdefault(op.inputs[0].op, op)
-    return list(found.values())
+    """The variables' initializers, by their names: a graph's file has no collections."""
+    return [
+        op
+        for op in graph.get_operations()
+        if op.type == "Assign" and op.name == f"{op.inputs[0].op.name}/Assign"
+    ]
 
 
 def _drawn(tensor: Tensor) -> Any:

@@ -160,21 +160,19 @@ def _elements(graph: Graph, structure: Any) -> list[Tensor | Operation]:
     return found or _last_operations(graph)
 
 
-def _last_operations(graph: Graph, left_out: str = "") -> list[Tensor | Operation]:
+def _last_operations(graph: Graph) -> list[Tensor | Operation]:
     """What nothing reads: the tensors that a graph is for, most likely, else its operations.
 
-    What is in the scope `left_out`, a saver's, and what it saves, does not count.
+    Savers' scopes, and what they save, do not count.
     """
-    operations = [op for op in graph.get_operations() if op.name.split("/")[0] != left_out]
+    saving = [op.name for op in graph.get_operations() if op.type in ("SaveV2", "SaveSlices")]
+    savers = tuple(f"{scope}/" for name in saving if (scope := name.rpartition("/")[0]))
+    operations = [op for op in graph.get_operations() if not op.name.startswith(savers)]
     read = {t.op for op in operations for t in op.inputs}
     read |= {c for op in operations for c in op.control_inputs}
     last = [op for op in operations if op not in read]
     tensors = [t for op in last for t in op.outputs if not t.dtype._is_ref_dtype]
     return [*tensors] or [*last]
-
-
-def _savers_scope(meta: Any) -> str:
-    return str(meta.saver_def.save_tensor_name.split("/")[0])
 
 
 def _with_fetches(target: Target, fetches: list[Tensor | Operation]) -> Target:
@@ -227,7 +225,7 @@ def _meta_graph(target: Target, meta: Any, names: Sequence[str]) -> Target:
     target.graph = graph
     fetches = [graph.as_graph_element(n) for n in names]
     fetches = fetches or [graph.as_graph_element(t) for t in graph.get_collection("train_op")]
-    return _with_fetches(target, fetches or _last_operations(graph, _savers_scope(meta)))
+    return _with_fetches(target, fetches or _last_operations(graph))
 
 
 def _folder(name: str) -> Target:
