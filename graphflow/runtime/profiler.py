@@ -162,7 +162,8 @@ class Profiler:
         """Add the events of one run of a Program."""
         profile.runs += 1
         costs: dict[Any, Traffic] = {}
-        starts, spent = [], [0]  # of the steps, and the time in all those before
+        starts: list[int] = []
+        spent = [0]  # in steps, and the time in all those before
         for step, began, ended in events:
             is_copy = step.task is None or (step.task.kind == "control" and not step.is_round())
             key = (step.compiled, step.name) if is_copy else step.task

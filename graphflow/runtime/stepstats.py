@@ -84,10 +84,14 @@ class TracedCall(SegmentedCall):
 
 
 def node_stats(step: Step, began: int, ended: int) -> NodeExecStats:
-    """One step as TensorFlow's message has it; the label names the user's operations."""
-    kind = step.task.kind if step.task is not None else "copy"
-    label = f"{step.name} = {kind}({', '.join(step.operations()[0])})"
-    stats = NodeExecStats(node_name=step.name, timeline_label=label)
+    """One step as TensorFlow's message has it, by the name of the last operation that it computes.
+
+    TensorBoard finds nodes of the graph by that name. The label names the step and all operations.
+    """
+    operations = step.operations()[0]
+    name = operations[-1] if operations else step.name
+    label = f"{name} = {step.name}({', '.join(operations)})"
+    stats = NodeExecStats(node_name=name, timeline_label=label)
     stats.all_start_micros = began // 1000
     stats.all_start_nanos = began
     stats.op_end_rel_micros = stats.all_end_rel_micros = max((ended - began) // 1000, 0)

@@ -181,6 +181,17 @@ def test_profile_and_measured_drawing_of_a_graphs_file(form, tmp_path, capsys):
     assert "in 10 calls" in page.read_text()
 
 
+def test_a_name_in_runs_with_python_functions_only(tmp_path, capsys):
+    (tmp_path / "calls.py").write_text(
+        "import tensorflow as tf\n"
+        "x = tf.placeholder(tf.float32, [])\n"
+        "y = tf.Print(tf.add(x, 1.0, name='sum') * x, [x])\n"
+        "tf.Session().run(y, {x: 1.0})\n"
+    )
+    assert main.main(["debug", "--watch", "sum", str(tmp_path / "calls.py")]) == 2
+    assert "'sum' is in runs only that call Python" in capsys.readouterr().err
+
+
 def test_a_graph_that_does_not_run_is_not_profiled(tmp_path, capsys):
     with tf.Graph().as_default() as graph:
         tf.matmul(tf.placeholder(tf.float32), tf.ones([3, 3]), name="y")
