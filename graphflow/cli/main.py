@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from graphflow import errors
 from graphflow.cli.completion import SHELLS, completion
 from graphflow.cli.dump import FORMATS, GPUS, STAGES
-from graphflow.cli.output import one_of, write_output
+from graphflow.cli.output import OneOf, write_output
 from graphflow.cli.script import run_script
 from graphflow.version import VERSION
 from graphflow.views.colours import SCHEMES as COLORS
@@ -99,18 +99,18 @@ def _add_dump(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         epilog="example: graphflow dump train.py --stage kernels --run 2",
     )
     show.add_argument(
-        "--stage", type=one_of(STAGES), default="kernels", metavar="STAGE",
+        "--stage", type=OneOf(STAGES), default="kernels", metavar="STAGE",
         help=f"what to print: {', '.join(STAGES)}",
     )  # fmt: skip
     show.add_argument(
-        "--format", type=one_of(FORMATS), default="text", metavar="FORM",
+        "--format", type=OneOf(FORMATS), default="text", metavar="FORM",
         help=f"as {', '.join(FORMATS)}",
     )  # fmt: skip
     show.add_argument("--run", type=int, metavar="N", help="only the N-th compiled run, from 1")
     show.add_argument("--why", metavar="NAME", help="what became of a node or an operation")
     show.add_argument("--diff", action="store_true", help="what each pass changed")
     show.add_argument(
-        "--gpu", type=one_of(GPUS), default="sm_80", metavar="sm_NN",
+        "--gpu", type=OneOf(GPUS), default="sm_80", metavar="sm_NN",
         help="the GPU that PTX is for; none is needed",
     )  # fmt: skip
     show.add_argument("-o", "--output", metavar="FILE", help="a file to write, whole or not at all")
@@ -180,7 +180,7 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help=f"a file to write, whole or not at all; ends in .{', .'.join(PICTURES)}",
     )  # fmt: skip
     picture.add_argument(
-        "--stage", type=one_of(DRAWN), default="graph", metavar="STAGE",
+        "--stage", type=OneOf(DRAWN), default="graph", metavar="STAGE",
         help=f"what to draw: {', '.join(DRAWN)}",
     )  # fmt: skip
     picture.add_argument(
@@ -188,7 +188,7 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="open scopes that deep, 0 for none; as deep as stays legible if not given",
     )  # fmt: skip
     picture.add_argument(
-        "--color", type=one_of(COLORS), default="kind", metavar="WHAT",
+        "--color", type=OneOf(COLORS), default="kind", metavar="WHAT",
         help=f"what colours tell: {', '.join(COLORS)}",
     )  # fmt: skip
     picture.add_argument(

@@ -277,10 +277,16 @@ def test_bash_completes_commands_and_options(capsys):
     ask = 'COMP_WORDS=({}); COMP_CWORD={}; _graphflow; echo "${{COMPREPLY[@]}}"\n'
     script = capsys.readouterr().out + "".join(
         ask.format(words, words.count(" "))
-        for words in ("graphflow pro", "graphflow profile --tr", "graphflow cache si")
+        for words in (
+            "graphflow pro",
+            "graphflow profile --tr",
+            "graphflow cache si",
+            "graphflow dump --stage ker",
+            "graphflow draw x.py --color ti",
+        )  # fmt: skip
     )
     done = subprocess.run(["bash"], input=script, text=True, capture_output=True, cwd="/")
-    assert done.stdout.splitlines() == ["profile", "--trace", "size"]
+    assert done.stdout.splitlines() == ["profile", "--trace", "size", "kernels", "time"]
 
 
 PRIVATE_IMPORTS = """
