@@ -283,7 +283,7 @@ def test_bash_completes_commands_and_options(capsys):
             "graphflow cache si",
             "graphflow dump --stage ker",
             "graphflow draw x.py --color ti",
-        )  # fmt: skip
+        )
     )
     done = subprocess.run(["bash"], input=script, text=True, capture_output=True, cwd="/")
     assert done.stdout.splitlines() == ["profile", "--trace", "size", "kernels", "time"]
