@@ -64,7 +64,8 @@ def _cases(
 
 def _choices(action: argparse.Action) -> list[str]:
     """The words that an argument takes, where it does not take any."""
-    return [str(c) for c in action.choices or getattr(action.type, "names", ())]
+    found = action.choices or getattr(action.type, "names", None)
+    return [str(choice) for choice in found or ()]
 
 
 def _commands(
