@@ -95,7 +95,7 @@ def compile_program(program: Program, options: Options) -> CompiledProgram:
         task: replace(found, numbers=numbers)
         for (task, (_, numbers)), found in zip(units.items(), made, strict=True)
     }
-    watch("code", code)
+    watch("code", compiled)
     compiled.numbers = sorted({number for found in code.values() for number in found.numbers})
     _place(compiled, code)
     watch("plan", compiled.memory)

@@ -25,11 +25,15 @@ STAGES = ("program", "rewritten", "groups", "kernels", "code", "plan")
 
 @dataclass(eq=False)
 class Compilation:
-    """The products of one compilation, the seconds that each stage took, and the notes made."""
+    """The products of one compilation, the seconds that each stage took, and the notes made.
+
+    `measured` is what a profile says of the steps that ran, by step; empty without one.
+    """
 
     products: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[tuple[Any, ...]] = field(default_factory=list)
+    measured: dict[Any, Any] = field(default_factory=dict)
 
 
 class Collector:

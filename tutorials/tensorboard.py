@@ -51,7 +51,8 @@ def main():
         options_of_run = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
         session.run(step, feed, options=options_of_run, run_metadata=metadata)
         writer.add_run_metadata(metadata, "last step")
-    (path,) = (os.path.join(options.logs, n) for n in os.listdir(options.logs) if "tfevents" in n)
+    files = [os.path.join(options.logs, n) for n in os.listdir(options.logs) if "tfevents" in n]
+    path = max(files, key=os.path.getmtime)  # earlier runs have left theirs
     tags = {v.tag for event in tf.train.summary_iterator(path) for v in event.summary.value}
     print(f"wrote {len(tags)} kinds of summaries:", ", ".join(sorted(tags)[:6]), "...")
 

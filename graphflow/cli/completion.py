@@ -14,16 +14,15 @@ SHELLS = ("bash", "zsh", "fish")
 _BASH = """# Completion of graphflow for bash: eval "$(graphflow completion bash)"
 _graphflow() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}"
-    local command="${{COMP_WORDS[1]}}"
-    local words="{commands}"
+    local words="{commands}" files=""
     if [ "$COMP_CWORD" -gt 1 ]; then
-        case "$command" in
+        case "${{COMP_WORDS[1]}} ${{COMP_WORDS[COMP_CWORD - 1]}}" in
 {cases}
-            *) words="" ;;
+            *) words="" files=yes ;;
         esac
     fi
     COMPREPLY=($(compgen -W "$words" -- "$word"))
-    if [ "$COMP_CWORD" -gt 1 ] && [ "${{word#-}}" = "$word" ]; then
+    if [ -n "$files" ] && [ "${{word#-}}" = "$word" ]; then
         COMPREPLY+=($(compgen -f -- "$word"))
     fi
 }}
@@ -45,10 +44,28 @@ def completion(parser: argparse.ArgumentParser, shell: str) -> str:
     if shell == "zsh":
         return _zsh(commands)
     cases = "\n".join(
-        f'            {name}) words="{" ".join(_words(command))}" ;;'
-        for name, (_, command) in commands.items()
+        f'            {quoted}) words="{" ".join(words)}" {"files=yes " if files else ""};;'
+        for quoted, words, files in _cases(commands)
     )
     return _BASH.format(commands=" ".join(commands), cases=cases)
+
+
+def _cases(
+    commands: dict[str, tuple[str, argparse.ArgumentParser]],
+) -> Iterator[tuple[str, list[str], bool]]:
+    """What may follow a command and a word: a pattern, words, and whether files may too."""
+    for name, (_, command) in commands.items():
+        for option, action in _options(command):
+            if action.nargs != 0:
+                yield f'"{name} {option}"', _choices(action), not _choices(action)
+        closed = [a for a in command._actions if not a.option_strings and _choices(a)]
+        yield f'"{name} "*', _words(command), not closed
+
+
+def _choices(action: argparse.Action) -> list[str]:
+    """The words that an argument takes, where it does not take any."""
+    found = action.choices or getattr(action.type, "names", None)
+    return [str(choice) for choice in found or ()]
 
 
 def _commands(
@@ -72,8 +89,8 @@ def _words(parser: argparse.ArgumentParser) -> list[str]:
     """The options of a command, and the choices of its arguments."""
     words = [option for option, _ in _options(parser)]
     for action in parser._actions:
-        if not action.option_strings and action.choices:
-            words += [str(choice) for choice in action.choices]
+        if not action.option_strings:
+            words += _choices(action)
     return words
 
 
@@ -87,11 +104,12 @@ def _fish(commands: dict[str, tuple[str, argparse.ArgumentParser]]) -> str:
         for option, action in _options(command):
             form = f"-l {option[2:]}" if option.startswith("--") else f"-s {option[1:]}"
             needs = "" if action.nargs == 0 else " -r"
+            if _choices(action):
+                needs = f" -x -a {_quoted(' '.join(_choices(action)))}"
             lines.append(f"{inside} {form}{needs} -d {_quoted(action.help or '')}")
         for action in command._actions:
-            if not action.option_strings and action.choices:
-                choices = " ".join(map(str, action.choices))
-                lines.append(f"{inside} -f -a {_quoted(choices)}")
+            if not action.option_strings and _choices(action):
+                lines.append(f"{inside} -f -a {_quoted(' '.join(_choices(action)))}")
     return "\n".join(lines) + "\n"
 
 
@@ -110,11 +128,12 @@ def _zsh(commands: dict[str, tuple[str, argparse.ArgumentParser]]) -> str:
         "        _describe command found",
         "        return",
         "    fi",
-        '    case "$words[2]" in',
+        '    case "$words[2] $words[CURRENT-1]" in',
     ]  # fmt: skip
-    for name, (_, command) in commands.items():
-        lines.append(f"        {name}) compadd -- {' '.join(_words(command))} ;;")
-    lines += ["    esac", "    _files", "}", "compdef _graphflow graphflow"]
+    for quoted, words, files in _cases(commands):
+        parts = [f"compadd -- {' '.join(words)}"] * bool(words) + ["_files"] * files
+        lines.append(f"        {quoted}) {'; '.join(parts)} ;;")
+    lines += ["    esac", "}", "compdef _graphflow graphflow"]
     return "\n".join(lines) + "\n"
 
 

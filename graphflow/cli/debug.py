@@ -67,6 +67,12 @@ def _report_unseen(watcher: Watcher, status: int) -> int:
     """Names that no run had are mistakes, unless the script failed before."""
     unseen = [name for name in watcher.wanted if name not in watcher.seen]
     for name in unseen:
+        if watcher.wanted[name] in watcher.known:
+            sys.stderr.write(
+                f"graphflow: watch: {name!r} is in runs only that call Python functions too: of "
+                "those, what is fetched is shown\n"
+            )
+            continue
         close = difflib.get_close_matches(watcher.wanted[name], sorted(watcher.known), 3, 0.4)
         hint = f"; did you mean {', '.join(close)}?" if close else ""
         sys.stderr.write(f"graphflow: watch: no run computes {name!r}{hint}\n")

@@ -10,12 +10,17 @@ from collections.abc import Sequence
 from graphflow import errors
 from graphflow.cli.completion import SHELLS, completion
 from graphflow.cli.dump import FORMATS, GPUS, STAGES
-from graphflow.cli.output import one_of, write_output
+from graphflow.cli.output import OneOf, write_output
 from graphflow.cli.script import run_script
 from graphflow.version import VERSION
 from graphflow.views.colours import SCHEMES as COLORS
 from graphflow.views.drawing import FORMATS as PICTURES
 from graphflow.views.drawing import STAGES as DRAWN
+
+TARGETS = (
+    "a script (all other arguments are its own), module:function, a .pb, .pbtxt or .meta file, "
+    "a SavedModel's folder"
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,18 +99,18 @@ def _add_dump(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         epilog="example: graphflow dump train.py --stage kernels --run 2",
     )
     show.add_argument(
-        "--stage", type=one_of(STAGES), default="kernels", metavar="STAGE",
+        "--stage", type=OneOf(STAGES), default="kernels", metavar="STAGE",
         help=f"what to print: {', '.join(STAGES)}",
     )  # fmt: skip
     show.add_argument(
-        "--format", type=one_of(FORMATS), default="text", metavar="FORM",
+        "--format", type=OneOf(FORMATS), default="text", metavar="FORM",
         help=f"as {', '.join(FORMATS)}",
     )  # fmt: skip
     show.add_argument("--run", type=int, metavar="N", help="only the N-th compiled run, from 1")
     show.add_argument("--why", metavar="NAME", help="what became of a node or an operation")
     show.add_argument("--diff", action="store_true", help="what each pass changed")
     show.add_argument(
-        "--gpu", type=one_of(GPUS), default="sm_80", metavar="sm_NN",
+        "--gpu", type=OneOf(GPUS), default="sm_80", metavar="sm_NN",
         help="the GPU that PTX is for; none is needed",
     )  # fmt: skip
     show.add_argument("-o", "--output", metavar="FILE", help="a file to write, whole or not at all")
@@ -117,7 +122,8 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "profile",
         help="where the time of a script's runs goes",
         description="Runs a script step by step and adds up: time, bytes and arithmetic of each "
-        "kernel, memory, compilation. What the script prints goes to the standard error stream.",
+        "kernel, memory, compilation. What the script prints goes to the standard error stream. "
+        "Other graphs are run ten times, with drawn values for their placeholders.",
         epilog="example: graphflow profile --html profile.html train.py --epochs 3",
     )
     show.add_argument("--html", metavar="FILE", help="a page with a flame chart to write")
@@ -128,7 +134,7 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.add_argument(
         "--top", type=_count, metavar="N", help="only the N steps of each run that took longest"
     )
-    show.add_argument("target", help="a script, or module:function")
+    show.add_argument("target", help=f"{TARGETS}; no checkpoint")
     show.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
 
 
@@ -174,7 +180,7 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help=f"a file to write, whole or not at all; ends in .{', .'.join(PICTURES)}",
     )  # fmt: skip
     picture.add_argument(
-        "--stage", type=one_of(DRAWN), default="graph", metavar="STAGE",
+        "--stage", type=OneOf(DRAWN), default="graph", metavar="STAGE",
         help=f"what to draw: {', '.join(DRAWN)}",
     )  # fmt: skip
     picture.add_argument(
@@ -182,8 +188,12 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="open scopes that deep, 0 for none; as deep as stays legible if not given",
     )  # fmt: skip
     picture.add_argument(
-        "--color", type=one_of(COLORS), default="kind", metavar="WHAT",
+        "--color", type=OneOf(COLORS), default="kind", metavar="WHAT",
         help=f"what colours tell: {', '.join(COLORS)}",
+    )  # fmt: skip
+    picture.add_argument(
+        "--profile", action="store_true",
+        help="measure the runs, and show times; --color time colours by them",
     )  # fmt: skip
     picture.add_argument(
         "--run", type=int, metavar="N", help="the N-th compiled run, from 1; else the largest"
@@ -199,11 +209,7 @@ def _depth(text: str) -> int:
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "target",
-        help="a script (all other arguments are its own), module:function, a .pb, .pbtxt or .meta "
-        "file, a SavedModel's folder, or a checkpoint",
-    )
+    parser.add_argument("target", help=f"{TARGETS}, or a checkpoint")
 
 
 def _dump(options: argparse.Namespace, others: Sequence[str]) -> int:
@@ -211,7 +217,8 @@ def _dump(options: argparse.Namespace, others: Sequence[str]) -> int:
     from graphflow.cli.targets import TargetError, load_target
 
     try:
-        target = load_target(options.target, others)
+        only_graph = options.stage == "graph" and options.why is None and not options.diff
+        target = load_target(options.target, others, compiled=not only_graph)
         text = dump(
             target, options.stage, options.run, options.format, options.why, options.diff,
             options.gpu,
@@ -231,7 +238,7 @@ def _profile(options: argparse.Namespace) -> int:
         return profile(
             options.target, options.args, options.html, options.trace, options.json, options.top
         )
-    except (TargetError, OSError) as error:
+    except (TargetError, OSError, errors.OpError, ValueError) as error:
         sys.stderr.write(f"graphflow profile: {error}\n")
         return 2
 
@@ -243,7 +250,12 @@ def _draw(options: argparse.Namespace, others: Sequence[str]) -> int:
 
     try:
         path_format(options.output)  # before a script runs for long
-        target = load_target(options.target, others)
+        if options.profile:
+            from graphflow.cli.runs import measured_target
+
+            target = measured_target(options.target, others)
+        else:
+            target = load_target(options.target, others)
         drawing = target_drawing(target, options.stage, options.depth, options.run, options.color)
         drawing.save(options.output)
     except (DrawError, TargetError, ImportError, OSError, errors.OpError, ValueError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from graphflow.views.files import write_whole
 
@@ -23,14 +23,15 @@ def write_output(text: str, path: str | None) -> None:
         write_whole(path, text.encode())
 
 
-def one_of(names: Sequence[str]) -> Callable[[str], str]:
+class OneOf:
     """A type for argparse: one of some names, with near matches where it is none."""
 
-    def check(text: str) -> str:
-        if text in names:
-            return text
-        close = difflib.get_close_matches(text, names, 1, 0.5)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise argparse.ArgumentTypeError(f"no {text!r}; {hint}there are {', '.join(names)}")
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
 
-    return check
+    def __call__(self, text: str) -> str:
+        if text in self.names:
+            return text
+        close = difflib.get_close_matches(text, self.names, 1, 0.5)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise argparse.ArgumentTypeError(f"no {text!r}; {hint}there are {', '.join(self.names)}")

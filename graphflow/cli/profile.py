@@ -7,24 +7,16 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from typing import Any
-
-import numpy as np
 
 from graphflow.cli.output import write_output
+from graphflow.cli.runs import run_target
 from graphflow.cli.script import run_script
-from graphflow.cli.targets import TargetError, build_function, is_function, no_target
-from graphflow.graph.tensor import Tensor
-from graphflow.inspection import ASSUMED_SIZE
-from graphflow.ops.variable_lists import global_variables_initializer
+from graphflow.cli.targets import is_model_file, load_target
 from graphflow.runtime.pool import default_threads
 from graphflow.runtime.profiler import Profiler, profiling
 from graphflow.runtime.roofline import measure_limits
-from graphflow.runtime.session import Session
 from graphflow.views.profile_data import profile_data
 from graphflow.views.profile_table import profile_table
-
-FUNCTION_RUNS = 10  # of what a function builds
 
 
 def profile(
@@ -35,14 +27,16 @@ def profile(
 
     Parameters
     ----------
-    target : a script, or ``module:function``; `arguments` are a script's own.
+    target : what `load_target` takes; a script is run with its own `arguments`, and what else is
+        a graph some times, with drawn values for its placeholders.
     html, trace : files for a page and for a trace, whole or not at all.
     as_json : print data in place of the table.
     top : how many steps of each Program are shown.
 
     Raises
     ------
-    TargetError : there is no such target.
+    TargetError : there is no such target, or nothing in it that runs.
+    errors.OpError : a run of what is no script fails.
     OSError : a file cannot be written.
     """
     limits = measure_limits(default_threads())
@@ -70,28 +64,7 @@ def _report_dropped(profiler: Profiler, file: str | None) -> None:
 
 
 def _run(target: str, arguments: Sequence[str]) -> int:
-    if os.path.isfile(target):
+    if os.path.isfile(target) and not is_model_file(target):
         return run_script(target, arguments)
-    if not is_function(target):
-        raise no_target(target)
-    graph, fetches = build_function(target)
-    feeds = {
-        op.outputs[0]: _ones(op.outputs[0])
-        for op in graph.get_operations()
-        if op.type == "Placeholder"
-    }
-    with graph.as_default(), Session(graph=graph) as session:
-        session.run(global_variables_initializer())
-        for _ in range(FUNCTION_RUNS):
-            session.run(fetches, feeds)
+    run_target(load_target(target, compiled=False))
     return 0
-
-
-def _ones(tensor: Tensor) -> Any:
-    """A value to feed: ones, with a common size for what is open."""
-    if tensor.shape.rank is None:
-        raise TargetError(
-            f"placeholder {tensor.op.name!r} has no rank: profile a script feeding it"
-        )
-    sizes = [ASSUMED_SIZE if d is None else d for d in tensor.shape.as_list()]
-    return np.ones(sizes, tensor.dtype.as_numpy_dtype)

@@ -1,7 +1,8 @@
 """What a command looks at: a script, a function that builds a graph, or a file of a model.
 
 `load_target` finds out what a text names. A script is run, with its output on the error stream, and
-its compilations are collected, also if it fails; everything else is compiled without being run.
+its compilations are collected, also if it fails; everything else is compiled without being run,
+unless only its graph or its runs are wanted.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Target:
     kind : script, function, graph (a file), saved_model, or checkpoint.
     name : as the user gave it.
     graph : the graph; that of the script's last session or the default graph for a script.
+    fetches : what a graph that is no script's is for.
+    saver, prefix : of a model with a checkpoint: what restores its variables, and from where.
     compilations : what was compiled, in order.
     status : the script's exit status.
     variables : of a checkpoint: values by name, read when they are asked for.
@@ -48,46 +51,62 @@ class Target:
     kind: str
     name: str
     graph: Graph | None = None
+    fetches: list[Tensor | Operation] = field(default_factory=list)
+    saver: Any = None
+    prefix: str = ""
     compilations: list[Compilation] = field(default_factory=list)
     status: int = 0
     variables: Any = None
     failure: Exception | None = None
 
 
-def load_target(name: str, arguments: Sequence[str] = ()) -> Target:
+def load_target(name: str, arguments: Sequence[str] = (), compiled: bool = True) -> Target:
     """Find, read and compile what `name` names; `arguments` are a script's own.
+
+    Parameters
+    ----------
+    compiled : whether what is no script is compiled, which large graphs take long for.
 
     Raises
     ------
     TargetError : it is nothing that can be looked at.
     """
+    target = _found(name, arguments)
+    if compiled and target.graph is not None and target.kind != "script":
+        try:
+            target.compilations.append(compile_fetches(target.fetches)[1])
+        except (errors.OpError, ValueError) as failure:
+            target.failure = failure
+    return target
+
+
+def _found(name: str, arguments: Sequence[str]) -> Target:
     if os.path.isdir(name):
         return _folder(name)
+    if os.path.isfile(name) and not is_model_file(name):
+        return _script(name, arguments)
     if os.path.isfile(name):
         if name.endswith((".pb", ".pbtxt")):
             return _graph_file(name)
         if name.endswith(".meta"):
             return _meta_file(name)
-        if name.endswith(".index"):
-            return _checkpoint(name.removesuffix(".index"))
-        return _script(name, arguments)
+        return _checkpoint(name.removesuffix(".index"))
     if os.path.isfile(f"{name}.index"):
         return _checkpoint(name)
     if is_function(name):
-        graph, fetches = build_function(name)
-        return _compiled(Target("function", name, graph), fetches)
-    raise no_target(name)
+        return _function(name)
+    raise TargetError(f"no file, folder or module:function {name!r}{_near(name)}")
+
+
+def is_model_file(name: str) -> bool:
+    """Whether a file of that name is a model's; all others are scripts."""
+    return name.endswith((".pb", ".pbtxt", ".meta", ".index"))
 
 
 def is_function(name: str) -> bool:
     """Whether the name has the form ``module:function``."""
     module, colon, _ = name.partition(":")
     return bool(colon) and os.sep not in module
-
-
-def no_target(name: str) -> TargetError:
-    """The error for a name that is nothing."""
-    return TargetError(f"no file, folder or module:function {name!r}{_near(name)}")
 
 
 def _near(name: str) -> str:
@@ -109,16 +128,13 @@ def _script(name: str, arguments: Sequence[str]) -> Target:
         redirect_stdout(sys.stderr),
     ):
         status = run_script(name, arguments)
-    return Target("script", name, get_default_graph(), collector.compilations, status)
+    return Target(
+        "script", name, get_default_graph(), compilations=collector.compilations, status=status
+    )
 
 
-def build_function(name: str) -> tuple[Graph, list[Tensor | Operation]]:
-    """Call ``module:function``, which builds a graph: the graph, and the fetches it returned.
-
-    Raises
-    ------
-    TargetError : there is no such module or function.
-    """
+def _function(name: str) -> Target:
+    """Call ``module:function``, which builds a graph and returns what to fetch."""
     module, _, function = name.partition(":")
     map_tensorflow()
     sys.path.insert(0, os.getcwd())
@@ -136,7 +152,7 @@ def build_function(name: str) -> tuple[Graph, list[Tensor | Operation]]:
         raise TargetError(f"{module} has no function {function!r}{hint}")
     with Graph().as_default() as graph, redirect_stdout(sys.stderr):
         fetches = _elements(graph, build())
-    return graph, fetches
+    return _with_fetches(Target("function", name, graph), fetches)
 
 
 def _elements(graph: Graph, structure: Any) -> list[Tensor | Operation]:
@@ -144,12 +160,14 @@ def _elements(graph: Graph, structure: Any) -> list[Tensor | Operation]:
     return found or _last_operations(graph)
 
 
-def _last_operations(graph: Graph, left_out: str = "") -> list[Tensor | Operation]:
+def _last_operations(graph: Graph) -> list[Tensor | Operation]:
     """What nothing reads: the tensors that a graph is for, most likely, else its operations.
 
-    What is in the scope `left_out`, a saver's, and what it saves, does not count.
+    Savers' scopes, and what they save, do not count.
     """
-    operations = [op for op in graph.get_operations() if op.name.split("/")[0] != left_out]
+    saving = [op.name for op in graph.get_operations() if op.type in ("SaveV2", "SaveSlices")]
+    savers = tuple(f"{scope}/" for name in saving if (scope := name.rpartition("/")[0]))
+    operations = [op for op in graph.get_operations() if not op.name.startswith(savers)]
     read = {t.op for op in operations for t in op.inputs}
     read |= {c for op in operations for c in op.control_inputs}
     last = [op for op in operations if op not in read]
@@ -157,17 +175,10 @@ def _last_operations(graph: Graph, left_out: str = "") -> list[Tensor | Operatio
     return [*tensors] or [*last]
 
 
-def _savers_scope(meta: Any) -> str:
-    return str(meta.saver_def.save_tensor_name.split("/")[0])
-
-
-def _compiled(target: Target, fetches: list[Tensor | Operation]) -> Target:
+def _with_fetches(target: Target, fetches: list[Tensor | Operation]) -> Target:
     if not fetches:
         raise TargetError(f"{target.name} has no operation")
-    try:
-        target.compilations.append(compile_fetches(fetches)[1])
-    except (errors.OpError, ValueError) as failure:
-        target.failure = failure
+    target.fetches = fetches
     return target
 
 
@@ -179,7 +190,7 @@ def _graph_file(name: str) -> Target:
     _parse(name, proto)
     with Graph().as_default() as graph:
         import_graph_def(proto, name="")
-    return _compiled(Target("graph", name, graph), _last_operations(graph))
+    return _with_fetches(Target("graph", name, graph), _last_operations(graph))
 
 
 def _parse(name: str, proto: Any) -> None:
@@ -202,7 +213,7 @@ def _meta_file(name: str) -> Target:
 
     meta = message("MetaGraphDef")()
     _parse(name, meta)
-    return _meta_graph(Target("graph", name), meta, [])
+    return _meta_graph(Target("graph", name, prefix=name.removesuffix(".meta")), meta, [])
 
 
 def _meta_graph(target: Target, meta: Any, names: Sequence[str]) -> Target:
@@ -210,11 +221,11 @@ def _meta_graph(target: Target, meta: Any, names: Sequence[str]) -> Target:
     from graphflow.train.meta_graph import import_meta_graph
 
     with Graph().as_default() as graph:
-        import_meta_graph(meta)
+        target.saver = import_meta_graph(meta)
     target.graph = graph
     fetches = [graph.as_graph_element(n) for n in names]
     fetches = fetches or [graph.as_graph_element(t) for t in graph.get_collection("train_op")]
-    return _compiled(target, fetches or _last_operations(graph, _savers_scope(meta)))
+    return _with_fetches(target, fetches or _last_operations(graph))
 
 
 def _folder(name: str) -> Target:
@@ -232,10 +243,13 @@ def _folder(name: str) -> Target:
 
 def _saved_model(name: str, proto: Any) -> Target:
     """The outputs of the signatures of the first MetaGraph."""
+    from graphflow.saved_model.loader import get_variables_path
+
     meta = proto.meta_graphs[0]
     infos = [i for signature in meta.signature_def.values() for i in signature.outputs.values()]
     names = dict.fromkeys(info.name for info in infos if info.name)
-    return _meta_graph(Target("saved_model", name), meta, list(names))
+    prefix = get_variables_path(name)
+    return _meta_graph(Target("saved_model", name, prefix=prefix), meta, list(names))
 
 
 def _checkpoint(prefix: str) -> Target:

@@ -51,14 +51,16 @@ def node_names(program: Program) -> dict[Node, str]:
     """A readable, unique name for every node: the user's name for it where there is one."""
     names: dict[Node, str] = {}
     taken: set[str] = set()
+    numbers: dict[str, int] = {}  # the last tried of each base: very many nodes may share one
     for node in stable_order(program.roots):
         known = program.sources.names.get(node)
         base = _WORD.sub("_", known[0].split("/")[-1]) if known else node.op
         if node.op == "input":
             base = _WORD.sub("_", node["name"])
-        name, number = base, 1
+        name, number = base, numbers.get(base, 1)
         while name in taken:
             name, number = f"{base}_{number}", number + 1
+        numbers[base] = number
         taken.add(name)
         names[node] = name
     return names

@@ -314,6 +314,26 @@ message SessionLog
   1 SessionStatus status
   2 string checkpoint_path
   3 string msg
+message NodeExecStats
+  1 string node_name
+  2 int64 all_start_micros
+  3 int64 op_start_rel_micros
+  4 int64 op_end_rel_micros
+  5 int64 all_end_rel_micros
+  8 string timeline_label
+  9 int64 scheduled_micros
+  10 uint32 thread_id
+  13 int64 all_start_nanos
+  14 int64 op_start_rel_nanos
+  15 int64 op_end_rel_nanos
+  16 int64 all_end_rel_nanos
+message DeviceStepStats
+  1 string device
+  2 *NodeExecStats node_stats
+message StepStats
+  1 *DeviceStepStats dev_stats
+message RunMetadata
+  1 StepStats step_stats
 message TaggedRunMetadata
   1 string tag
   2 bytes run_metadata

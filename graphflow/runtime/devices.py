@@ -6,6 +6,7 @@ import ctypes
 import os
 import platform
 import sys
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,6 +36,32 @@ class DeviceAttributes(Message):
         "name": "", "device_type": "", "memory_limit": 0, "locality": DeviceLocality,
         "incarnation": 0, "physical_device_desc": "",
     }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SessionDevice:
+    """A device as `Session.list_devices` tells of it, by its full name."""
+
+    name: str
+    device_type: str
+    memory_limit_bytes: int
+    incarnation: int
+
+    def __repr__(self) -> str:
+        return (
+            f"_DeviceAttributes({self.name}, {self.device_type}, {self.memory_limit_bytes}, "
+            f"{self.incarnation})"
+        )
+
+
+def session_devices() -> list[SessionDevice]:
+    """The devices that sessions run on, as `list_local_devices` has them."""
+    return [
+        SessionDevice(
+            f"/job:localhost/replica:0/task:0{d.name}", d.device_type, d.memory_limit, d.incarnation
+        )
+        for d in list_local_devices()
+    ]
 
 
 def list_local_devices(session_config: Any = None) -> list[DeviceAttributes]:

@@ -7,6 +7,7 @@ what Python adds in between is part of the runs' times and of no step's.
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,11 +21,10 @@ from graphflow.runtime.chrome_trace import ChromeTrace
 from graphflow.runtime.inspectors import Run, Watched, inspecting
 from graphflow.runtime.records import Step
 from graphflow.runtime.stepstats import Event
-from graphflow.schedule.plan import Task
 from graphflow.schedule.traffic import Traffic, memory_peak, task_traffic
 
 EVENTS_KEPT = 200_000  # single spans of time, for traces; totals go on beyond
-LANES = ("runs", "compilation", "steps")  # of the spans
+LANES = ("runs", "compilation", "rounds", "steps")  # of the spans
 _PARTS = {"variable": "variables", "constant": "constants", "feed": "feeds", "output": "outputs"}
 
 
@@ -34,7 +34,8 @@ class StepTotal:
 
     Attributes
     ----------
-    name, kind : of the step; a plan's copies at the end are of kind copy.
+    name, kind : of the step; a plan's copies at the end, and those before a loop, are of kind copy.
+    is_rounds : whether it is a loop: its calls are rounds, and its time that of the steps in them.
     operations, line : the user's operations that it computes; where the first of them was made.
     calls, nanoseconds : how often it ran, and how long that took in all.
     bytes, flops : estimates of what was moved and computed, in all.
@@ -48,6 +49,10 @@ class StepTotal:
     nanoseconds: int = 0
     bytes: int = 0
     flops: int = 0
+
+    @property
+    def is_rounds(self) -> bool:
+        return self.kind == "control"
 
 
 @dataclass(eq=False)
@@ -92,7 +97,7 @@ class ProgramProfile:
     @property
     def in_steps(self) -> int:
         """The time of all steps together, in ns."""
-        return sum(step.nanoseconds for step in self.steps.values())
+        return sum(s.nanoseconds for s in self.steps.values() if not s.is_rounds)
 
 
 @dataclass(frozen=True)
@@ -156,21 +161,29 @@ class Profiler:
     def add(self, profile: ProgramProfile, events: list[Event], symbols: dict[str, int]) -> None:
         """Add the events of one run of a Program."""
         profile.runs += 1
-        costs: dict[Task, Traffic] = {}
+        costs: dict[Any, Traffic] = {}
+        starts: list[int] = []
+        spent = [0]  # in steps, and the time in all those before
         for step, began, ended in events:
-            key = step.task or (step.compiled, step.name)
+            is_copy = step.task is None or (step.task.kind == "control" and not step.is_round())
+            key = (step.compiled, step.name) if is_copy else step.task
             total = profile.steps.get(key)
             if total is None:
-                total = profile.steps[key] = _new_total(step)
-            total.nanoseconds += ended - began
-            if step.is_first:
+                total = profile.steps[key] = _new_total(step, is_copy)
+            if step.is_round():
                 total.calls += 1
-                cost = costs.get(step.task) if step.task is not None else _copied(step, symbols)
-                if cost is None:
-                    assert step.task is not None
-                    cost = costs[step.task] = task_traffic(step.task, symbols)
-                total.bytes += cost.bytes
-                total.flops += cost.flops
+                total.nanoseconds += spent[-1] - spent[bisect_left(starts, began)]
+                self._keep("rounds", total.name, began, ended, total.operations)
+                continue
+            starts.append(began)
+            spent.append(spent[-1] + ended - began)
+            total.nanoseconds += ended - began
+            if step.is_first or is_copy:
+                total.calls += 1
+                if key not in costs:
+                    costs[key] = _traffic(step, symbols)
+                total.bytes += costs[key].bytes
+                total.flops += costs[key].flops
             self._keep("steps", total.name, began, ended, total.operations)
         if events:
             profile.nanoseconds += events[-1][2] - events[0][1]
@@ -232,15 +245,17 @@ def profiling() -> Iterator[Profiler]:
         yield profiler
 
 
-def _new_total(step: Step) -> StepTotal:
-    if step.task is None:
+def _new_total(step: Step, is_copy: bool) -> StepTotal:
+    if step.task is None or is_copy:
         return StepTotal(step.name, "copy", (), "")
     operations, line = step.operations()
     return StepTotal(step.task.name, step.task.kind, operations, line)
 
 
-def _copied(step: Step, symbols: dict[str, int]) -> Traffic:
-    """What a copy at the end of a plan moves."""
+def _traffic(step: Step, symbols: dict[str, int]) -> Traffic:
+    """What a step, or a copy at the end of a plan, moves and computes."""
+    if step.task is not None:
+        return task_traffic(step.task, symbols)
     for target, source in step.compiled.memory.copies:
         if step.name == f"copy_{target.name or target.number}":
             return Traffic(2 * int(evaluate(source.type.nbytes, symbols)), 0)

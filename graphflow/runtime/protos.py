@@ -172,3 +172,16 @@ class RunMetadata(Message):
     _fields: ClassVar = {
         "step_stats": StepStats, "cost_graph": None, "partition_graphs": [], "peak_bytes": 0,
     }  # fmt: skip
+
+    def SerializeToString(self) -> bytes:  # protobuf's name
+        """The step statistics in TensorFlow's format, as event files hold them."""
+        from graphflow.protos import message
+
+        proto = message("RunMetadata")()
+        for device in self.step_stats.dev_stats:
+            found = proto.step_stats.dev_stats.add(device=device.device)
+            for node in device.node_stats:
+                plain = [n for n, blank in node._fields.items() if blank != []]
+                found.node_stats.add(**{name: getattr(node, name) for name in plain})
+        content: bytes = proto.SerializeToString()
+        return content

@@ -51,6 +51,11 @@ class Step:
     compiled: CompiledProgram
     is_first: bool
 
+    def is_round(self) -> bool:
+        """Whether it stands for a round of a loop, in which other steps run."""
+        task = self.task
+        return task is not None and task.kind == "control" and self.name == task.name
+
     def operations(self) -> tuple[tuple[str, ...], str]:
         """The user's operations that it computes, and where the last of them was made."""
         if self.task is None:

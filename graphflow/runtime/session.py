@@ -220,8 +220,10 @@ class BaseSession:
         raise errors.UnimplementedError(None, None, "partial_run is not supported")
 
     def list_devices(self) -> list[Any]:
-        """The devices that the session may use."""
-        return []
+        """The devices that the session may use: name, device_type, memory_limit_bytes."""
+        from graphflow.runtime.devices import session_devices
+
+        return session_devices()
 
     def reset(self) -> None:
         """Forget all variables."""

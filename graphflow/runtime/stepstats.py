@@ -18,7 +18,7 @@ from graphflow.runtime.records import Step
 DEVICE = "/job:localhost/replica:0/task:0/device:CPU:0"
 
 Event = tuple[Step, int, int]
-"""A step, and when it began and ended, by the clock in ns."""
+"""A step, and when it began and ended, by the clock in ns; of a loop, one of its rounds."""
 
 
 class TracedCall(SegmentedCall):
@@ -39,13 +39,22 @@ class TracedCall(SegmentedCall):
     def run_steps(self, record: Any, steps: list[Step]) -> int:
         """Run steps apart from each other, each as a plan of its own."""
         table, number, count = self.call.table, 0, int(record[0])
+        rounds: dict[int, int] = {}  # when the present round began of the loop that begins there
         address = table.ctypes.data
         plans = np.ones((count, 1 + RECORD_WORDS), np.int64)  # one record each
         plans[:, 1:] = record[1 : 1 + count * RECORD_WORDS].reshape(count, RECORD_WORDS)
         while number < count:
             words = plans[number, 1:]
             if words[0] in (JUMP_UNLESS, JUMP_IF, JUMP):
-                number = int(words[4]) if self.jumps(words) else number + 1
+                following = int(words[4]) if self.jumps(words) else number + 1
+                now = time.perf_counter_ns()
+                if words[0] == JUMP_IF:  # a round ends
+                    first = int(words[4])
+                    self.events.append((steps[number], rounds[first], now))
+                    rounds[first] = now
+                elif words[0] == JUMP_UNLESS:
+                    rounds[number + 1] = now
+                number = following
                 continue
             table[0] = plans.ctypes.data + number * plans.strides[0]
             began = time.perf_counter_ns()
@@ -75,10 +84,14 @@ class TracedCall(SegmentedCall):
 
 
 def node_stats(step: Step, began: int, ended: int) -> NodeExecStats:
-    """One step as TensorFlow's message has it; the label names the user's operations."""
-    kind = step.task.kind if step.task is not None else "copy"
-    label = f"{step.name} = {kind}({', '.join(step.operations()[0])})"
-    stats = NodeExecStats(node_name=step.name, timeline_label=label)
+    """One step as TensorFlow's message has it, by the name of the last operation that it computes.
+
+    TensorBoard finds nodes of the graph by that name. The label names the step and all operations.
+    """
+    operations = step.operations()[0]
+    name = operations[-1] if operations else step.name
+    label = f"{name} = {step.name}({', '.join(operations)})"
+    stats = NodeExecStats(node_name=name, timeline_label=label)
     stats.all_start_micros = began // 1000
     stats.all_start_nanos = began
     stats.op_end_rel_micros = stats.all_end_rel_micros = max((ended - began) // 1000, 0)

@@ -50,7 +50,10 @@ class Verifier:
     def compare(self, name: str, found: Any, expected: Any) -> None:
         """Note the difference if it is the first."""
         if not self.difference:
-            text = difference(np.asarray(found), np.asarray(expected))
+            expected = np.asarray(expected)
+            # NumPy makes bytes of a fixed length of a single text.
+            texts = object if expected.dtype == object else None
+            text = difference(np.asarray(found, texts), expected)
             if text:
                 self.difference = f"run {self.checked}: {name}: {text}"
 

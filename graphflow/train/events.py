@@ -161,8 +161,7 @@ class FileWriter:
             raise ValueError(f"The provided tag was already used for this event type: {tag}")
         self._seen.add(tag)
         tagged = message("TaggedRunMetadata")(tag=tag)
-        if hasattr(run_metadata, "SerializeToString"):
-            tagged.run_metadata = run_metadata.SerializeToString()
+        tagged.run_metadata = run_metadata.SerializeToString()
         self._add(global_step, tagged_run_metadata=tagged)
 
     def add_event(self, event: Any) -> None:

@@ -1,8 +1,8 @@
-"""What colour a box has: by its kind, device, kernel or cost.
+"""What colour a box has: by its kind, device, kernel, cost, or the time measured.
 
 Light tints of Okabe's and Ito's palette, which colour-blind people can tell apart, under dark text;
-costs go from light yellow to dark blue, on a logarithmic scale. Gradients have dashed borders too,
-so that no meaning hangs on colour alone.
+costs and times go from light yellow to dark blue, on a logarithmic scale. Gradients have dashed
+borders too, so that no meaning hangs on colour alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from math import log10
 
 from graphflow.views.scopes import Box
 
-SCHEMES = ("kind", "device", "kernel", "cost")
+SCHEMES = ("kind", "device", "kernel", "cost", "time")
 TEXT = "#1b1b1b"
 EDGE = "#7a7a7a"
 KINDS = {
@@ -28,9 +28,11 @@ TINTS = (
     "#fbe0b0", "#bfe3f9", "#b8e6d6", "#faf5b8", "#b9d4ec", "#f6c9ae", "#f0d0e2", "#dadada",
 )  # fmt: skip
 COSTS = ("#ffffd9", "#d6efb3", "#9dd9b9", "#5bbfc0", "#3294c2", "#2560a8", "#122f7f")
+_AMOUNTS = {"cost": "work", "time": "time"}  # schemes by an amount
 _INPUTS = ("Placeholder", "PlaceholderWithDefault", "input")
 _CONTROL = (
     "Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond", "RefSwitch", "while", "cond",
+    "control",
 )  # fmt: skip
 
 
@@ -61,9 +63,10 @@ class Scheme:
         if name == "kind":
             present = {kind_of(box) for box in boxes}
             self.legend = [(k, colour) for k, colour in KINDS.items() if k in present]
-        elif name == "cost":
-            self._most = max((box.cost for box in boxes if not box.children), default=0.0)
-            self.legend = [("least work", COSTS[0]), ("most work", COSTS[-1])]
+        elif name in _AMOUNTS:
+            self._most = max((self._amount(b) for b in boxes if not b.children), default=0.0)
+            what = _AMOUNTS[name]
+            self.legend = [(f"least {what}", COSTS[0]), (f"most {what}", COSTS[-1])]
         else:
             texts = dict.fromkeys(self._text(box) for box in boxes if self._text(box))
             self._by_text = {t: TINTS[n % len(TINTS)] for n, t in enumerate(texts)}
@@ -76,19 +79,22 @@ class Scheme:
     def _text(self, box: Box) -> str:
         return box.device if self.name == "device" else box.kernel
 
+    def _amount(self, box: Box) -> float:
+        return box.cost if self.name == "cost" else box.seconds
+
     def fill(self, box: Box) -> str:
         """A box's colour."""
         if self.name == "kind":
             return KINDS[kind_of(box)]
-        if self.name == "cost":
-            return COSTS[self._step(box.cost)]
+        if self.name in _AMOUNTS:
+            return COSTS[self._step(self._amount(box))]
         return self._by_text.get(self._text(box), KINDS["scope"])
 
-    def _step(self, cost: float) -> int:
-        """Which of the costs' colours: each stands for a third of a decade below the most."""
-        if cost <= 0 or self._most <= 0:
+    def _step(self, amount: float) -> int:
+        """Which of the costs' colours: each stands for half a decade below the most."""
+        if amount <= 0 or self._most <= 0:
             return 0
-        return max(0, min(len(COSTS) - 1, round(len(COSTS) - 1 + 2 * log10(cost / self._most))))
+        return max(0, min(len(COSTS) - 1, round(len(COSTS) - 1 + 2 * log10(amount / self._most))))
 
     def text(self, box: Box) -> str:
         """The colour of text on a box."""

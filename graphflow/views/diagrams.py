@@ -1,15 +1,24 @@
-"""Diagrams of the three things that can be drawn: a Graph, a Program, a compilation's kernels."""
+"""Diagrams of a Graph and of a Program; `step_boxes` has that of a compilation's kernels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphflow.graph.networks import is_gradient, shape_text
 from graphflow.graph.operation import Operation
-from graphflow.ir.dims import typical
 from graphflow.ir.node import Node, Program
+from graphflow.ir.prims.control import REGIONS
 from graphflow.ir.printer import attribute_text, node_names
+from graphflow.views.measures import (
+    Measure,
+    node_bytes,
+    node_cost,
+    node_seconds,
+    operation_measures,
+    tasks_by_node,
+    time_text,
+)
 from graphflow.views.scopes import Box, Diagram, Link, make_diagram
 
 if TYPE_CHECKING:  # it imports the compiler, which a picture of a graph does not need
@@ -28,7 +37,7 @@ def graph_diagram(
 ) -> Diagram:
     """Operations with the tensors between them; kernels, costs and bytes if they were compiled."""
     operations = list(operations)
-    known = _compiled_operations(compilation) if compilation is not None else {}
+    known = operation_measures(compilation) if compilation is not None else {}
     boxes = {op: _operation_box(op, known.get(op.name)) for op in operations}
     links = []
     for op in operations:
@@ -44,7 +53,7 @@ def graph_diagram(
     return make_diagram(title, leaves, links)
 
 
-def _operation_box(op: Operation, known: tuple[str, float, int] | None) -> Box:
+def _operation_box(op: Operation, known: Measure | None) -> Box:
     gives = ", ".join(f"{t.dtype.name}{shape_text(t)}" for t in op.outputs)
     details = {"op": op.type, "gives": cut(gives)}
     details["attributes"] = cut(
@@ -55,8 +64,10 @@ def _operation_box(op: Operation, known: tuple[str, float, int] | None) -> Box:
     box = Box(op.name, op.name.rpartition("/")[2], "op", op.type, details, is_gradient(op.name))
     box.device = op.device
     if known is not None:
-        box.kernel, box.cost, box.bytes = known
+        box.kernel, box.cost, box.bytes = known.kernel, known.cost, known.bytes
+        box.seconds = known.seconds
         details["kernel"] = box.kernel
+        details["kernel's time"] = known.time
         details["work"] = f"about {box.cost:.3g} operations"
         details["bytes"] = f"{box.bytes:,}"
     return box
@@ -69,73 +80,72 @@ def _value_text(value: Any) -> str:
     return repr(value)[:_LONGEST]
 
 
-def _compiled_operations(compilation: Compilation) -> dict[str, tuple[str, float, int]]:
-    """For each of the user's operations its kernel, work and bytes, as far as the run has it."""
-    program: Program | None = compilation.products.get("rewritten")
-    if program is None:
-        return {}
-    kernels = _kernels_by_node(compilation)
-    found: dict[str, tuple[str, float, int]] = {}
-    for node in program.nodes():
-        for name in program.sources.names.get(node, ()):
-            kernel, cost, size = found.get(name, ("", 0.0, 0))
-            kernel = kernels.get(node, kernel)
-            found[name] = (kernel, cost + _cost(node), max(size, _bytes(node)))
-    return found
+def program_diagram(compilation: Compilation, title: str) -> Diagram:
+    """A Program's nodes, in the scopes of the operations that they come from.
 
-
-def _kernels_by_node(compilation: Compilation) -> dict[Node, str]:
-    kernels: dict[Node, str] = {}
-    for task in compilation.products.get("kernels", ()):
-        for node in (*task.group.members, task.node):
-            if node is not None:
-                kernels.setdefault(node, task.name)
-    return kernels
-
-
-def _cost(node: Node) -> float:
-    """About how many arithmetic operations a node is."""
-    size = float(typical(node.type.size))
-    if node.op == "matmul":
-        return 2 * size * typical(node.inputs[0].shape[-2 if node["trans_a"] else -1])
-    if node.op == "conv":
-        filters = node.inputs[1].type
-        return 2 * size * typical(filters.size) / max(1, typical(filters.shape[-1]))
-    if node.prim.kind == "reduce":
-        size = max(float(typical(i.type.size)) for i in node.inputs)
-    return size * node.prim.cost
-
-
-def _bytes(node: Node) -> int:
-    return int(typical(node.type.nbytes))
-
-
-def program_diagram(compilation: Compilation, title: str, stage: str = "rewritten") -> Diagram:
-    """A Program's nodes, in the scopes of the operations that they come from."""
+    A loop and a choice are scopes that hold their sub-Programs and the node itself, which takes
+    what the sub-Programs give.
+    """
     products = compilation.products
-    program: Program = products.get(stage, products["program"])
-    kernels = _kernels_by_node(compilation)
-    names = node_names(program)
-    leaves, boxes = [], {}
-    for node, name in names.items():
-        operations = program.sources.names.get(node, ())
-        scope = operations[0].rpartition("/")[0] if operations else ""
-        boxes[node] = _node_box(node, f"{scope}/%{name}" if scope else f"%{name}")
-        details = boxes[node].details
-        details["operations"] = cut(", ".join(operations))
-        details["made at"] = program.sources.lines.get(node, "")
-        boxes[node].kernel = details["kernel"] = kernels.get(node, "")
-        boxes[node].gradient = any(map(is_gradient, operations[:1]))
-        leaves.append((scope, boxes[node]))
-    links = [
-        Link(boxes[operand], boxes[node], str(operand.type))
-        for node in names
-        for operand in node.inputs
-    ]
-    return make_diagram(title, leaves, links)
+    drawn = _ProgramBoxes(compilation)
+    drawn.add(products.get("rewritten", products["program"]), None)
+    return make_diagram(title, drawn.leaves, drawn.links)
 
 
-def _node_box(node: Node, name: str) -> Box:
+class _ProgramBoxes:
+    """The boxes and links of a Program's nodes and of those in its regions."""
+
+    def __init__(self, compilation: Compilation) -> None:
+        self.tasks = tasks_by_node(compilation)
+        self.measured = compilation.measured
+        self.seconds = node_seconds(compilation, self.tasks)
+        self.leaves: list[tuple[str, Box]] = []
+        self.links: list[Link] = []
+
+    def add(self, program: Program, within: str | None) -> dict[Node, Box]:
+        """Add a Program's nodes, in scopes of operations or all `within` one scope."""
+        boxes: dict[Node, Box] = {}
+        for node, name in node_names(program).items():
+            operations = program.sources.names.get(node, ())
+            scope = within
+            if scope is None:
+                scope = operations[0].rpartition("/")[0] if operations else ""
+            box = boxes[node] = node_box(node, f"{scope}/%{name}" if scope else f"%{name}")
+            self.describe(box, node, operations, program.sources.lines.get(node, ""))
+            self.leaves.append((scope, box))
+            entered = self.enter(node, box)
+            for place, operand in enumerate(node.inputs):
+                for target in entered.get(place, [box]):
+                    self.links.append(Link(boxes[operand], target, str(operand.type)))
+        return boxes
+
+    def describe(self, box: Box, node: Node, operations: Sequence[str], line: str) -> None:
+        """Fill in where a node comes from and what computes it."""
+        task = self.tasks.get(node)
+        box.details["operations"] = cut(", ".join(operations))
+        box.details["made at"] = line
+        if task is not None:
+            box.kernel = box.details["kernel"] = task.name
+            box.details["kernel's time"] = time_text(self.measured.get(task))
+            box.seconds = self.seconds.get(node, 0.0)
+        box.gradient = any(map(is_gradient, operations[:1]))
+
+    def enter(self, node: Node, box: Box) -> dict[int, list[Box]]:
+        """Add a node's regions; by the place of an operand, the boxes of its inputs in them."""
+        entered: dict[int, list[Box]] = {}
+        for name in REGIONS.get(node.op, ()):
+            region: Program = node[name]
+            inside = self.add(region, f"{box.name}/{name}")
+            for place, given in enumerate(region.inputs, start=1):
+                if given in inside:
+                    entered.setdefault(place, []).append(inside[given])
+            for value in region.roots:
+                self.links.append(Link(inside[value], box, str(value.type)))
+        return entered
+
+
+def node_box(node: Node, name: str) -> Box:
+    """A Program's node."""
     kind = "input" if node.op == "input" else "node"
     details = {"op": node.op, "type": str(node.type)}
     if kind == "input":
@@ -144,77 +154,7 @@ def _node_box(node: Node, name: str) -> Box:
         shown = {k: v for k, v in node.attrs.items() if isinstance(v, (int, float, str, tuple))}
         details["attributes"] = cut(", ".join(f"{k}={attribute_text(v)}" for k, v in shown.items()))
     box = Box(name, name.rpartition("/")[2], kind, f"{node.op} {node.type}", details)
-    box.cost, box.bytes = _cost(node), _bytes(node)
+    box.cost, box.bytes = node_cost(node), node_bytes(node)
     details["work"] = f"about {box.cost:.3g} operations"
     details["bytes"] = f"{box.bytes:,}"
     return box
-
-
-def kernels_diagram(compilation: Compilation, title: str) -> Diagram:
-    """The steps of a run and what they read, in the scopes that all their operations share."""
-    from graphflow.schedule.group import storage
-
-    products = compilation.products
-    program: Program = products["rewritten"]
-    names = node_names(program)
-    leaves: list[tuple[str, Box]] = []
-    writers: dict[Node, Box] = {}
-    links = []
-    steps = []
-    for node in program.inputs:
-        if node in names:
-            box = writers[node] = _node_box(node, f"%{names[node]}")
-            leaves.append(("", box))
-    for task in products.get("kernels", ()):
-        box, scope = _task_box(task, program)
-        steps.append((task, box))
-        leaves.append((scope, box))
-        writers.update({storage(node): box for node in task.writes})
-    for task, box in steps:
-        for node in dict.fromkeys(task.reads):
-            source = writers.get(storage(node))
-            if source is not None and source is not box:
-                links.append(Link(source, box, str(node.type)))
-    return make_diagram(title, leaves, links)
-
-
-def _task_box(task: Any, program: Program) -> tuple[Box, str]:
-    """A step, and the scope that the operations it computes have in common."""
-    members = list(task.group.members) or [task.node]
-    operations = [o for n in members for o in program.sources.names.get(n, ())]
-    scopes = [o.split("/")[:-1] for o in operations]
-    scope = _common_prefix(scopes)
-    first = f"{scope}/" if scope else ""
-    written = " ".join(str(node.type) for node in task.writes)
-    details = {
-        "op": task.kind,
-        "computes": cut(" ".join(node.op for node in members if node is not None)),
-        "operations": cut(", ".join(dict.fromkeys(operations))),
-        "made at": next(
-            (program.sources.lines[n] for n in members if n in program.sources.lines), ""
-        ),
-        "reads": cut(" ".join(str(node.type) for node in task.reads)),
-        "writes": cut(written),
-        "why": cut("; ".join(task.group.why)),
-    }
-    box = Box(f"{first}{task.name}", task.name, "kernel", f"{task.kind} {written}", details)
-    box.kernel = task.name
-    box.gradient = bool(operations) and all(map(is_gradient, operations))
-    box.bytes = sum(_bytes(node) for node in (*task.reads, *task.writes))
-    box.cost = sum(_cost(node) for node in members if node is not None)
-    details["work"] = f"about {box.cost:.3g} operations"
-    details["bytes"] = f"{box.bytes:,} read and written"
-    if task.kernel is not None and task.kernel.body:
-        details["code"] = str(task.kernel)
-    return box, scope
-
-
-def _common_prefix(scopes: list[list[str]]) -> str:
-    if not scopes:
-        return ""
-    shared = []
-    for parts in zip(*scopes, strict=False):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return "/".join(shared)

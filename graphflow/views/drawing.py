@@ -36,7 +36,7 @@ class Drawing:
     diagrams : what there is to show, by stage (graph, program, kernels); made when it is asked for.
     stage : which of them the picture shows; the page shows all.
     depth : how deep scopes are open; as deep as stays legible when None.
-    color : what colours tell: kind, device, kernel or cost.
+    color : what colours tell: kind, device, kernel, cost, or the time measured.
     plan : the memory plan as `plan_view.plan_data` gives it, or None.
     """
 
@@ -192,8 +192,12 @@ def drawing_of(
     if compilation is not None:
         if "program" in compilation.products:
             makers["program"] = lambda: diagrams.program_diagram(compilation, f"{title}: program")
-        if "kernels" in compilation.products:
-            makers["kernels"] = lambda: diagrams.kernels_diagram(compilation, f"{title}: kernels")
+        if "code" in compilation.products:
+            from graphflow.views.step_boxes import kernels_diagram
+
+            makers["kernels"] = lambda: kernels_diagram(compilation, f"{title}: kernels")
+    if color == "time" and not (compilation is not None and compilation.measured):
+        raise ValueError("no times to colour by: `graphflow draw --profile` measures them")
     if stage not in makers:
         there = ", ".join(makers) or "nothing"
         raise ValueError(f"no {stage} to draw: expected a stage that was made, which are {there}")

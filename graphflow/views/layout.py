@@ -73,7 +73,7 @@ class _Inside:
 
 def text_width(text: str, character: float = CHARACTER) -> float:
     """About how wide a text is; wide characters count twice."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    wide = 0 if text.isascii() else sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return character * (len(text) + wide)
 
 

@@ -2,7 +2,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = id => document.getElementById(id);
 const picture = byId("picture");
-const schemes = ["kind", "device", "kernel", "cost"];
+const schemes = data.schemes;
 const state = { stage: data.stage, scheme: data.color, selected: null, x: 20, y: 20, scale: 1 };
 const opened = Object.fromEntries(Object.entries(data.views).map(([name, view]) => [name, new Set(view.opened)]));
 const MOST_UNFOLDED = 400; // boxes that "unfold" shows at most
@@ -335,6 +335,7 @@ window.addEventListener("keydown", event => {
 
 for (const name of [...Object.keys(data.views), ...(data.plan ? ["memory"] : [])])
   makeHtml(byId("tabs"), "button", name, { role: "tab" }).onclick = () => show(name);
+for (const name of schemes) makeHtml(byId("scheme"), "option", name);
 byId("scheme").value = state.scheme;
 byId("scheme").onchange = event => { state.scheme = event.target.value; if (state.stage !== "memory") { draw(); showLegend(); } };
 byId("search").oninput = event => search(event.target.value);

@@ -7,7 +7,7 @@ not depend on what is folded; the page's script places them (`layout.js`, as `la
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -20,6 +20,7 @@ from graphflow.views.layout import (
     text_width,
 )
 from graphflow.views.order import Arrangement, Bend, Item, Port, arrange
+from graphflow.views.profile_table import duration
 from graphflow.views.scopes import Box, Diagram, opened_boxes
 from graphflow.views.svg import plain
 
@@ -41,11 +42,14 @@ def page_text(
     ----------
     plan : the memory plan's data, of `plan_view.plan_data`.
     """
+    measured = any(diagram.root.seconds for diagram in diagrams.values())
+    schemes = [name for name in SCHEMES if measured or name != "time"]
     data = {
         "stage": stage,
         "color": color,
+        "schemes": schemes,
         "boxHeight": BOX_HEIGHT,
-        "views": {name: view_data(diagram, depth) for name, diagram in diagrams.items()},
+        "views": {name: view_data(d, depth, schemes) for name, d in diagrams.items()},
         "plan": plan,
     }
     text = _text_of("page.html")
@@ -73,7 +77,9 @@ def _embedded(data: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def view_data(diagram: Diagram, depth: int | None = None) -> dict[str, Any]:
+def view_data(
+    diagram: Diagram, depth: int | None = None, colours: Sequence[str] = SCHEMES
+) -> dict[str, Any]:
     """A diagram for the page's script: boxes by number, and the order in every scope.
 
     An item of a scope is a list: [0, box], [1, whether it is at the top] for a port, [2, segment]
@@ -86,7 +92,7 @@ def view_data(diagram: Diagram, depth: int | None = None) -> dict[str, Any]:
     held = [box for box in boxes if box.children or box is diagram.root]
     arrangements = arrange(diagram, held)
     places = {box: _places(arrangement) for box, arrangement in arrangements.items()}
-    schemes = [Scheme(name, boxes[1:]) for name in SCHEMES]
+    schemes = [Scheme(name, boxes[1:]) for name in colours]
     palette: dict[tuple[str, str], int] = {}
     leaves = len(boxes) <= MOST_DETAILS
     opened = opened_boxes(diagram, depth, MOST_OPEN if depth is None else 1000)
@@ -124,6 +130,7 @@ def _box_data(
     if box.children:
         known["inside"] = str(box.count)
         known["work"] = f"about {box.cost:.3g} operations" if box.cost else ""
+        known["time"] = f"{duration(box.seconds)} in all runs" if box.seconds else ""
     return {
         "name": box.name,
         "lines": [first, second],

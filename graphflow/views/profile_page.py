@@ -38,11 +38,12 @@ def _chart(spans: Sequence[Span]) -> dict[str, Any]:
     start = shown[0].began if shown else 0
     names: dict[tuple[str, tuple[str, ...]], int] = {}
     rows = []
+    lanes = [lane for lane in LANES if any(span.lane == lane for span in shown)]
     for span in shown:
         number = names.setdefault((span.name, span.operations), len(names))
-        rows.append([LANES.index(span.lane), number, span.began - start, span.length])
+        rows.append([lanes.index(span.lane), number, span.began - start, span.length])
     return {
-        "lanes": list(LANES),
+        "lanes": lanes,
         "names": [{"name": name, "operations": list(ops)} for name, ops in names],
         "spans": rows,
         "left_out": len(spans) - len(shown),
@@ -60,7 +61,7 @@ _PAGE = """<!DOCTYPE html>
 body { font: 14px/1.45 system-ui, sans-serif; margin: 1.5rem auto; max-width: 80rem;
        padding: 0 1rem; }
 h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin-top: 2rem; overflow-wrap: anywhere; }
-canvas { width: 100%; height: 160px; border: 1px solid var(--line); cursor: grab;
+canvas { width: 100%; border: 1px solid var(--line); cursor: grab;
          touch-action: none; display: block; }
 #tip { min-height: 3em; font-family: ui-monospace, monospace; font-size: 12px;
        overflow-wrap: anywhere; }
@@ -112,7 +113,8 @@ document.getElementById("stages").textContent = "Compilation: " + (Object.entrie
 
 // ---- the tables
 const columns = [
-  ["step", r => r.name, r => r.name, true], ["operations", r => r.operations.join(" "),
+  ["step", r => r.name, r => r.name + (r.kind === "control" ? " (rounds)" : ""), true],
+  ["operations", r => r.operations.join(" "),
   r => r.operations.join(" "), true], ["line", r => r.line, r => r.line, true],
   ["calls", r => r.calls, r => r.calls], ["total", r => r.seconds, r => time(r.seconds)],
   ["mean", r => r.mean_seconds, r => time(r.mean_seconds)],
@@ -174,11 +176,13 @@ const canvas = document.getElementById("chart"), tip = document.getElementById("
 const pen = canvas.getContext("2d");
 const end = chart.spans.reduce((m, s) => Math.max(m, s[2] + s[3]), 1);
 let from = 0, to = end, chosen = -1;
-const LANE = 44, TOP = 18;
+const LANE = 52, TOP = 18, NAME = 14, BAR = 34;
+const height = TOP + LANE * Math.max(1, chart.lanes.length);
+canvas.style.height = height + "px";
 const colour = n => `hsl(${(n * 137.5) % 360} 45% 62%)`;
 const draw = () => {
   const width = canvas.clientWidth, ratio = window.devicePixelRatio || 1;
-  canvas.width = width * ratio; canvas.height = 160 * ratio;
+  canvas.width = width * ratio; canvas.height = height * ratio;
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.font = "11px system-ui";
   const ink = getComputedStyle(document.body).color;
@@ -187,14 +191,15 @@ const draw = () => {
   for (let k = 0; k <= 4; k++) {
     pen.fillText(time((from + (to - from) * k / 4) / 1e9), Math.min(width * k / 4, width - 60), 11);
   }
+  chart.lanes.forEach((lane, k) => pen.fillText(lane, 3, TOP + k * LANE + NAME - 3));
   chart.spans.forEach(([lane, name, began, length], number) => {
     const x = (began - from) * scale, w = Math.max(length * scale, 0.7);
     if (x + w < 0 || x > width) return;
-    const y = TOP + lane * LANE;
+    const y = TOP + lane * LANE + NAME;
     pen.fillStyle = number === chosen ? "#e0a030" : colour(name);
-    pen.fillRect(x, y, w, LANE - 6);
+    pen.fillRect(x, y, w, BAR);
     if (w > 40) {
-      pen.save(); pen.beginPath(); pen.rect(x, y, w, LANE - 6); pen.clip();
+      pen.save(); pen.beginPath(); pen.rect(x, y, w, BAR); pen.clip();
       pen.fillStyle = "#111";
       pen.fillText(chart.names[name].name, Math.max(x, 0) + 3, y + 22);
       pen.restore();

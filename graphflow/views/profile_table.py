@@ -56,8 +56,9 @@ def _program(program: dict[str, Any]) -> list[str]:
 def _row(step: dict[str, Any]) -> tuple[str, ...]:
     operations = step["operations"]
     shown = shortened(" ".join(operations), OPERATIONS_WIDTH)
+    name = f"{step['name']} (rounds)" if step["kind"] == "control" else step["name"]
     return (
-        step["name"], shown, str(step["calls"]), duration(step["seconds"]),
+        name, shown, str(step["calls"]), duration(step["seconds"]),
         duration(step["mean_seconds"]), f"{step['share']:.1%}", scaled(step["bytes"], "B"),
         f"{step['bytes_per_second'] / 1e9:.1f}", scaled(step["flops"], ""),
         f"{step['flops_per_second'] / 1e9:.1f}", f"{step['share_of_limit']:.0%}",

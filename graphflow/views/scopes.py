@@ -30,6 +30,7 @@ class Box:
     ancestors : the boxes around it, outermost first.
     count : how many leaves it stands for.
     cost, bytes : estimates; sums for a scope.
+    seconds : measured in all runs, as far as they were; sums for a scope.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Box:
     kernel: str = ""
     cost: float = 0.0
     bytes: int = 0
+    seconds: float = 0.0
     children: list[Box] = field(default_factory=list)
     ancestors: tuple[Box, ...] = ()
     count: int = 1
@@ -170,6 +172,7 @@ def _finish(root: Box) -> None:
             box.count = sum(child.count for child in box.children)
             box.cost = sum(child.cost for child in box.children)
             box.bytes = sum(child.bytes for child in box.children)
+            box.seconds = sum(child.seconds for child in box.children)
             box.position = min(child.position for child in box.children)
             box.gradient = all(child.gradient for child in box.children)
             box.device = _common(child.device for child in box.children)

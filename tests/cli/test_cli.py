@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import graphflow as tf
 from graphflow.cli import main
 from graphflow.cli.dump import DumpError, dump
 from graphflow.cli.targets import load_target
@@ -158,6 +159,47 @@ def test_profile_of_a_failing_script_and_of_none(command, tmp_path):
     assert "did you mean" in done.stderr
 
 
+@pytest.mark.parametrize("form", ["graph.pb", "model.meta", "saved"])
+def test_profile_and_measured_drawing_of_a_graphs_file(form, tmp_path, capsys):
+    target = str(tmp_path / form)
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, 3], name="x")
+        w = tf.get_variable("w", [3, 2])
+        y = tf.matmul(x, w, name="y")
+        session.run(w.initializer)
+        if form == "saved":
+            tf.saved_model.simple_save(session, target, {"x": x}, {"y": y})
+        else:
+            tf.train.Saver().save(session, str(tmp_path / "model"))
+            (tmp_path / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    assert main.main(["profile", "--json", target]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [p["runs"] for p in data["programs"]][-1] == 10
+    assert "y" in data["programs"][-1]["steps"][0]["operations"]
+    page = tmp_path / "y.html"
+    assert main.main(["draw", "--profile", "--color", "time", "-o", str(page), target]) == 0
+    assert "in 10 calls" in page.read_text()
+
+
+def test_a_name_in_runs_with_python_functions_only(tmp_path, capsys):
+    (tmp_path / "calls.py").write_text(
+        "import tensorflow as tf\n"
+        "x = tf.placeholder(tf.float32, [])\n"
+        "y = tf.Print(tf.add(x, 1.0, name='sum') * x, [x])\n"
+        "tf.Session().run(y, {x: 1.0})\n"
+    )
+    assert main.main(["debug", "--watch", "sum", str(tmp_path / "calls.py")]) == 2
+    assert "'sum' is in runs only that call Python" in capsys.readouterr().err
+
+
+def test_a_graph_that_does_not_run_is_not_profiled(tmp_path, capsys):
+    with tf.Graph().as_default() as graph:
+        tf.matmul(tf.placeholder(tf.float32), tf.ones([3, 3]), name="y")
+        (tmp_path / "open.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    assert main.main(["profile", str(tmp_path / "open.pb")]) == 2
+    assert "has no rank" in capsys.readouterr().err
+
+
 def test_profile_of_a_function(tmp_path, monkeypatch, capsys):
     (tmp_path / "profiled_model.py").write_text(
         "import tensorflow as tf\n"
@@ -235,10 +277,16 @@ def test_bash_completes_commands_and_options(capsys):
     ask = 'COMP_WORDS=({}); COMP_CWORD={}; _graphflow; echo "${{COMPREPLY[@]}}"\n'
     script = capsys.readouterr().out + "".join(
         ask.format(words, words.count(" "))
-        for words in ("graphflow pro", "graphflow profile --tr", "graphflow cache si")
+        for words in (
+            "graphflow pro",
+            "graphflow profile --tr",
+            "graphflow cache si",
+            "graphflow dump --stage ker",
+            "graphflow draw x.py --color ti",
+        )
     )
     done = subprocess.run(["bash"], input=script, text=True, capture_output=True, cwd="/")
-    assert done.stdout.splitlines() == ["profile", "--trace", "size"]
+    assert done.stdout.splitlines() == ["profile", "--trace", "size", "kernels", "time"]
 
 
 PRIVATE_IMPORTS = """

@@ -192,3 +192,26 @@ def test_limits_and_numbers_in_words():
     ]  # fmt: skip
     assert [scaled(n, "B") for n in (0, 12, 1234, 999.9e6)] == ["0 B", "12 B", "1.23 kB", "1 GB"]
     assert aligned([("a", "1"), ("bcd", "10")], 1) == ["a     1", "bcd  10"]
+
+
+def test_rounds_of_loops_are_counted_and_hold_their_steps(profiler):
+    n = tf.placeholder(tf.int32, [])
+
+    def inner(i, v):
+        deep = tf.while_loop(lambda j, u: j < 2, lambda j, u: [j + 1, tf.tanh(u)], [0, v])[1]
+        return [i + 1, deep * 2.0]
+
+    result = tf.while_loop(lambda i, v: i < n, inner, [0, tf.ones([50])])[1]
+    with tf.Session() as session:
+        session.run(result, {n: 5})
+    loops = [s for s in profiler.programs[0].steps.values() if s.is_rounds]
+    assert sorted(s.calls for s in loops) == [5, 10]
+    few, many = sorted(loops, key=lambda s: s.calls)
+    program = profiler.programs[0]
+    assert 0 < many.nanoseconds < few.nanoseconds < program.in_steps
+    assert sum(span.lane == "rounds" for span in profiler.spans) == 15
+    data = profile_data(profiler, LIMITS)
+    assert "(rounds)" in profile_table(data)
+    rows = [s for s in data["programs"][0]["steps"] if s["kind"] != "control"]
+    assert sum(s["share"] for s in rows) == pytest.approx(1)
+    assert '"rounds"' in profile_page(data, profiler.spans, "loops")

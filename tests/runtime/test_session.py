@@ -14,6 +14,7 @@ import pytest
 
 import graphflow as tf
 from graphflow import errors
+from graphflow.protos import message
 
 
 @pytest.fixture(autouse=True)
@@ -339,9 +340,14 @@ def test_run_metadata() -> None:
         options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
         value = sess.run(y, {x: np.zeros(100)}, options, metadata)
     assert value == 100
-    names = [s.node_name for d in metadata.step_stats.dev_stats for s in d.node_stats]
-    assert any("exp" in name for name in names)
+    stats = [s for d in metadata.step_stats.dev_stats for s in d.node_stats]
+    assert y.op.name in [s.node_name for s in stats]  # TensorBoard finds its node by that
+    assert any("exp" in s.timeline_label for s in stats)
     assert metadata.peak_bytes > 0
+    stored = message("RunMetadata").FromString(metadata.SerializeToString())
+    assert [s.node_name for s in stored.step_stats.dev_stats[0].node_stats] == [
+        s.node_name for s in stats
+    ]
 
 
 def test_function_of_theano() -> None:

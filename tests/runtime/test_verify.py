@@ -41,3 +41,13 @@ def test_python_functions_are_called_once_all_the_same():
         with tf.Session() as session:
             session.run(y)
         assert len(calls) == 1
+
+
+def test_data_sets_in_runs_agree():
+    with Graph().as_default(), verifying() as verifier, tf.Session() as session:
+        data = tf.data.Dataset.from_tensor_slices([1.0, 2.0]).map(lambda x: x * 2.0)
+        iterator = data.make_one_shot_iterator()
+        assert session.run(iterator.get_next() + 1.0) == 3.0
+        assert b"iterator" in session.run(iterator.string_handle())
+    assert verifier.difference == ""
+    assert verifier.checked > 0

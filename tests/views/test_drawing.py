@@ -240,3 +240,37 @@ def test_the_plans_data():
     data = plan_data(compiled.memory, compilation.products["kernels"])
     assert all(s["first"] <= s["last"] < data["steps"] for s in data["slots"])
     assert len(data["names"]) == len(data["live"]) == data["steps"]
+
+
+@pytest.fixture
+def nested():
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [4, 3], name="x")
+        loop = tf.while_loop(
+            lambda i, v: i < 3, lambda i, v: [i + 1, tf.tanh(v, name="bend") * 2.0], [0, x]
+        )[1]
+        taken = tf.cond(
+            tf.reduce_sum(x) > 0,
+            lambda: tf.matmul(loop, tf.ones([3, 3])),
+            lambda: tf.matmul(tf.exp(loop), tf.ones([3, 3])),
+        )
+        yield tf.reduce_sum(taken, name="sum")
+
+
+@pytest.mark.parametrize("stage", ["program", "kernels"])
+def test_loops_and_branches_are_boxes_of_their_steps(nested, stage):
+    diagram = tf.draw(nested, stage=stage).diagram()
+    scopes = [b for b in diagram.root.boxes() if b.label.endswith(("while", "cond")) and b.children]
+    parts = {b.label: b for box in scopes for b in box.children if b.children}
+    assert set(parts) == {"body", "then", "otherwise"}
+    for part in parts.values():
+        leaves, owner = set(part.leaves()), part.name.rpartition("/")[0]
+        # What is carried comes from outside, and the loop or the choice takes what comes of it.
+        assert any(k.source not in leaves and k.target in leaves for k in diagram.links)
+        assert any(k.source in leaves and k.target.name == owner for k in diagram.links)
+
+
+def test_operations_in_loops_have_their_kernels(nested):
+    boxes = {b.name: b for b in tf.draw(nested).diagram().root.boxes()}
+    assert "tanh" in boxes["while/bend"].kernel
+    assert boxes["while/bend"].cost > 0
