@@ -27,14 +27,14 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Shape, UndecidableDim, is_static
 from graphflow.ir.types import TensorType
 from graphflow.runtime.context import running
-from graphflow.runtime.executable import Instance, with_after
+from graphflow.runtime.executable import Instance, is_object, with_after
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.host_loops import run_loop
 from graphflow.runtime.inspectors import Watched, active_inspectors
 from graphflow.runtime.interrupts import check_deadline
 from graphflow.runtime.prepared import Prepared
 from graphflow.runtime.protos import RunMetadata
-from graphflow.runtime.requests import Cut, Request, divided, is_made_again
+from graphflow.runtime.requests import Cut, Division, Request, divided, is_made_again
 from graphflow.runtime.shapes import (
     CONCRETE_KEPT,
     SHARED_KEPT,
@@ -45,7 +45,6 @@ from graphflow.runtime.shapes import (
 )
 from graphflow.runtime.stepstats import fill_metadata
 from graphflow.runtime.variables import VariableStore
-from graphflow.schedule.plan import OBJECT_KINDS
 from graphflow.trace.arrays import WITHOUT_ELEMENTS
 from graphflow.trace.tracer import Feed, Split, Traced, trace
 
@@ -64,7 +63,7 @@ class Plan:
 
     Attributes
     ----------
-    statics : fed tensors whose values decide shapes.
+    statics : fed tensors whose values tracing reads, as those that decide shapes.
     prepared : its instances by signature, the latest used last.
     seen : the sizes of its feeds, by their ranks and by the values that decide shapes.
     is_concrete : whether it cannot be compiled with symbolic dimensions.
@@ -79,7 +78,7 @@ class Plan:
     has_fixed_values: bool = False
     prepared: dict[Any, Prepared] = field(default_factory=dict)
     latest: Prepared | None = None
-    splits: dict[Any, Split] = field(default_factory=dict)
+    splits: dict[Any, Split | Division] = field(default_factory=dict)
 
 
 class _Limits(threading.local):
@@ -145,7 +144,11 @@ class Engine:
                 plan = self.plans.setdefault(request, Plan())
             case = _case(request, plan, values)
             if case in plan.splits:
-                request, values = self.run_first_part(request, values, plan.splits[case])
+                cut = plan.splits[case]
+                if isinstance(cut, Split):
+                    request, values = self.count_first(request, values, cut)
+                else:
+                    request, values = self.run_first_part(request, values, cut)
                 continue
             try:
                 prepared = self.prepare(request, plan, values)
@@ -154,7 +157,7 @@ class Engine:
                 if fresh:
                     plan.statics.update(fresh)
                 else:
-                    plan.splits[case] = split
+                    plan.splits[case] = split if split.is_count else divided(request, split)
                 continue
             arguments = [values[k] for k in prepared.arguments]
             try:
@@ -177,10 +180,8 @@ class Engine:
     def signature(self, request: Request, plan: Plan, values: Sequence[Array]) -> Any:
         parts: list[Any] = [a.shape for a in values]
         for tensor, array in zip(request.fed, values, strict=True):
-            if _is_text(tensor, array):
-                parts.append(_content(array))
-            elif tensor in plan.statics:
-                if array.size > VALUE_LIMIT:
+            if tensor in plan.statics:
+                if array.size > VALUE_LIMIT and not _is_text(tensor, array):
                     raise errors.InvalidArgumentError(
                         None,
                         tensor.op,
@@ -219,8 +220,8 @@ class Engine:
         """The request's Program for feeds of these sizes, which may be symbols."""
         feeds = {}
         for tensor, array, dims in zip(request.fed, values, pattern, strict=True):
-            shape: Shape = array.shape if _is_known(tensor, array, plan) else dims
-            known = array if _is_known(tensor, array, plan) else None
+            shape: Shape = array.shape if tensor in plan.statics else dims
+            known = array if tensor in plan.statics else None
             if known is not None and not is_static(dims):
                 known = np.array(dims, dtype=object).reshape(array.shape)
             feeds[tensor] = Feed(TensorType(_type_of(tensor, array), shape), known)
@@ -264,7 +265,7 @@ class Engine:
             prepared = self.bind(request, traced, self.compiled(traced), {})
         if refused and pattern is not None:
             rows = zip(request.fed, values, pattern, strict=True)
-            of_values = any(_is_known(t, a, plan) and not is_static(dims) for t, a, dims in rows)
+            of_values = any(t in plan.statics and not is_static(dims) for t, _, dims in rows)
             plan.has_fixed_values |= of_values
             plan.is_concrete |= not of_values
         seen.note(sizes, concrete=fitting is None)
@@ -278,7 +279,7 @@ class Engine:
         key: list[Any] = [plan.has_fixed_values]
         for tensor, array in zip(request.fed, values, strict=True):
             may_vary = tensor.dtype.is_integer and not plan.has_fixed_values
-            if not _is_known(tensor, array, plan):
+            if tensor not in plan.statics:
                 sizes.append(array.shape)
                 key.append(array.ndim)
             elif may_vary and array.size <= SIZES_IN_A_VALUE:
@@ -309,8 +310,6 @@ class Engine:
             name for name, _ in compiled.memory.updated if not self.store.is_initialized(name)
         ]
         places = {t: k for k, t in enumerate(request.fed)}
-        slots = compiled.memory.by_node
-        inputs = [n for n in traced.program.inputs if n["source"] == "feed"]
         prepared = Prepared(
             [places[t] for t in traced.feeds], instance, traced.assumed, _nothing, initializes,
             self.store.layout,
@@ -323,13 +322,12 @@ class Engine:
             prepared.layout = self.store.layout
 
         prepared.after = after
-        objects = any(u.value.dtype.kind in OBJECT_KINDS for u in compiled.program.updates)
+        objects = any(is_object(u.value) for u in compiled.program.updates)
         needs_commit = bool(initializes or instance.pending or objects)
-        feeds = [slots[n] for n in inputs], [instance.shape_of(n) for n in inputs]
         if self.gpu is not None and not self.inspectors:
             asked = [*(t.graph for t in request.tensors), *(o.graph for o in request.operations)]
             graph = asked[0] if asked else None
-            prepared.run = self.gpu.callable(instance, graph, *feeds)
+            prepared.run = self.gpu.callable(instance, graph)
             prepared.on_gpu = True
             if self.placement_log is not None:
                 self.placement_log.tell(request, prepared.run)
@@ -339,7 +337,7 @@ class Engine:
             if self.placement_log is not None:
                 self.placement_log.tell(request, None)
             prepared.run = instance.callable(
-                *feeds, list(range(len(request.tensors))), "list", None,
+                instance.feeds(), list(range(len(request.tensors))), "list", None,
                 after if needs_commit else None,
             )  # fmt: skip
         watched = Watched(
@@ -386,18 +384,14 @@ class Engine:
     # ---- runs that are cut
 
     def run_first_part(
-        self, request: Request, values: Sequence[Array], split: Split
+        self, request: Request, values: Sequence[Array], division: Division
     ) -> tuple[Request, list[Array]]:
         """Run what comes before the operation at which tracing stopped; returns the rest.
 
         Everything that the rest reads of the first part is fed to it, so that nothing runs twice.
         """
-        if split.is_count:
-            return self.count_first(request, values, split)
-        cut = Cut(split)
-        ask, effects, rest_done = divided(request, cut)
-        part = replace(request, tensors=tuple(ask), operations=effects, is_part=True)
-        results = dict(zip(ask, self.run(part, values), strict=True))
+        cut, ask = division.cut, division.first.tensors
+        results = dict(zip(ask, self.run(division.first, values), strict=True))
         results.update(zip(request.fed, values, strict=True))
         more = {t: _result(results[t]) for t in ask if not is_made_again(t.op)}
         more.update(self.run_cut(cut, results, request.givens))
@@ -405,12 +399,12 @@ class Engine:
         plain = {t: a for t, a in more.items() if not isinstance(a, WITHOUT_ELEMENTS)}
         joined = {**dict(zip(request.fed, values, strict=True)), **plain}
         following = replace(
-            request, fed=tuple(joined), done=rest_done, arrays=(*request.arrays, *arrays)
+            request, fed=tuple(joined), done=division.done, arrays=(*request.arrays, *arrays)
         )
         with self.lock:
             plan = self.plans.setdefault(following, Plan())
         if not cut.operations:
-            plan.statics.update(split.tensors)
+            plan.statics.update(cut.inputs)
         return following, list(joined.values())
 
     def run_cut(self, cut: Cut, results: dict[Tensor, Any], givens: Any) -> dict[Tensor, Any]:
@@ -464,11 +458,6 @@ def _case(request: Request, plan: Plan, values: Sequence[Array]) -> tuple[Any, .
     pairs = zip(request.fed, values, strict=True)
     chosen = [(t, a) for t, a in pairs if a.dtype == np.bool_ and t in plan.statics]
     return tuple((t.name, _content(a)) for t, a in chosen)
-
-
-def _is_known(tensor: Tensor, array: Array, plan: Plan) -> bool:
-    """Whether a fed tensor's value is read when the request is traced."""
-    return tensor in plan.statics or _is_text(tensor, array)
 
 
 def _is_text(tensor: Tensor, array: Array) -> bool:

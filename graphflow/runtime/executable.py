@@ -1,9 +1,8 @@
 """Executables: a compiled Program bound to memory, ready to be called.
 
-`Executable` holds what does not depend on sizes or on memory; an `Instance` is one table of
-pointers over one arena, with the variables' memory of one session, for one set of sizes. A plan
-without host calls is one native run, and its instance is a native callable; with host calls it is
-a sequence of native segments with Python between them.
+An `Instance` is one table of pointers over one arena, with the variables' memory of one session,
+for one set of sizes. A plan without host calls is one native run, and its instance is a native
+callable; with host calls it is a sequence of native segments with Python between them.
 """
 
 from __future__ import annotations
@@ -51,6 +50,19 @@ def runner_address() -> int:
         code_address = code.address(runner.NAME)
         _runner.append(code_address)
     return int(_runner[1])
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What is known of an argument that a plan does not read."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+
+def is_object(node: Node) -> bool:
+    """Whether a value is kept as Python objects."""
+    return node.dtype.kind in OBJECT_KINDS
 
 
 @dataclass(eq=False)
@@ -166,7 +178,7 @@ class Instance:
         for name, array in self.pending.items():
             self.store.adopt(name, array)
         for update in self.compiled.program.updates:
-            if update.value.dtype.kind in OBJECT_KINDS:
+            if is_object(update.value):
                 self.store.adopt(update.variable, np.asarray(self.read(update.value), object))
 
     @property
@@ -174,7 +186,7 @@ class Instance:
         """Whether values of the run are Python objects, so that Python must pass them on."""
         program = self.compiled.program
         values = (*program.inputs, *program.outputs, *(u.value for u in program.updates))
-        return any(v.dtype.kind in OBJECT_KINDS for v in values)
+        return any(is_object(v) for v in values)
 
     def shape_of(self, node: Node) -> tuple[int, ...]:
         """A node's shape for this instance's sizes."""
@@ -229,7 +241,7 @@ class Instance:
 
     def read(self, node: Node, scope: Scope | None = None) -> Array:
         """A copy of a stored value as it now is."""
-        if node.dtype.kind in OBJECT_KINDS:
+        if is_object(node):
             return constant_array(node) if node.op == "const" else self.objects[node]
         shape = self.shape_of(node)
         nbytes = int(evaluate(node.type.nbytes, self.symbols))
@@ -247,7 +259,7 @@ class Instance:
         ------
         errors.InvalidArgumentError : its type or shape is another than the plan was compiled for.
         """
-        if node.dtype.kind in OBJECT_KINDS:
+        if is_object(node):
             self.objects[node] = np.asarray(value, dtype=object)
             return
         array = np.asarray(value, dtype=node.dtype.numpy, order="C")
@@ -279,18 +291,29 @@ class Instance:
 
     # ---- calls
 
+    def feeds(self) -> list[Node]:
+        """The Program's inputs that a caller gives, in order."""
+        return [n for n in self.compiled.program.inputs if n["source"] == "feed"]
+
+    def binding(self, feed: Node | Unread) -> Binding:
+        """Where an argument goes; nothing reads the address of an array of texts."""
+        if isinstance(feed, Unread):
+            return Binding(self.unread_position, feed.dtype, feed.shape)
+        slot = self.compiled.memory.by_node.get(feed)
+        position = self.unread_position if slot is None else self.position(slot)
+        return Binding(position, feed.dtype.numpy, self.shape_of(feed))
+
     def callable(
-        self, feeds: Sequence[Slot | None], feed_shapes: Sequence[tuple[int, ...]],
-        items: Sequence[int | None], form: str, fallback: Callable[..., Any] | None,
-        after: Callable[[], None] | None = None, kind: type[SegmentedCall] | None = None,
-        unread: Sequence[np.dtype[Any]] = (),
+        self, feeds: Sequence[Node | Unread], items: Sequence[int | None], form: str,
+        fallback: Callable[..., Any] | None, after: Callable[[], None] | None = None,
+        kind: type[SegmentedCall] | None = None,
     ) -> Callable[..., Any]:  # fmt: skip
         """A function of the fed arrays that runs the plan and returns the fetches.
 
         Parameters
         ----------
-        feeds, feed_shapes : slots and shapes of the arguments, in order; None for what is not read.
-        unread : types of all arguments, needed for those that are not read.
+        feeds : the Program's inputs for the arguments, in order, or what is known of one that the
+            Program does not read.
         items, form : what to return; see `Call`.
         fallback : called with the arguments when they are not what the plan was compiled for.
         after : called after a successful run.
@@ -305,12 +328,8 @@ class Instance:
                 dtype = node.dtype.numpy
                 outputs.append(Binding(self.position(slot), dtype, self.shape_of(node)))
                 check_available(outputs[-1].nbytes, f"an output of shape {self.shape_of(node)}")
-        inputs = [
-            Binding(self.unread_position, unread[k], shape)
-            if slot is None
-            else Binding(self.position(slot), slot.type.dtype.numpy, shape)
-            for k, (slot, shape) in enumerate(zip(feeds, feed_shapes, strict=True))
-        ]
+        inputs = [self.binding(feed) for feed in feeds]
+        texts = {k: f for k, f in enumerate(feeds) if isinstance(f, Node) and is_object(f)}
         simple = len(self.segments) == 1 and not self.has_objects and kind is None
         if not simple:
             items, form = list(range(len(outputs))), "list"
@@ -319,9 +338,9 @@ class Instance:
             self.cycles >= GIL_CYCLES, keep=self,
         )  # fmt: skip
         if kind is not None:
-            return kind(call, self, places)
+            return kind(call, self, places, texts)
         if not simple:
-            return with_after(SegmentedCall(call, self, places), after)
+            return with_after(SegmentedCall(call, self, places, texts), after)
         python_call = PythonCall(call, self.guard)
         if after is None and fallback is not None:
             native = make_callable(python_call, fallback, cached_object)
@@ -351,10 +370,12 @@ class SegmentedCall(PythonCall):
     Returns the list of the Program's outputs.
     """
 
-    def __init__(self, call: Call, instance: Instance, places: list[int | None]) -> None:
+    def __init__(
+        self, call: Call, instance: Instance, places: list[int | None], texts: Mapping[int, Node]
+    ) -> None:
         super().__init__(call, instance.guard)
         self.instance = instance
-        self.places = places
+        self.places, self.texts = places, texts
 
     def __call__(self, *arguments: Any) -> Any:
         """Run all segments; see `PythonCall`."""
@@ -368,7 +389,7 @@ class SegmentedCall(PythonCall):
     def _run_locked(self, arrays: list[Any], results: list[Any]) -> int:
         instance, table = self.instance, self.call.table
         with self._entered():
-            self.load_objects()
+            self.load_objects(arrays)
             for binding, array in zip(self.call.inputs, arrays, strict=True):
                 table[binding.slot] = array.ctypes.data
             for binding, array in zip(self.call.outputs, results, strict=True):
@@ -381,11 +402,13 @@ class SegmentedCall(PythonCall):
                     self.call_host(segment.host)
             return 0
 
-    def load_objects(self) -> None:
-        """Variables that hold Python objects, as they now are."""
+    def load_objects(self, arrays: Sequence[Any]) -> None:
+        """Variables that hold Python objects, as they now are, and the arguments that do."""
         instance = self.instance
+        for place, node in self.texts.items():
+            instance.objects[node] = arrays[place]
         for node in instance.compiled.program.inputs:
-            if node["source"] == "variable" and node.dtype.kind in OBJECT_KINDS:
+            if node["source"] == "variable" and is_object(node):
                 instance.objects[node] = instance.store.get(node["name"])
 
     def run_segment(self, record: Array, steps: list[Step]) -> int:

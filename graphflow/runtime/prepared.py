@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from graphflow.graph.tensor import Tensor
-from graphflow.runtime.executable import Instance
+from graphflow.ir.node import Node
+from graphflow.runtime.executable import Instance, Unread
 from graphflow.runtime.feeds import convert_feed
 from graphflow.runtime.fetches import FetchPlan
 from graphflow.runtime.stepstats import Event, TracedCall
@@ -42,10 +43,7 @@ class Prepared:
     def stepwise(self, *arguments: Array) -> tuple[list[Any], list[Event]]:
         """Run step by step: the results, and when each step began and ended."""
         instance = self.instance
-        inputs = [n for n in instance.compiled.program.inputs if n["source"] == "feed"]
-        slots = [instance.compiled.memory.by_node[n] for n in inputs]
-        shapes = [instance.shape_of(n) for n in inputs]
-        call = instance.callable(slots, shapes, [], "list", None, kind=TracedCall)
+        call = instance.callable(instance.feeds(), [], "list", None, kind=TracedCall)
         assert isinstance(call, TracedCall)
         results = call(*arguments)
         self.after()
@@ -57,15 +55,9 @@ class Prepared:
         if self.newest is not None and self.newest[0] is fetch_plan:
             return self.newest[1]
         instance = self.instance
-        inputs = [n for n in instance.compiled.program.inputs if n["source"] == "feed"]
-        read = dict(zip(self.arguments, inputs, strict=True))
-        # Feeds in the order of the request; those that the Program does not read go nowhere.
-        slots = [instance.compiled.memory.by_node[read[k]] if k in read else None
-                 for k in range(len(self.fed))]  # fmt: skip
-        made = instance.callable(
-            slots, [shape for _, shape in self.fed], fetch_plan.items, fetch_plan.form, fallback,
-            unread=[dtype for dtype, _ in self.fed],
-        )  # fmt: skip
+        read: dict[int, Node | Unread] = dict(zip(self.arguments, instance.feeds(), strict=True))
+        feeds = [read.get(k, Unread(*known)) for k, known in enumerate(self.fed)]
+        made = instance.callable(feeds, fetch_plan.items, fetch_plan.form, fallback)
         self.newest = fetch_plan, made
         return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphflow.graph.branches import canonical
@@ -66,13 +66,26 @@ class Cut:
         ]
 
 
-def divided(
-    request: Request, cut: Cut
-) -> tuple[list[Tensor], tuple[Operation, ...], frozenset[Operation]]:
-    """What the first part of a cut run computes, what it runs, and what is done then.
+@dataclass(frozen=True)
+class Division:
+    """A run that is cut in two, with what Python runs between.
 
-    It computes what the cut asks for, and what the rest reads of it, so that nothing runs twice.
+    Attributes
+    ----------
+    cut : why, and what Python runs.
+    first : the first part. It computes what the cut asks for, and what the rest reads of it, so
+        that nothing runs twice.
+    done : what has run when the rest begins.
     """
+
+    cut: Cut
+    first: Request
+    done: frozenset[Operation]
+
+
+def divided(request: Request, split: Split) -> Division:
+    """The division of a run at an operation that cannot be traced."""
+    cut = Cut(split)
     fed = {*request.fed, *(t for t, _ in request.arrays)}
     targets = [t.op for t in cut.inputs if t not in fed]
     targets += cut.waits_for
@@ -96,7 +109,8 @@ def divided(
     ask = list(dict.fromkeys([*(t for t in cut.inputs if t not in fed), *crossing]))
     operations = tuple(sorted(first, key=lambda op: op._id)) if cut.operations else ()
     effects = tuple(op for op in operations or first if op.definition.stateful)
-    return ask, effects, frozenset(rest_done)
+    first_part = replace(request, tensors=tuple(ask), operations=effects, is_part=True)
+    return Division(cut, first_part, frozenset(rest_done))
 
 
 def is_made_again(op: Operation) -> bool:

@@ -73,6 +73,11 @@ class BaseSession:
         return self._graph
 
     @property
+    def graph_def(self) -> Any:
+        """The graph as it now is, as a GraphDef."""
+        return self._graph.as_graph_def()
+
+    @property
     def sess_str(self) -> str:
         """The target that was asked for."""
         return self._target

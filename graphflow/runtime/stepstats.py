@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from graphflow.codegen.runner import FINAL, JUMP, JUMP_IF, JUMP_UNLESS, RECORD_WORDS
 from graphflow.ir.dims import evaluate
+from graphflow.ir.node import Node
 from graphflow.runtime.call import Call
 from graphflow.runtime.executable import Instance, SegmentedCall
 from graphflow.runtime.protos import DeviceStepStats, NodeExecStats, RunMetadata
@@ -24,8 +26,10 @@ Event = tuple[Step, int, int]
 class TracedCall(SegmentedCall):
     """Runs a plan one step at a time and notes when each began and ended."""
 
-    def __init__(self, call: Call, instance: Instance, places: list[int | None]) -> None:
-        super().__init__(call, instance, places)
+    def __init__(
+        self, call: Call, instance: Instance, places: list[int | None], texts: Mapping[int, Node]
+    ) -> None:
+        super().__init__(call, instance, places, texts)
         self.events: list[Event] = []
 
     def run_segment(self, record: Any, steps: list[Step]) -> int:

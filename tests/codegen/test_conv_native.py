@@ -20,10 +20,7 @@ def check(b, outputs, inputs, threads, seed=0, level=1, tolerance=1e-4):
     wanted, _ = run_program(program, arrays)
     compiled = compile_program(program, Options(level, threads))
     instance = Instance(compiled, VariableStore(), {})
-    run = instance.callable(
-        [compiled.memory.by_node[n] for n in inputs], [n.shape for n in inputs],
-        list(range(len(outputs))), "list", None,
-    )  # fmt: skip
+    run = instance.callable(inputs, list(range(len(outputs))), "list", None)
     for value, expected in zip(run(*arrays), wanted, strict=True):
         scale = max(float(np.abs(expected).max(initial=0)), 1)
         np.testing.assert_allclose(value, expected, rtol=tolerance, atol=tolerance * scale)
@@ -96,10 +93,7 @@ def test_sums_over_windows_do_not_vary():
     random = np.random.default_rng(1)
     arrays = [random.standard_normal(i.shape).astype(np.float32) for i in inputs]
     instance = Instance(compiled, VariableStore(), {})
-    run = instance.callable(
-        [compiled.memory.by_node[n] for n in inputs], [n.shape for n in inputs], [0, 1], "list",
-        None,
-    )  # fmt: skip
+    run = instance.callable(inputs, [0, 1], "list", None)
     first = [np.array(v) for v in run(*arrays)]
     for _ in range(5):
         for value, expected in zip(run(*arrays), first, strict=True):

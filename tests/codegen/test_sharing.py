@@ -24,9 +24,7 @@ def compiled_and_run(program, arrays):
     expected, _ = run_program(program, arrays)
     compiled = compile_program(program, Options())
     instance = Instance(compiled, VariableStore(), {})
-    slots = [compiled.memory.by_node[node] for node in program.inputs]
-    shapes = [node.shape for node in program.inputs]
-    run = instance.callable(slots, shapes, list(range(len(program.outputs))), "list", None)
+    run = instance.callable(program.inputs, list(range(len(program.outputs))), "list", None)
     for _ in range(2):
         for found, wanted in zip(run(*arrays), expected, strict=True):
             np.testing.assert_allclose(found, wanted, rtol=1e-6)

@@ -63,9 +63,8 @@ def test_compiled_is_as_interpreted(kind, at):
     store = VariableStore()
     store.set("stack", stack, dtypes.float32)
     instance = Instance(compiled, store, {})
-    slots = [compiled.memory.by_node[n] for n in program.inputs[1:]]
-    count = len(program.outputs)
-    run = instance.callable(slots, [(1,), ROW], list(range(count)), "list", None, instance.commit)
+    places = list(range(len(program.outputs)))
+    run = instance.callable(instance.feeds(), places, "list", None, instance.commit)
     for found, expected in zip(run(*inputs[1:]), wanted, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
     np.testing.assert_allclose(store.get("stack"), updates.get("stack", stack), rtol=1e-6)

@@ -110,11 +110,7 @@ def run_native(compiled: CompiledProgram, arrays, symbols: Symbols):
         if node["source"] == "variable":
             store.set(node["name"], array, node.dtype)
     instance = Instance(compiled, store, symbols)
-    feeds = [n for n in program.inputs if n["source"] == "feed"]
-    run = instance.callable(
-        [compiled.memory.by_node[n] for n in feeds], [instance.shape_of(n) for n in feeds],
-        list(range(len(program.outputs))), "list", None,
-    )  # fmt: skip
+    run = instance.callable(instance.feeds(), list(range(len(program.outputs))), "list", None)
     values = [a for n, a in zip(program.inputs, arrays, strict=True) if n["source"] == "feed"]
     outputs = run(*values)
     instance.commit()

@@ -50,6 +50,13 @@ def test_feeding_what_is_no_placeholder() -> None:
         assert sess.run(c, {b: 10.0}) == 11
         assert sess.run(c, {"mul:0": 20.0}) == 21
         assert sess.run(b, {b: 4.0}) == 4
+        assert [node.name for node in sess.graph_def.node] == [
+            "Const",
+            "mul/y",
+            "mul",
+            "add/y",
+            "add",
+        ]
 
 
 def test_texts_of_one_shape_are_told_apart() -> None:

@@ -500,3 +500,33 @@ def test_a_fed_value_that_is_no_size(compiled, numbers):
             value = numbers.standard_normal((n, 3, 4, 5)).astype(np.float32)
             np.testing.assert_allclose(sess.run(y, {x: value, axis: k}), value.sum(k), 1e-5, 1e-5)
     assert [feeds[0][0] for feeds in compiled] == ["4", "4", "3", "n0~5", "3", "n0~6"]
+
+
+def test_fed_texts_are_no_part_of_what_is_compiled(compiled):
+    """One compilation for each number of texts that is met first, whatever they say."""
+    text = tf.placeholder(tf.string, [None])
+    joined = tf.string_join([text, tf.constant("b")])
+    sizes = tf.strings.length(joined) + 1
+    with verifying() as verifier, tf.Session() as sess:
+        for texts in (["a", "cc"], ["ddd", ""], ["e", "f"], ["g", "hh", "i"], ["jj"] * 4):
+            found, lengths = sess.run([joined, sizes], {text: texts})
+            assert found.tolist() == [f"{t}b".encode() for t in texts]
+            assert lengths.tolist() == [len(t) + 2 for t in texts]
+    assert verifier.difference == ""
+    assert [feeds[0] for feeds in compiled] == [("2",), ("n0~3",)]
+
+
+def test_a_fed_text_that_decides_a_shape_is_read_by_tracing(compiled):
+    """Each image is decoded before the rest is compiled, for images of any size."""
+    content = tf.placeholder(tf.string, [])
+    image = tf.image.decode_image(content, channels=1)
+    total = tf.reduce_sum(tf.cast(image, tf.int32)), tf.shape(image)
+    images = [np.full((h, w, 1), h + w, np.uint8) for h, w in ((2, 3), (4, 5), (5, 7), (9, 2))]
+    with tf.Session() as sess:
+        contents = [sess.run(tf.image.encode_png(i)) for i in images]
+        compiled.clear()
+        for value, array in zip(contents, images, strict=True):
+            found, shape = sess.run(total, {content: value})
+            assert found == array.sum(dtype=int)
+            assert tuple(shape) == array.shape
+    assert compiled == [[], [("2", "3", "1")], [("n0~4", "n1~5", "1")]]

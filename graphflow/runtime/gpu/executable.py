@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
 from graphflow import errors
 from graphflow.codegen import runner
+from graphflow.ir.node import Node
 from graphflow.ir.types import TensorType
 from graphflow.runtime.call import Call
 from graphflow.runtime.executable import Instance, SegmentedCall
@@ -32,8 +34,10 @@ class GpuCall(SegmentedCall):
     plan: GpuPlan
     slow: ClassVar[bool] = os.environ.get("CUDA_LAUNCH_BLOCKING", "") not in ("", "0")
 
-    def __init__(self, call: Call, instance: Instance, places: list[int | None]) -> None:
-        super().__init__(call, instance, places)
+    def __init__(
+        self, call: Call, instance: Instance, places: list[int | None], texts: Mapping[int, Node]
+    ) -> None:
+        super().__init__(call, instance, places, texts)
         self.flying: list[PlacedStep] = []  # what nobody has waited for
         self.is_final = False
 
@@ -41,7 +45,7 @@ class GpuCall(SegmentedCall):
         plan, space, table = self.plan, self.plan.space, self.call.table
         with space.running(), self._entered():
             self.is_final = False
-            self.load_objects()
+            self.load_objects(arrays)
             for binding, array in zip(self.call.inputs, arrays, strict=True):
                 table[binding.slot] = array.ctypes.data
             for binding, array in zip(self.call.outputs, results, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from graphflow.graph.devices import DeviceSpec
@@ -14,7 +13,7 @@ from graphflow.runtime.gpu.plan import GpuPlan
 from graphflow.runtime.gpu.selection import Gpu, select_gpu
 from graphflow.runtime.records import Step
 from graphflow.runtime.variables import VariableStore
-from graphflow.schedule.plan import Slot, Task
+from graphflow.schedule.plan import Task
 
 
 class GpuRuntime:
@@ -38,10 +37,7 @@ class GpuRuntime:
         """TensorFlow's name of the GPU."""
         return self.gpu.name
 
-    def callable(
-        self, instance: Instance, graph: Graph | None, feeds: Sequence[Slot],
-        shapes: Sequence[tuple[int, ...]],
-    ) -> GpuCall:  # fmt: skip
+    def callable(self, instance: Instance, graph: Graph | None) -> GpuCall:
         """A function of the fed arrays that runs the plan and returns the Program's outputs."""
 
         def on_host(task: Task) -> bool:
@@ -51,7 +47,7 @@ class GpuRuntime:
             return bool(names) and all(_wants_host(graph, name) for name in names)
 
         plan = GpuPlan(self.space, self.variables, instance, on_host)
-        call = instance.callable(feeds, shapes, [], "list", None, kind=GpuCall)
+        call = instance.callable(instance.feeds(), [], "list", None, kind=GpuCall)
         assert isinstance(call, GpuCall)
         call.plan = plan
         return call
