@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from graphflow import errors
-from graphflow.data.queue_contents import maker_of, register_content, state_of, wait_for_change
-from graphflow.data.queues import lower_call, lower_handle
+from graphflow.data.queue_contents import maker_of, state_of, wait_for_change
+from graphflow.data.queues import define_call, define_handle
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.dtypes import as_dtype, int32, int64, resource, string
-from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
@@ -106,33 +105,13 @@ def _taken(op: Operation) -> list[Any]:
     return [(attrs["dtype"], attrs["shape"])]
 
 
-def _taken_types(op: Operation) -> list[Any]:
-    return [
-        (d, tuple(s.as_list()) if s.is_fully_defined() else None) for d, s in _taken(op)
-    ]  # fmt: skip
-
-
-def _nothing(op: Operation) -> list[Any]:
-    return []
-
-
 def _define(prefix: str, handle: Any) -> None:
     """Define the operations of one kind; they differ in the type of the handle only."""
-    define_op(
-        name=f"{prefix}ConditionalAccumulator", infer=lambda op: [(handle, TensorShape([2]))],
-        lower=lower_handle, no_gradient="a handle",
-    )  # fmt: skip
-    register_content(f"{prefix}ConditionalAccumulator", Content)
-    for name, function, infer, types in (
-        ("ApplyGradient", _apply, _nothing, _nothing),
-        ("TakeGradient", _take, _taken, _taken_types),
-        ("NumAccumulated", _count, lambda op: [(int32, _SCALAR)], lambda op: [(int32, ())]),
-        ("SetGlobalStep", _set_step, _nothing, _nothing),
-    ):
-        define_op(
-            name=f"{prefix}Accumulator{name}", infer=infer, lower=lower_call(function, types),
-            no_gradient="data", stateful=True,
-        )  # fmt: skip
+    define_handle(f"{prefix}ConditionalAccumulator", Content, handle, TensorShape([2]))
+    define_call(f"{prefix}AccumulatorApplyGradient", _apply)
+    define_call(f"{prefix}AccumulatorTakeGradient", _take, _taken)
+    define_call(f"{prefix}AccumulatorNumAccumulated", _count, [(int32, _SCALAR)])
+    define_call(f"{prefix}AccumulatorSetGlobalStep", _set_step)
 
 
 _define("Resource", resource)  # dense ones

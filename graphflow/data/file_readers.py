@@ -14,13 +14,12 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.checkpoint.records import read_records
-from graphflow.data.queue_contents import register_content, state_of
-from graphflow.data.queues import QueueBase, handle_shape, lower_call, lower_handle
+from graphflow.data.queue_contents import state_of
+from graphflow.data.queues import QueueBase, define_call, define_handle, handle_shape
 from graphflow.data.readers import opened
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.dtypes import int64, resource, string
-from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
@@ -209,33 +208,17 @@ def _reset(op: Operation) -> list[Array]:
     return []
 
 
-def _always(found: list[Any]) -> Callable[[Operation], list[Any]]:
-    return lambda op: found
-
-
 def _define(version: str, handle: Any) -> None:
     """Define the operations of one version; they differ in the type of the handle only."""
     for kind in _KINDS:
-        define_op(
-            name=f"{kind}{version}", infer=lambda op: [(handle, handle_shape(handle))],
-            lower=lower_handle, no_gradient="a handle",
-        )  # fmt: skip
-        register_content(f"{kind}{version}", _Place)
-    rows = TensorShape([None])
-    for name, function, results in (
-        ("ReaderRead", _read, [(string, _SCALAR)] * 2),
-        ("ReaderReadUpTo", _read_up_to, [(string, rows)] * 2),
-        ("ReaderNumRecordsProduced", _produced, [(int64, _SCALAR)]),
-        ("ReaderNumWorkUnitsCompleted", _finished, [(int64, _SCALAR)]),
-        ("ReaderSerializeState", _serialize, [(string, _SCALAR)]),
-        ("ReaderRestoreState", _restore, []),
-        ("ReaderReset", _reset, []),
-    ):
-        types = [(d, None if shape is rows else ()) for d, shape in results]
-        define_op(
-            name=f"{name}{version}", infer=_always(results),
-            lower=lower_call(function, _always(types)), no_gradient="data", stateful=True,
-        )  # fmt: skip
+        define_handle(f"{kind}{version}", _Place, handle, handle_shape(handle))
+    define_call(f"ReaderRead{version}", _read, [(string, _SCALAR)] * 2)
+    define_call(f"ReaderReadUpTo{version}", _read_up_to, [(string, TensorShape([None]))] * 2)
+    define_call(f"ReaderNumRecordsProduced{version}", _produced, [(int64, _SCALAR)])
+    define_call(f"ReaderNumWorkUnitsCompleted{version}", _finished, [(int64, _SCALAR)])
+    define_call(f"ReaderSerializeState{version}", _serialize, [(string, _SCALAR)])
+    define_call(f"ReaderRestoreState{version}", _restore)
+    define_call(f"ReaderReset{version}", _reset)
 
 
 _define("V2", resource)

@@ -35,20 +35,40 @@ from graphflow.ops.shape_rules import merge_size
 from graphflow.ops.strings import object_array
 
 Array = np.ndarray[Any, Any]
+Results = Sequence[Any] | Callable[[Operation], Sequence[Any]]
 _SCALAR = TensorShape([])
 
 
-def lower_call(function: Callable[..., Any], types: Callable[[Operation], list[Any]]) -> Any:
-    """The lowering of an op that calls ``function(op, *arrays)`` for its effects."""
+def define_call(name: str, function: Callable[..., Any], results: Results = ()) -> None:
+    """Define an op that calls ``function(op, *arrays)`` for its effects.
+
+    Parameters
+    ----------
+    function : gives the results for the values of all inputs but the handle.
+    results : pairs of type and TensorShape, or a function of the op that gives them.
+    """
+
+    def infer(op: Operation) -> list[Any]:
+        return list(results(op) if callable(results) else results)
 
     def lower(b: Any, op: Operation, handle: Any, *inputs: Any) -> Any:
         def call(unused: Array, *arrays: Array) -> Any:
             return function(op, *arrays)
 
-        made = b.call_python(call, [handle, *inputs], types(op), stateful=True)
-        return made if types(op) else ()
+        types = [
+            (dtype, tuple(shape.as_list()) if shape.is_fully_defined() else None)
+            for dtype, shape in infer(op)
+        ]
+        made = b.call_python(call, [handle, *inputs], types, stateful=True)
+        return made if types else ()
 
-    return lower
+    define_op(name, infer, lower, no_gradient="data", stateful=True)
+
+
+def define_handle(name: str, content: type[Any], dtype: Any, shape: TensorShape) -> None:
+    """Define an op that makes a handle of `content`, which a session keeps."""
+    define_op(name, lambda op: [(dtype, shape)], lower_handle, no_gradient="a handle")
+    register_content(name, content)
 
 
 def handle_shape(kind: Any) -> TensorShape:
@@ -144,10 +164,6 @@ def _specs(op: Operation) -> list[tuple[Any, TensorShape]]:
     return [(dtype, rows.concatenate(shape)) for dtype, shape in parts]
 
 
-def _types(op: Operation) -> list[Any]:
-    return [(d, tuple(s.as_list()) if s.is_fully_defined() else None) for d, s in _specs(op)]
-
-
 def _size(op: Operation) -> list[Array]:
     return [np.asarray(len(_here(op).items), np.int32)]
 
@@ -161,32 +177,18 @@ def _close(op: Operation) -> list[Array]:
     return []
 
 
-def _nothing(op: Operation) -> list[Any]:
-    return []
-
-
 def _define(version: str, handle: Any) -> None:
     """Define the operations of one version; they differ in the type of the handle only."""
     for kind in QUEUE_KINDS:
-        define_op(
-            name=f"{kind}{version}", infer=lambda op: [(handle, handle_shape(handle))],
-            lower=lower_handle, no_gradient="a handle",
-        )  # fmt: skip
-        register_content(f"{kind}{version}", QueueContent)
-    for name, function, infer, types in (
-        ("QueueEnqueue", _enqueue, _nothing, _nothing),
-        ("QueueEnqueueMany", _enqueue_many, _nothing, _nothing),
-        ("QueueClose", _close, _nothing, _nothing),
-        ("QueueDequeue", _dequeue, _specs, _types),
-        ("QueueDequeueMany", _dequeue_many, _specs, _types),
-        ("QueueDequeueUpTo", _dequeue_many, _specs, _types),
-        ("QueueSize", _size, lambda op: [(int32, _SCALAR)], lambda op: [(int32, ())]),
-        ("QueueIsClosed", _closed, lambda op: [(bool_, _SCALAR)], lambda op: [(bool_, ())]),
-    ):
-        define_op(
-            name=f"{name}{version}", infer=infer, lower=lower_call(function, types),
-            no_gradient="data", stateful=True,
-        )  # fmt: skip
+        define_handle(f"{kind}{version}", QueueContent, handle, handle_shape(handle))
+    define_call(f"QueueEnqueue{version}", _enqueue)
+    define_call(f"QueueEnqueueMany{version}", _enqueue_many)
+    define_call(f"QueueClose{version}", _close)
+    define_call(f"QueueDequeue{version}", _dequeue, _specs)
+    define_call(f"QueueDequeueMany{version}", _dequeue_many, _specs)
+    define_call(f"QueueDequeueUpTo{version}", _dequeue_many, _specs)
+    define_call(f"QueueSize{version}", _size, [(int32, _SCALAR)])
+    define_call(f"QueueIsClosed{version}", _closed, [(bool_, _SCALAR)])
 
 
 _define("V2", resource)

@@ -8,13 +8,12 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.data.accumulators import AccumulatorBase, Content, content_of
-from graphflow.data.queue_contents import maker_of, register_content
-from graphflow.data.queues import lower_call, lower_handle
+from graphflow.data.queue_contents import maker_of
+from graphflow.data.queues import define_call, define_handle
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.dtypes import int64, string
 from graphflow.graph.indexed_slices import IndexedSlices
-from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape
 from graphflow.ops.casting import cast
@@ -125,22 +124,9 @@ def _taken(op: Operation) -> list[Any]:
     return [(int64, TensorShape([None])), (attrs["dtype"], rows), (int64, TensorShape([None]))]
 
 
-define_op(
-    name="SparseConditionalAccumulator",
-    infer=lambda op: [(string, TensorShape([2]))],
-    lower=lower_handle,
-    no_gradient="a handle",
-)
-register_content("SparseConditionalAccumulator", _Sparse)
-define_op(
-    name="SparseAccumulatorApplyGradient", infer=lambda op: [],
-    lower=lower_call(_apply, lambda op: []), no_gradient="data", stateful=True,
-)  # fmt: skip
-define_op(
-    name="SparseAccumulatorTakeGradient", infer=_taken,
-    lower=lower_call(_take, lambda op: [(dtype, None) for dtype, _ in _taken(op)]),
-    no_gradient="data", stateful=True,
-)  # fmt: skip
+define_handle("SparseConditionalAccumulator", _Sparse, string, TensorShape([2]))
+define_call("SparseAccumulatorApplyGradient", _apply)
+define_call("SparseAccumulatorTakeGradient", _take, _taken)
 _APPLY = Signature(
     "SparseAccumulatorApplyGradient", "handle: string", "local_step: int64",
     "gradient_indices: int64", "gradient_values: dtype", "gradient_shape: int64",

@@ -37,7 +37,7 @@ def drop_first_values(program: Program) -> Program:
 
 def _unread(loop: Node) -> list[int]:
     """The numbers of the variables whose first value is written over before it is read."""
-    if scalar_value(loop.inputs[0]) is None or not scalar_value(loop.inputs[0]):
+    if not scalar_value(loop.inputs[0]):
         return []  # perhaps there is no round
     body, starts = loop["body"], loop.inputs[1 : 1 + loop["carried"]]
     variables = body.inputs[: len(starts)]
