@@ -1,8 +1,9 @@
 """How a matrix product is cut up: tile, blocks, packing, and units of work for the threads.
 
 The numbers here were measured on a Zen 3 with 32 KiB of L1 and 512 KiB of L2, and on an Emerald
-Rapids with 48 KiB and 2 MiB; they are about the same for their contemporaries, and none changes
-what is computed but the blocks of k, which group the terms of a sum. Extents that are known in the
+Rapids with 48 KiB and 2 MiB (groups of panels with several blocks of k on the latter only); they
+are about the same for their contemporaries, and none changes what is computed but the blocks of k,
+which group the terms of a sum. Extents that are known in the
 run only are taken to be of their typical size.
 """
 

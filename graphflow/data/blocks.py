@@ -7,11 +7,12 @@ those of calls one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from graphflow.data.rows import Batches, Element
 from graphflow.graph.apply import Signature
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
@@ -24,43 +25,10 @@ from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Split
 
 Array = np.ndarray[Any, Any]
-Element = tuple[Array, ...]
 
 
 class NotInBlocks(Exception):
     """The function calls Python, or has results whose shapes are known in the run only."""
-
-
-class Row(tuple[Array, ...]):
-    """An element that is a row of a block's arrays."""
-
-    block: Sequence[Array]
-    place: int
-
-    @classmethod
-    def of(cls, block: Sequence[Array], place: int) -> Row:
-        """The element at a place of a block."""
-        row = cls([array[place, ...] for array in block])
-        row.block, row.place = block, place
-        return row
-
-
-def rows_of(block: Sequence[Array]) -> Iterator[Row]:
-    """All elements of a block."""
-    return (Row.of(block, place) for place in range(len(block[0])))
-
-
-def whole_block(elements: Sequence[Element]) -> Element | None:
-    """The block whose elements these are, all and in order; None when they are not."""
-    first = elements[0]
-    if not isinstance(first, Row) or len(first.block[0]) != len(elements):
-        return None
-    for place, element in enumerate(elements):
-        if not isinstance(element, Row) or element.place != place:
-            return None
-        if element.block is not first.block:
-            return None
-    return tuple(first.block)
 
 
 def _infer_call(op: Operation) -> list[tuple[Any, TensorShape]]:
@@ -113,8 +81,7 @@ class BlockFunction:
             ]
             made = map_fn(call, blocks, dtype=[t.dtype for t in outputs])
         self._call = session.make_callable(made, [*blocks, *captured])
-        self._inputs = inputs
-        self._stacked: list[Array] = []
+        self._batches = Batches()
 
     def __call__(self, elements: Sequence[Element], captured: Sequence[Array]) -> list[Array]:
         """The results for the elements, stacked.
@@ -123,16 +90,5 @@ class BlockFunction:
         ------
         NotInBlocks : they must be computed one by one.
         """
-        block = whole_block(elements) or self.stacked(elements)
+        block = self._batches.of(elements)
         return [np.asarray(v) for v in self._call(*block, *captured)]
-
-    def stacked(self, elements: Sequence[Element]) -> Sequence[Array]:
-        """Elements copied into arrays that every call uses again."""
-        count = len(elements)
-        if not self._stacked or len(self._stacked[0]) != count:
-            shapes = [(count, *t.shape.as_list()) for t in self._inputs]
-            pairs = zip(self._inputs, shapes, strict=True)
-            self._stacked = [np.empty(s, t.dtype.numpy) for t, s in pairs]
-        for column, array in zip(zip(*elements, strict=True), self._stacked, strict=True):
-            np.stack(column, out=array)
-        return self._stacked

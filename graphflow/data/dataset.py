@@ -16,6 +16,7 @@ import numpy as np
 from graphflow import errors
 from graphflow.data import walks
 from graphflow.data.functions import ElementFunction, TensorSpec, draw_seed
+from graphflow.data.rows import Element, rows_of, side_by_side
 from graphflow.graph import nest
 from graphflow.graph.constants import constant_value
 from graphflow.graph.convert import convert_to_tensor
@@ -25,7 +26,6 @@ from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
-Element = tuple[Array, ...]
 Values = Mapping[Tensor, Array]
 Walk = Callable[[Values], Iterator[Element]]
 BlockWalk = Callable[[Values, int], Iterator[Element]]
@@ -122,7 +122,7 @@ class Dataset:
             if len({len(a) for a in arrays}) > 1:
                 sizes = [len(a) for a in arrays]
                 raise errors.InvalidArgumentError(None, None, f"tensors of {sizes} rows")
-            return (tuple(a[k, ...] for a in arrays) for k in range(len(arrays[0])))
+            return rows_of(arrays)
 
         return Dataset(spec, flat, walk)
 
@@ -200,7 +200,7 @@ class Dataset:
 
         def walk(values: Values) -> Iterator[Element]:
             parts = [d.walk(values) for d in flat]
-            return (tuple(itertools.chain(*row)) for row in zip(*parts, strict=False))
+            return side_by_side(zip(*parts, strict=False))
 
         return Dataset(spec, sources, walk)
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from graphflow import errors
-from graphflow.data.blocks import BlockFunction, Element, NotInBlocks
+from graphflow.data.blocks import BlockFunction, NotInBlocks
+from graphflow.data.rows import Element
 from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.graph import Graph

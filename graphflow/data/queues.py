@@ -20,7 +20,8 @@ from graphflow.data.queue_contents import (
     register_content,
     state_of,
 )
-from graphflow.data.walks import padded_rows, stacked
+from graphflow.data.rows import stacked
+from graphflow.data.walks import padded_rows
 from graphflow.graph.apply import Signature
 from graphflow.graph.constants import constant_value
 from graphflow.graph.convert import convert_to_tensor

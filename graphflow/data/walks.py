@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from graphflow import errors
-from graphflow.data.blocks import Element, rows_of, whole_block
 from graphflow.data.functions import CALLS_BEFORE_BLOCKS, ElementFunction
+from graphflow.data.rows import Batches, Element, kept_together, rows_of
 from graphflow.graph import nest
 from graphflow.ops.strings import object_array
 
@@ -149,24 +149,6 @@ def interleaved(inner: Iterator[Elements], cycle: int, block: int) -> Elements:
                 opened.remove(walk)
 
 
-def stacked(arrays: Sequence[Array]) -> Array:
-    """Arrays of one shape as rows of one; InvalidArgumentError for several shapes."""
-    shapes = {a.shape for a in arrays}
-    if len(shapes) > 1:
-        one, other = list(shapes)[:2]
-        raise errors.InvalidArgumentError(
-            None, None,
-            "Cannot batch tensors with different shapes in component 0. First element had shape "
-            f"{list(one)} and element 1 had shape {list(other)}.",
-        )  # fmt: skip
-    if arrays[0].dtype == object:
-        found = np.empty((len(arrays), *arrays[0].shape), object)
-        for k, array in enumerate(arrays):
-            found[k] = array if array.shape else array[()]
-        return found
-    return np.stack(arrays)
-
-
 def groups(elements: Elements, size: int, drop: bool) -> Iterator[list[Element]]:
     """So many elements at a time."""
     if size < 1:
@@ -180,8 +162,9 @@ def groups(elements: Elements, size: int, drop: bool) -> Iterator[list[Element]]
 
 def batched(elements: Elements, size: int, drop: bool) -> Elements:
     """Elements stacked, so many at a time."""
+    batches = Batches()
     for taken in groups(elements, size, drop):
-        yield whole_block(taken) or tuple(stacked(c) for c in zip(*taken, strict=True))
+        yield batches.of(taken)
 
 
 def padded(
@@ -312,7 +295,7 @@ class Cache:
         for element in first():
             found.append(element)
             yield element
-        self.kept = found
+        self.kept = kept_together(found)
 
 
 _END = object()

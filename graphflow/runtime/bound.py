@@ -1,8 +1,8 @@
 """A run with its fetches and fed tensors fixed: what `make_callable` and `function` call.
 
-The first call compiles; later ones go straight to the native callable for as long as the session's
+The first call compiles; later ones go straight to the direct callable for as long as the session's
 variables lie where they lay. A call with other types or shapes falls back to the engine, which
-compiles for them, and the newest native callable stays at hand.
+compiles for them, and the newest one stays at hand.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class BoundRun:
         return self.run(*values)
 
     def run(self, *values: Any) -> Any:
-        """The slow way: convert, find or compile, and keep a native callable for the next call."""
+        """The slow way: convert, find or compile, and keep a direct callable for the next call."""
         fed = self.request.fed
         if len(values) != len(fed):
             raise TypeError(f"expected {len(fed)} arguments, got {len(values)}")
@@ -55,7 +55,7 @@ class BoundRun:
         return self.plan.build(results)
 
     def bind(self) -> None:
-        """Take the native callable of the newest compilation, if it can be called directly."""
-        bound = self.engine.native(self.request, self.plan, self.run)
+        """Take the callable of the newest compilation, if it can be called directly."""
+        bound = self.engine.direct(self.request, self.plan, self.run)
         if bound is not None:
             self.fast, self.layout = bound, self.engine.store.layout

@@ -139,15 +139,17 @@ class RunGuard:
 class OutputMemory:
     """Memory for one large output, reused once nobody but this object refers to it.
 
+    `most` blocks are kept; native code takes as many as there are by default.
+
     Each block is a byte array, the base of the array that the user gets, so its reference count
     says whether any view of it lives.
     """
 
-    def __init__(self, output: Binding) -> None:
+    def __init__(self, output: Binding, most: int = BASES_PER_OUTPUT) -> None:
         self.output = output
         self.bases: list[np.ndarray[Any, Any]] = []
         # For native code: the addresses of `bases`, then nulls.
-        self.addresses = np.zeros(BASES_PER_OUTPUT, np.int64)
+        self.addresses = np.zeros(most, np.int64)
         self.lock = threading.Lock()
 
     def take(self) -> np.ndarray[Any, Any]:
@@ -158,7 +160,7 @@ class OutputMemory:
                 if sys.getrefcount(base) <= 4:  # of the list, the loop, the view and the call
                     return view
             base = _fresh_memory(self.output.nbytes)
-            if len(self.bases) < BASES_PER_OUTPUT:
+            if len(self.bases) < len(self.addresses):
                 self.addresses[len(self.bases)] = id(base)
                 self.bases.append(base)
             return _view(base, self.output)

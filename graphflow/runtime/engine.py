@@ -354,31 +354,26 @@ class Engine:
         if self.gpu is not None:
             self.gpu.surrender()
 
-    def native(
+    def direct(
         self, request: Request, fetch_plan: FetchPlan, fallback: Callable[..., Any]
     ) -> Callable[..., Any] | None:
-        """The newest compilation of a request as a native callable of its feeds.
+        """The newest compilation of a request as a callable of its feeds, native where it can be.
 
-        None when the request cannot be called directly: its result has a nested structure, it is
-        cut in parts, depends on values, has just initialised variables, or is inspected.
+        None when the request cannot be called directly: it is cut in parts, depends on values, has
+        just initialised variables, or is inspected.
         """
         known = self.plans.get(request)
-        if self.inspectors:
+        if self.inspectors or known is None or known.latest is None:
             return None
-        if fetch_plan.form is None or known is None or known.splits or known.statics:
+        if known.splits or known.statics:
             return None
-        if not known.prepared:
+        prepared, instance = known.latest, known.latest.instance
+        if prepared.initializes or prepared.arrays or prepared.layout != self.store.layout:
             return None
-        prepared = known.latest
-        assert prepared is not None
-        if prepared.initializes or prepared.instance.has_objects:
-            return None
-        if len(prepared.instance.segments) > 1 or prepared.layout != self.store.layout:
-            return None
-        if any(dtype.kind in "OSU" for dtype, _ in prepared.fed):
-            return None
-        if prepared.on_gpu:
-            return prepared.bound_on_gpu(request.fed, fetch_plan, fallback)
+        is_plain = len(instance.segments) == 1 and not instance.has_objects
+        is_plain = is_plain and not any(dtype.hasobject for dtype, _ in prepared.fed)
+        if prepared.on_gpu or not is_plain or fetch_plan.form is None:
+            return prepared.bound_in_python(request.fed, fetch_plan, fallback)
         return prepared.bound(fetch_plan, fallback)
 
     # ---- runs that are cut

@@ -239,43 +239,55 @@ class Instance:
         data = [self.read(i, scope) for i in node.inputs[1:]]
         raise getattr(errors, node["error"])(None, node["op"], node["describe"](*data))
 
+    def reader(self, node: Node, scope: Scope | None = None) -> Callable[[], Array]:
+        """A function that gives a copy of a stored value as it then is."""
+        if node.op == "const":
+            constant = constant_array(node).reshape(self.shape_of(node))
+            return lambda: constant if is_object(node) else constant.copy()
+        if is_object(node):
+            return lambda: self.objects[node]
+        shape, dtype = self.shape_of(node), node.dtype.numpy
+        nbytes = int(evaluate(node.type.nbytes, self.symbols))
+        if nbytes == 0:
+            return lambda: np.zeros(shape, dtype)
+        table, position = self.table, (scope or self.scope).of(node)
+
+        def read() -> Array:
+            made = np.empty(shape, dtype)
+            ctypes.memmove(made.ctypes.data, int(table[position]), nbytes)
+            return made
+
+        return read
+
     def read(self, node: Node, scope: Scope | None = None) -> Array:
         """A copy of a stored value as it now is."""
-        if is_object(node):
-            return constant_array(node) if node.op == "const" else self.objects[node]
-        shape = self.shape_of(node)
-        nbytes = int(evaluate(node.type.nbytes, self.symbols))
-        address = int(self.table[(scope or self.scope).of(node)])
-        if nbytes == 0:
-            return np.zeros(shape, node.dtype.numpy)
-        made = np.empty(shape, node.dtype.numpy)
-        ctypes.memmove(made.ctypes.data, address, nbytes)
-        return made
+        return self.reader(node, scope)()
 
-    def write(self, node: Node, value: Any) -> None:
-        """Put a host call's result where the plan expects it.
+    def writer(self, node: Node) -> Callable[[Any], None]:
+        """A function that puts a host call's result where the plan expects it.
 
-        Raises
-        ------
-        errors.InvalidArgumentError : its type or shape is another than the plan was compiled for.
+        It raises an InvalidArgumentError for another shape than the plan was compiled for.
         """
         if is_object(node):
-            self.objects[node] = np.asarray(value, dtype=object)
-            return
-        array = np.asarray(value, dtype=node.dtype.numpy, order="C")
-        expected = self.shape_of(node)
-        if array.shape != expected:
-            raise errors.InvalidArgumentError(
-                None, None, f"a call returned shape {array.shape}, expected {expected}"
-            )
+            return lambda value: self.objects.__setitem__(node, np.asarray(value, dtype=object))
+        expected, dtype = self.shape_of(node), node.dtype.numpy
         slot = self.compiled.memory.by_node[node]
-        position = self.position(slot)
-        if slot in self.movable:
-            array = array if array.flags.aligned else array.copy()
-            self.table[position] = array.ctypes.data
-            self.objects[node] = array  # for as long as the run reads it
-            return
-        ctypes.memmove(int(self.table[position]), array.ctypes.data, array.nbytes)
+        table, position, may_move = self.table, self.position(slot), slot in self.movable
+
+        def write(value: Any) -> None:
+            array = np.asarray(value, dtype=dtype, order="C")
+            if array.shape != expected:
+                raise errors.InvalidArgumentError(
+                    None, None, f"a call returned shape {array.shape}, expected {expected}"
+                )
+            if may_move:
+                array = array if array.flags.aligned else array.copy()
+                table[position] = array.ctypes.data
+                self.objects[node] = array  # for as long as the run reads it
+            else:
+                ctypes.memmove(int(table[position]), array.ctypes.data, array.nbytes)
+
+        return write
 
     @cached_property
     def movable(self) -> set[Slot]:
@@ -306,7 +318,7 @@ class Instance:
     def callable(
         self, feeds: Sequence[Node | Unread], items: Sequence[int | None], form: str,
         fallback: Callable[..., Any] | None, after: Callable[[], None] | None = None,
-        kind: type[SegmentedCall] | None = None,
+        kind: Callable[..., Any] | None = None,
     ) -> Callable[..., Any]:  # fmt: skip
         """A function of the fed arrays that runs the plan and returns the fetches.
 
@@ -317,7 +329,7 @@ class Instance:
         items, form : what to return; see `Call`.
         fallback : called with the arguments when they are not what the plan was compiled for.
         after : called after a successful run.
-        kind : run through this class in any case; the result is then its instance.
+        kind : a class of segmented calls to be run through in any case; the result is its instance.
         """
         outputs: list[Binding] = []
         places: list[int | None] = []
@@ -340,6 +352,8 @@ class Instance:
         if kind is not None:
             return kind(call, self, places, texts)
         if not simple:
+            from graphflow.runtime.segments import SegmentedCall  # which runs instances
+
             return with_after(SegmentedCall(call, self, places, texts), after)
         python_call = PythonCall(call, self.guard)
         if after is None and fallback is not None:
@@ -362,73 +376,6 @@ def with_after(
         return result
 
     return run
-
-
-class SegmentedCall(PythonCall):
-    """Runs a plan whose native segments have host calls between them, or that passes text.
-
-    Returns the list of the Program's outputs.
-    """
-
-    def __init__(
-        self, call: Call, instance: Instance, places: list[int | None], texts: Mapping[int, Node]
-    ) -> None:
-        super().__init__(call, instance.guard)
-        self.instance = instance
-        self.places, self.texts = places, texts
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Run all segments; see `PythonCall`."""
-        stored = super().__call__(*arguments)
-        outputs = self.instance.compiled.program.outputs
-        return [
-            stored[place] if place is not None else _unwrapped(self.instance.read(node))
-            for place, node in zip(self.places, outputs, strict=True)
-        ]
-
-    def _run_locked(self, arrays: list[Any], results: list[Any]) -> int:
-        instance, table = self.instance, self.call.table
-        with self._entered():
-            self.load_objects(arrays)
-            for binding, array in zip(self.call.inputs, arrays, strict=True):
-                table[binding.slot] = array.ctypes.data
-            for binding, array in zip(self.call.outputs, results, strict=True):
-                table[binding.slot] = array.ctypes.data
-            for segment, record in zip(instance.segments, instance.records, strict=True):
-                status = self.run_segment(record, instance.steps_of(segment))
-                if status != 0:
-                    return status
-                if segment.host is not None:
-                    self.call_host(segment.host)
-            return 0
-
-    def load_objects(self, arrays: Sequence[Any]) -> None:
-        """Variables that hold Python objects, as they now are, and the arguments that do."""
-        instance = self.instance
-        for place, node in self.texts.items():
-            instance.objects[node] = arrays[place]
-        for node in instance.compiled.program.inputs:
-            if node["source"] == "variable" and is_object(node):
-                instance.objects[node] = instance.store.get(node["name"])
-
-    def run_segment(self, record: Array, steps: list[Step]) -> int:
-        """Run the native steps of a segment; returns the status."""
-        self.call.table[0] = record.ctypes.data
-        return int(self._run(self.call.table.ctypes.data))
-
-    def call_host(self, task: Task) -> None:
-        node = task.node
-        assert node is not None
-        operands = [
-            self.instance.read(i) for i in node.inputs if i.prim.kind != "host" or i.op == "result"
-        ]
-        results = node["function"].function(*operands)
-        for result in task.writes:
-            self.instance.write(result, results[result["index"]])
-
-
-def _unwrapped(array: Array) -> Any:
-    return array[()] if array.ndim == 0 else array
 
 
 def constant_array(node: Node) -> Array:

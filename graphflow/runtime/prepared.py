@@ -10,6 +10,7 @@ import numpy as np
 
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.node import Node
+from graphflow.runtime.context import running
 from graphflow.runtime.executable import Instance, Unread
 from graphflow.runtime.feeds import convert_feed
 from graphflow.runtime.fetches import FetchPlan
@@ -61,11 +62,12 @@ class Prepared:
         self.newest = fetch_plan, made
         return made
 
-    def bound_on_gpu(
+    def bound_in_python(
         self, fed: Sequence[Tensor], fetch_plan: FetchPlan, fallback: Callable[..., Any]
     ) -> Callable[..., Any]:
-        """What `bound` gives, in Python, for a run that launches kernels."""
+        """What `bound` gives, in Python, for a run that launches kernels or calls Python."""
         run, arguments, types = self.run, self.arguments, self.fed
+        store = self.instance.store
 
         def call(*values: Any) -> Any:
             if len(values) != len(fed):
@@ -73,6 +75,7 @@ class Prepared:
             arrays = [convert_feed(t, v) for t, v in zip(fed, values, strict=True)]
             if [(a.dtype, a.shape) for a in arrays] != types:
                 return fallback(*values)
+            running.store = store
             return fetch_plan.build(run(*[arrays[k] for k in arguments]))
 
         return call

@@ -62,7 +62,7 @@ class BaseSession:
         self._requests: dict[Any, tuple[FetchPlan, Request]] = {}
         self._fast: dict[Any, Callable[..., Any]] = {}
         self._fast_state = (0, 0)
-        # Fetches, fed tensors, native callable, and the state it holds for, of the newest run.
+        # Fetches, fed tensors, direct callable, and the state it holds for, of the newest run.
         self._latest: tuple[Any, list[Any], Callable[..., Any], int, int] = _NO_RUN
 
     # ---- properties
@@ -192,9 +192,9 @@ class BaseSession:
         def fallback(*values: Any) -> Any:
             return self._run_slow(fetches, dict(zip(names, values, strict=True)))
 
-        native = self._engine.native(request, plan, fallback)
-        if native is not None:
-            self._fast[key] = native
+        direct = self._engine.direct(request, plan, fallback)
+        if direct is not None:
+            self._fast[key] = direct
 
     def make_callable(
         self, fetches: Any, feed_list: Sequence[Any] | None = None, accept_options: bool = False

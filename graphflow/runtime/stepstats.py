@@ -13,9 +13,10 @@ from graphflow.codegen.runner import FINAL, JUMP, JUMP_IF, JUMP_UNLESS, RECORD_W
 from graphflow.ir.dims import evaluate
 from graphflow.ir.node import Node
 from graphflow.runtime.call import Call
-from graphflow.runtime.executable import Instance, SegmentedCall
+from graphflow.runtime.executable import Instance
 from graphflow.runtime.protos import DeviceStepStats, NodeExecStats, RunMetadata
 from graphflow.runtime.records import Step
+from graphflow.runtime.segments import SegmentedCall
 
 DEVICE = "/job:localhost/replica:0/task:0/device:CPU:0"
 

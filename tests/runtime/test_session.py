@@ -415,3 +415,26 @@ def test_python_may_end_with_an_open_interactive_session():
         [sys.executable, "-c", program], check=True, timeout=60, capture_output=True, text=True
     )
     assert ended.stderr == ""
+
+
+def test_runs_that_call_python_again_and_again() -> None:
+    """Each session's own iterator and variables, whichever ran last; feeds of any kind."""
+    following = tf.data.Dataset.range(100).make_one_shot_iterator().get_next()
+    scale = tf.placeholder(tf.float32, [None])
+    total = tf.Variable(0.0)
+    fetches = {"next": following, "sum": [tf.assign_add(total, 2 * tf.reduce_sum(scale))]}
+    one, other = tf.Session(), tf.Session()
+    for session in (one, other):
+        session.run(total.initializer)
+    turns, expected = {one: 0, other: 0}, {one: 0.0, other: 0.0}
+    for k, session in enumerate([one, one, one, other, one, other, other, one]):
+        value: object = [np.float32([k, 1]), [k, 1], (float(k), 1)][k % 3]
+        found = session.run(fetches, {scale: value})
+        expected[session] += 2 * (k + 1)
+        assert found == {"next": turns[session], "sum": [expected[session]]}
+        turns[session] += 1
+    assert one.run(fetches, {scale: [1.0, 0.0, 1.0]})["next"] == turns[one]
+    expected[one] += 4
+    with pytest.raises(ValueError, match="Cannot feed value of shape"):
+        one.run(fetches, {scale: 1.0})
+    assert one.run(total) == expected[one]

@@ -17,12 +17,13 @@ from graphflow.codegen import runner
 from graphflow.ir.node import Node
 from graphflow.ir.types import TensorType
 from graphflow.runtime.call import Call
-from graphflow.runtime.executable import Instance, SegmentedCall
+from graphflow.runtime.executable import Instance
 from graphflow.runtime.gpu.driver import DriverError
 from graphflow.runtime.gpu.placement import GPU, HOST, PlacedStep
 from graphflow.runtime.gpu.plan import GpuPlan, Stretch
 from graphflow.runtime.interrupts import check_deadline
 from graphflow.runtime.records import Step
+from graphflow.runtime.segments import SegmentedCall
 
 MOST_FLYING = 10_000  # steps that may be under way, in a loop whose rounds the host counts
 SUSPECTS_LISTED = 12  # steps named when one of several failed
