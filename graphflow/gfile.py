@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from graphflow import errors
 from graphflow.compat import as_bytes, as_str_any
+from graphflow.system_files import as_op_errors
 
 __all__ = [
     "Copy", "DeleteRecursively", "Exists", "FastGFile", "GFile", "Glob", "IsDirectory",
@@ -27,27 +28,11 @@ def _path(filename: Any) -> str:
     return as_str_any(os.fspath(filename) if hasattr(filename, "__fspath__") else filename)
 
 
-def translated(error: OSError, path: str) -> errors.OpError:
-    """TensorFlow's error for one of the operating system."""
-    text = f"{path}; {error.strerror or error}"
-    if isinstance(error, FileNotFoundError):
-        return errors.NotFoundError(None, None, text)
-    if isinstance(error, FileExistsError):
-        return errors.AlreadyExistsError(None, None, text)
-    if isinstance(error, PermissionError):
-        return errors.PermissionDeniedError(None, None, text)
-    if isinstance(error, (IsADirectoryError, NotADirectoryError)):
-        return errors.FailedPreconditionError(None, None, text)
-    return errors.UnknownError(None, None, text)
-
-
 @contextlib.contextmanager
 def _errors(filename: Any) -> Iterator[str]:
     path = _path(filename)
-    try:
+    with as_op_errors(path):
         yield path
-    except OSError as error:
-        raise translated(error, path) from None
 
 
 class GFile:
@@ -106,7 +91,9 @@ class GFile:
 
     def write(self, file_content: Any) -> None:
         """Write a text, or bytes."""
-        self._opened("wa+", "writing").write(as_bytes(file_content))
+        file = self._opened("wa+", "writing")
+        with _errors(self._name):
+            file.write(as_bytes(file_content))
 
     def seek(self, offset: int | None = None, whence: int = 0, position: int | None = None) -> None:
         """Go to a place; `position` is the old name of `offset`."""
@@ -134,13 +121,15 @@ class GFile:
     def flush(self) -> None:
         """Write to the disk what was written."""
         if self._file is not None:
-            self._file.flush()
+            with _errors(self._name):
+                self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with _errors(self._name):
+                file.close()
 
     def __enter__(self) -> GFile:
         return self

@@ -17,6 +17,7 @@ from graphflow.graph.shapes import shape_from_tuple
 from graphflow.ops.shape_rules import Types
 from graphflow.ops.strings import object_array
 from graphflow.runtime.context import running
+from graphflow.system_files import as_op_errors
 
 Array = np.ndarray[Any, Any]
 _NONE = "tables have no gradient"
@@ -131,12 +132,8 @@ def _remover(op: Operation) -> Callable[..., list[Array]]:
 def _file_filler(op: Operation) -> Callable[..., list[Array]]:
     def fill(filename: Array) -> list[Array]:
         path = os.fsdecode(filename.item())
-        try:
-            with open(path, "rb") as file:
-                lines = file.read().split(b"\n")
-        except OSError as error:
-            text = f"{path}; {error.strerror}"
-            raise errors.NotFoundError(op.node_def, op, text) from None
+        with as_op_errors(path, op), open(path, "rb") as file:
+            lines = file.read().split(b"\n")
         lines = lines[:-1] if lines and not lines[-1] else lines
         size = op.attrs["vocab_size"]
         if size != -1 and size > len(lines):

@@ -1,7 +1,9 @@
 """Checkpoints, format V2: ``PREFIX.index``, a table of what there is, ``PREFIX.data-…``, the bytes.
 
-Written to temporary files that take their names when they are complete, the index last: so a crash
-leaves the checkpoint that was there, or the new one. Format: tensorflow/core/util/tensor_bundle.
+Written to temporary files that take their names when they are complete, the index last. Where a
+checkpoint of that name goes, a crash between the two names would leave the old index with new data:
+so the new one waits beside it, and a reader takes it if it is that of the data. A crash thus leaves
+the checkpoint that was there, or the new one. Format: tensorflow/core/util/tensor_bundle.
 """
 
 from __future__ import annotations
@@ -9,24 +11,32 @@ from __future__ import annotations
 import os
 import struct
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from graphflow.checkpoint.crc32c import crc32c, mask, masked_crc32c
 from graphflow.checkpoint.table import read_table, read_varint, varint, write_table
-from graphflow.errors import DataLossError, InvalidArgumentError, NotFoundError
+from graphflow.errors import DataLossError, InvalidArgumentError, NotFoundError, OpError
 from graphflow.graph.dtypes import DType, as_dtype
 from graphflow.protos import message
+from graphflow.system_files import as_op_errors
 
 Array = np.ndarray[Any, Any]
 HEADER_KEY = b""
+SETTLED_AT_ONCE = 16 << 20  # bytes after which the disk gets what there is
 
 
 def index_path(prefix: str) -> str:
     """The index file of a checkpoint."""
     return f"{prefix}.index"
+
+
+def pending_path(prefix: str) -> str:
+    """An index that is to become the checkpoint's, as soon as its data have."""
+    return f"{index_path(prefix)}.pending"
 
 
 def data_path(prefix: str, shard: int = 0, shards: int = 1) -> str:
@@ -46,6 +56,7 @@ def write_bundle(prefix: str, tensors: Mapping[str, Array]) -> None:
     ------
     NotFoundError : the folder does not exist.
     InvalidArgumentError : an array of a type that checkpoints do not hold.
+    ResourceExhaustedError : the disk is full; an older checkpoint of that name is as it was.
     """
     entries: dict[bytes, bytes] = {}
     header = message("BundleHeaderProto")(num_shards=1)
@@ -57,18 +68,18 @@ def write_bundle(prefix: str, tensors: Mapping[str, Array]) -> None:
         raise NotFoundError(None, None, f"{prefix}; No such file or directory")
     data, index = data_path(prefix), index_path(prefix)
     try:
-        with open(data + suffix, "wb") as file:
+        with as_op_errors(prefix), open(data + suffix, "wb") as file, _DataFile(file) as written:
             for name in sorted(tensors):
-                entry = _write_tensor(file, name, tensors[name])
-                entries[name.encode()] = entry.SerializeToString()
-            _settle(file)
-        with open(index + suffix, "wb") as file:
-            file.write(write_table(entries))
-            _settle(file)
-        if os.path.exists(index):
-            os.remove(index)  # of an older checkpoint of that name, whose data goes now
-        os.replace(data + suffix, data)
-        os.replace(index + suffix, index)
+                written.add(name, tensors[name])
+            entries.update(written.finish())
+        with as_op_errors(prefix):
+            with open(index + suffix, "wb") as file:
+                file.write(write_table(entries))
+                _settle(file)
+            # A crash leaves the index of the data, old or new, under one of two names.
+            os.replace(index + suffix, pending_path(prefix))
+            os.replace(data + suffix, data)
+            os.replace(pending_path(prefix), index)
     finally:
         for path in (data + suffix, index + suffix):
             if os.path.exists(path):
@@ -80,26 +91,58 @@ def _settle(file: Any) -> None:
     os.fsync(file.fileno())
 
 
-def _write_tensor(file: Any, name: str, array: Array) -> Any:
-    entry = message("BundleEntryProto")(offset=file.tell())
-    array = np.asarray(array)
-    dtype = as_dtype(array.dtype)
-    if dtype.kind == "resource":
-        raise InvalidArgumentError(None, None, f"{name}: a checkpoint cannot hold {array.dtype}")
-    entry.dtype = dtype.as_datatype_enum
-    for size in array.shape:
-        entry.shape.dim.add(size=size)
-    entry.shape.SetInParent()
-    content: Any
-    if dtype.kind == "string":
-        content, checksum = _packed_texts(array)
-    else:
-        content = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        checksum = masked_crc32c(np.frombuffer(content, np.uint8)) if array.size else mask(0)
-    file.write(content)
-    entry.size = len(content)
-    entry.crc32c = checksum
-    return entry
+class _DataFile:
+    """A data file being written: checksums, and the way to the disk, go on beside the writing."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.pool = ThreadPoolExecutor(2)
+        self.entries: list[tuple[str, Any, Future[int]]] = []
+        self.settling: list[Future[None]] = []
+        self.unsettled = 0
+
+    def __enter__(self) -> _DataFile:
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+    def add(self, name: str, array: Array) -> None:
+        """Write a tensor."""
+        entry = message("BundleEntryProto")(offset=self.file.tell())
+        array = np.asarray(array)
+        dtype = as_dtype(array.dtype)
+        if dtype.kind == "resource":
+            text = f"{name}: a checkpoint cannot hold {array.dtype}"
+            raise InvalidArgumentError(None, None, text)
+        entry.dtype = dtype.as_datatype_enum
+        for size in array.shape:
+            entry.shape.dim.add(size=size)
+        entry.shape.SetInParent()
+        content: Any
+        if dtype.kind == "string":
+            content, checksum = _packed_texts(array)
+            checked = self.pool.submit(lambda: checksum)
+        else:
+            content = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+            checked = self.pool.submit(masked_crc32c, content)
+        self.file.write(content)
+        entry.size = len(content)
+        self.entries.append((name, entry, checked))
+        self.unsettled += len(content)
+        if self.unsettled >= SETTLED_AT_ONCE:
+            self.unsettled = 0
+            self.file.flush()
+            self.settling.append(self.pool.submit(os.fsync, self.file.fileno()))
+
+    def finish(self) -> Iterator[tuple[bytes, bytes]]:
+        """All entries of the index, when everything is on the disk."""
+        for name, entry, checksum in self.entries:
+            entry.crc32c = checksum.result()
+            yield name.encode(), entry.SerializeToString()
+        for settled in self.settling:
+            settled.result()  # a disk that is full may say so there only
+        _settle(self.file)
 
 
 def _packed_texts(array: Array) -> tuple[bytes, int]:
@@ -126,8 +169,26 @@ class BundleReader:
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
+        if not self._finds_pending():
+            self._load(index_path(prefix))
+
+    def _finds_pending(self) -> bool:
+        """Whether an index that was left waiting is that of the data; it is loaded then."""
+        path = pending_path(self.prefix)
+        if not (os.path.exists(path) and checkpoint_exists(self.prefix)):
+            return False
         try:
-            with open(index_path(prefix), "rb") as file:
+            self._load(path)
+            for name in self.entries:
+                self.read(name)
+        except OpError:
+            return False
+        return True
+
+    def _load(self, path: str) -> None:
+        prefix = self.prefix
+        try:
+            with open(path, "rb") as file:
                 table = read_table(file.read())
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError(

@@ -7,19 +7,17 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 MASK_DELTA = 0xA282EAD8
 
 
 def crc32c(data: Any, start: int = 0) -> int:
     """The checksum of bytes, or of an array's; `start` is that of what comes before."""
-    view = memoryview(data).cast("B") if len(data) else memoryview(b"")
-    if not view.nbytes:
+    if not len(data):
         return start
-    if view.readonly:
-        buffer: Any = ctypes.c_char_p(bytes(view))
-    else:
-        buffer = (ctypes.c_char * view.nbytes).from_buffer(view)
-    return int(_function()(start, ctypes.cast(buffer, ctypes.c_void_p), view.nbytes))
+    array = np.frombuffer(data, np.uint8)
+    return int(_function()(start, array.ctypes.data, array.size))
 
 
 def masked_crc32c(data: Any, start: int = 0) -> int:

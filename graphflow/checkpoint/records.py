@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphflow.checkpoint.crc32c import masked_crc32c
-from graphflow.errors import DataLossError, NotFoundError
+from graphflow.errors import DataLossError
+from graphflow.system_files import as_op_errors
 
 COMPRESSIONS = ("", "GZIP", "ZLIB")
 
@@ -30,7 +31,9 @@ class RecordWriter:
     def __init__(self, path: str, compression: str = "") -> None:
         if compression not in COMPRESSIONS:
             raise ValueError(f"expected a compression of {COMPRESSIONS}, got {compression!r}")
-        self._raw: Any = open(os.fspath(path), "wb")  # closed by `close`
+        self._path = os.fspath(path)
+        with as_op_errors(path):
+            self._raw: Any = open(self._path, "wb")  # closed by `close`
         self._file: Any = gzip.GzipFile(fileobj=self._raw) if compression == "GZIP" else self._raw
         self._deflate = zlib.compressobj() if compression == "ZLIB" else None
 
@@ -40,23 +43,25 @@ class RecordWriter:
         parts = (length, struct.pack("<I", masked_crc32c(length)), record,
                  struct.pack("<I", masked_crc32c(record)))  # fmt: skip
         data = b"".join(parts)
-        self._file.write(data if self._deflate is None else self._deflate.compress(data))
+        with as_op_errors(self._path):
+            self._file.write(data if self._deflate is None else self._deflate.compress(data))
 
     def flush(self) -> None:
         """Bring everything written so far to the file."""
-        if self._deflate is not None:
-            self._file.write(self._deflate.flush(zlib.Z_SYNC_FLUSH))
-        self._file.flush()
-        self._raw.flush()
+        with as_op_errors(self._path):
+            if self._deflate is not None:
+                self._file.write(self._deflate.flush(zlib.Z_SYNC_FLUSH))
+            self._file.flush()
+            self._raw.flush()
 
     def close(self) -> None:
         """End the file."""
         if self._raw.closed:
             return
-        if self._deflate is not None:
-            self._file.write(self._deflate.flush())
-        self._file.close()
-        self._raw.close()
+        with as_op_errors(self._path), self._raw:
+            if self._deflate is not None:
+                self._file.write(self._deflate.flush())
+            self._file.close()
 
     def __enter__(self) -> RecordWriter:
         return self
@@ -73,10 +78,8 @@ def read_records(path: str, compression: str = "") -> Iterator[bytes]:
     NotFoundError : there is no such file.
     DataLossError : it is damaged or cut off.
     """
-    try:
+    with as_op_errors(path):
         file: Any = open(os.fspath(path), "rb")  # closed below
-    except FileNotFoundError:
-        raise NotFoundError(None, None, f"{path}; No such file or directory") from None
     with file:
         if compression == "GZIP":
             file = gzip.GzipFile(fileobj=file)

@@ -7,7 +7,7 @@ import difflib
 import sys
 from collections.abc import Sequence
 
-from graphflow.views.files import write_whole
+from graphflow.system_files import write_whole
 
 
 def write_output(text: str, path: str | None) -> None:

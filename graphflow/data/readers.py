@@ -16,6 +16,7 @@ from graphflow.data.functions import TensorSpec
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.dtypes import int64, string
 from graphflow.ops.strings import object_array
+from graphflow.system_files import as_op_errors
 
 Array = np.ndarray[Any, Any]
 
@@ -38,12 +39,10 @@ def _of_files(filenames: Any, read: Callable[[str], Iterator[bytes]], extra: Any
 def opened(name: str, compression: Any) -> Any:
     """A file of bytes, uncompressed; NotFoundError when there is none."""
     kind = compression if compression in ("GZIP", "ZLIB") else ""
-    try:
+    with as_op_errors(name):
         if kind == "GZIP":
             return gzip.open(name, "rb")
         file = open(name, "rb")  # closed by the reader
-    except FileNotFoundError:
-        raise errors.NotFoundError(None, None, f"{name}; No such file or directory") from None
     if kind == "ZLIB":
         import io
 

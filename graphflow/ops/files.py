@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from graphflow import errors
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.graph.opdef import define_op
@@ -16,29 +15,18 @@ from graphflow.graph.shapes import shape_from_tuple
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.shape_rules import Types, with_rank
 from graphflow.ops.strings import object_array
+from graphflow.system_files import as_op_errors
 
 __all__ = ["matching_files", "read_file", "write_file"]
 
 _NONE = "files have no gradient"
 
 
-def _failure(op: Operation, path: str, error: OSError) -> errors.OpError:
-    text = f"{path}; {error.strerror}"
-    if isinstance(error, FileNotFoundError):
-        return errors.NotFoundError(op.node_def, op, text)
-    if isinstance(error, PermissionError):
-        return errors.PermissionDeniedError(op.node_def, op, text)
-    return errors.FailedPreconditionError(op.node_def, op, text)
-
-
 def _reader(op: Operation) -> Callable[..., Any]:
     def read(filename: Any) -> Any:
         path = os.fsdecode(filename.item())
-        try:
-            with open(path, "rb") as file:
-                return [object_array((), [file.read()])]
-        except OSError as error:
-            raise _failure(op, path, error) from None
+        with as_op_errors(path, op), open(path, "rb") as file:
+            return [object_array((), [file.read()])]
 
     return read
 
@@ -46,12 +34,10 @@ def _reader(op: Operation) -> Callable[..., Any]:
 def _writer(op: Operation) -> Callable[..., Any]:
     def write(filename: Any, contents: Any) -> Any:
         path = os.fsdecode(filename.item())
-        try:
+        with as_op_errors(path, op):
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             with open(path, "wb") as file:
                 file.write(contents.item())
-        except OSError as error:
-            raise _failure(op, path, error) from None
         return []
 
     return write

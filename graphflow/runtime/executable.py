@@ -239,8 +239,10 @@ class Instance:
         data = [self.read(i, scope) for i in node.inputs[1:]]
         raise getattr(errors, node["error"])(None, node["op"], node["describe"](*data))
 
-    def reader(self, node: Node, scope: Scope | None = None) -> Callable[[], Array]:
-        """A function that gives a copy of a stored value as it then is."""
+    def reader(
+        self, node: Node, scope: Scope | None = None, copies: bool = True
+    ) -> Callable[[], Array]:
+        """A function that gives a copy of a stored value as it then is, or the memory itself."""
         if node.op == "const":
             constant = constant_array(node).reshape(self.shape_of(node))
             return lambda: constant if is_object(node) else constant.copy()
@@ -252,12 +254,18 @@ class Instance:
             return lambda: np.zeros(shape, dtype)
         table, position = self.table, (scope or self.scope).of(node)
 
+        def look() -> Array:
+            memory: Any = (ctypes.c_char * nbytes).from_address(int(table[position]))
+            view = np.frombuffer(memory, dtype).reshape(shape)
+            view.flags.writeable = False
+            return view
+
         def read() -> Array:
             made = np.empty(shape, dtype)
             ctypes.memmove(made.ctypes.data, int(table[position]), nbytes)
             return made
 
-        return read
+        return read if copies else look
 
     def read(self, node: Node, scope: Scope | None = None) -> Array:
         """A copy of a stored value as it now is."""

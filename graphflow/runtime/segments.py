@@ -22,8 +22,9 @@ class HostStep:
     def __init__(self, instance: Instance, task: Task) -> None:
         assert task.node is not None
         read = [i for i in task.node.inputs if i.prim.kind != "host" or i.op == "result"]
-        self.function = task.node["function"].function
-        self.readers = [instance.reader(node) for node in read]
+        host = task.node["function"]
+        self.function = host.function
+        self.readers = [instance.reader(node, copies=not host.reads_only) for node in read]
         self.writers = [(node["index"], instance.writer(node)) for node in task.writes]
 
     def __call__(self) -> None:

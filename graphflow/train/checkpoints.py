@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import time
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from graphflow.checkpoint.bundle import BundleReader, checkpoint_exists, index_path
 from graphflow.graph.dtypes import DType
 from graphflow.protos import message
+from graphflow.system_files import as_op_errors, write_whole
 
 STATE_FILE = "checkpoint"
 
@@ -67,10 +67,8 @@ def update_checkpoint_state(
         )
     from google.protobuf import text_format
 
-    temporary = f"{path}.tmp{uuid.uuid4().hex}"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text_format.MessageToString(state, as_utf8=True))
-    os.replace(temporary, path)
+    with as_op_errors(path):
+        write_whole(path, text_format.MessageToString(state, as_utf8=True).encode())
 
 
 def get_checkpoint_state(checkpoint_dir: str, latest_filename: str | None = None) -> Any:

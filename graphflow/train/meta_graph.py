@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +18,7 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ops.variables import SaveSliceInfo, Variable
 from graphflow.protos import message
 from graphflow.protos.text import parse_text
+from graphflow.system_files import as_op_errors, write_whole
 
 VARIABLE_COLLECTIONS = (
     "variables", "trainable_variables", "local_variables", "model_variables",
@@ -136,10 +136,8 @@ def write_message(proto: Any, filename: str, as_text: bool) -> None:
     data = proto.SerializeToString()
     if as_text:
         data = text_format.MessageToString(proto).encode()
-    temporary = f"{filename}.tmp{uuid.uuid4().hex}"
-    with open(temporary, "wb") as file:
-        file.write(data)
-    os.replace(temporary, filename)
+    with as_op_errors(filename):
+        write_whole(filename, data)
 
 
 def write_graph(graph_or_graph_def: Any, logdir: str, name: str, as_text: bool = True) -> str:

@@ -104,6 +104,9 @@ def _restore(op: Operation) -> Any:
     return restore
 
 
+_save.reads_only = True  # type: ignore[attr-defined]  # a copy of a large model costs time
+
+
 def _lower_save(b: Any, op: Operation, *inputs: Any) -> tuple[Any, ...]:
     b.call_python(_save, inputs, [], stateful=True)
     return ()

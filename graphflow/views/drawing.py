@@ -14,7 +14,7 @@ from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
-from graphflow.views.files import write_whole
+from graphflow.system_files import write_whole
 from graphflow.views.scopes import Diagram, opened_boxes
 
 if TYPE_CHECKING:  # it imports the compiler, which a picture of a graph does not need

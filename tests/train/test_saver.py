@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pathlib
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import graphflow as tf
 from graphflow import protos
+from graphflow.checkpoint import bundle
 from graphflow.checkpoint.bundle import BundleReader, write_bundle
 from graphflow.checkpoint.crc32c import crc32c
 
@@ -218,3 +224,63 @@ def test_a_saver_of_everything_lists_its_variables():
     later.build()
     assert later._var_list == [w, b]
     assert tf.train.Saver({"x": w})._var_list == {"x": w}
+
+
+def _failing_after(monkeypatch, calls):
+    """Let the disk be full from some call on."""
+    left = iter(range(calls))
+
+    def fsync(handle):
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(bundle.os, "fsync", fsync)
+    monkeypatch.setattr(bundle, "SETTLED_AT_ONCE", 64)
+
+
+@pytest.mark.parametrize("calls", range(4))
+def test_a_full_disk_leaves_the_checkpoint_that_was_there(tmp_path, monkeypatch, calls):
+    """It may be full while the data are written, at their end, or for the index."""
+    v = tf.Variable(np.arange(20.0))
+    saver, prefix = tf.train.Saver(), str(tmp_path / "model")
+    with tf.Session() as session:
+        session.run(v.initializer)
+        saver.save(session, prefix)
+        files = sorted(os.listdir(tmp_path))
+        session.run(v.assign(-v))
+        with monkeypatch.context() as patch:
+            _failing_after(patch, calls)
+            if calls < 3:
+                with pytest.raises(tf.errors.ResourceExhaustedError, match=r"model; No space left"):
+                    saver.save(session, prefix)
+            else:
+                saver.save(session, prefix)
+        assert sorted(os.listdir(tmp_path)) == files
+        saver.restore(session, prefix)
+        expected = np.arange(20.0) if calls < 3 else -np.arange(20.0)
+        assert session.run(v).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("renames", range(4))
+def test_a_process_that_is_killed_while_it_saves(tmp_path, renames):
+    """Killed before each of the renames: the checkpoint that was there is whole, or the new one."""
+    script = (
+        "import os, signal, sys, numpy as np, graphflow as tf\n"
+        "from graphflow.checkpoint import bundle\n"
+        "rename, left = os.replace, iter(range(int(sys.argv[2])))\n"
+        "def replace(*paths):\n"
+        "    if next(left, None) is None:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    rename(*paths)\n"
+        "bundle.write_bundle(sys.argv[1], {'v': np.arange(20.0)})\n"
+        "bundle.os.replace = replace\n"
+        "bundle.write_bundle(sys.argv[1], {'v': -np.arange(20.0)})\n"
+    )
+    prefix = str(tmp_path / "model")
+    ended = subprocess.run([sys.executable, "-c", script, prefix, str(renames)], check=False)
+    assert ended.returncode == (-signal.SIGKILL if renames < 3 else 0)
+    found = BundleReader(prefix).read("v")
+    assert found.tolist() == (np.arange(20.0) * (1 if renames < 2 else -1)).tolist()
+    write_bundle(prefix, {"v": np.ones(3)})
+    assert BundleReader(prefix).read("v").tolist() == [1, 1, 1]
+    assert [f for f in os.listdir(tmp_path) if "pending" in f] == []

@@ -27,13 +27,18 @@ define(
 
 
 class HostFunction:
-    """A Python function of arrays that a Program calls: ``function(*arrays) -> list of arrays``."""
+    """A Python function of arrays that a Program calls: ``function(*arrays) -> list of arrays``.
 
-    __slots__ = ("function", "name")
+    Its arrays are its own; a function with an attribute ``reads_only`` gets the memory of the run
+    instead, which it neither changes nor keeps.
+    """
+
+    __slots__ = ("function", "name", "reads_only")
 
     def __init__(self, name: str, function: Any) -> None:
         self.name = name
         self.function = function
+        self.reads_only: bool = getattr(function, "reads_only", False)
 
     def __repr__(self) -> str:
         return self.name
