@@ -46,6 +46,7 @@ LARGE_TILE = 20  # accumulators
 UNITS_PER_THREAD = 4
 ROWS_TO_SPARE = 4
 MIN_UNIT_CYCLES = 20_000  # of the order of what handing out a unit to a thread costs
+MIN_ROWS_CYCLES = 5_000  # the same, of a unit of the rows that its thread has in other kernels too
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,13 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int, gathered_run: int = 
     plan = GemmPlan(tile, k_block, pack_a, pack_b, unit_tiles, unit_panels, panels, unroll)
     # One unit has all rows: a panel is used while it is still in L2, and by nobody else. A phase
     # for packing costs a small product more than a thread that has one panel to itself.
+    packs_whole = pack_b and is_one_block(spec, k_block) and unit_tiles >= tiles
+    if packs_whole and not gathered_run and _may_cut_rows(spec, threads):
+        cut = _rows_apart(plan, spec, target, threads)
+        if cut.unit_tiles * panels * tile_cycles(cut.tile) * k >= MIN_ROWS_CYCLES:
+            return cut
     in_units = (
-        (pack_b and is_one_block(spec, k_block) and unit_tiles >= tiles)
+        packs_whole
         and (spec.batch == 1 or spec.b_batch_stride != 0)
         and (panels * batch >= 2 * threads or panels * batch % threads == 0)
     )
@@ -143,6 +149,32 @@ def plan_gemm(spec: GemmSpec, target: Target, threads: int, gathered_run: int = 
     if in_units and not isinstance(spec.m, int):  # a few more rows should not be packed for again
         plan = replace(plan, unit_tiles=min(ROWS_TO_SPARE * max(tiles, 1), most_tiles))
     return plan
+
+
+def _may_cut_rows(spec: GemmSpec, threads: int) -> bool:
+    """Whether each thread may take rows of its own, and pack all of B for them.
+
+    Kernels before and after a product divide its rows among the threads. A thread with the same
+    rows then finds them in its own cache; with columns of its own it would read all rows, written
+    by others, and write columns that others read: 10 ns for a line of another processor's.
+    """
+    if threads == 1 or not all(isinstance(d, int) for d in (spec.m, spec.n, spec.k)):
+        return False
+    rows = int(spec.m) * (int(spec.n) + int(spec.k))  # elements of A and C
+    return spec.batch == 1 and not spec.trans_a and rows >= int(spec.n) * int(spec.k)
+
+
+def _rows_apart(plan: GemmPlan, spec: GemmSpec, target: Target, threads: int) -> GemmPlan:
+    """One unit for each thread, of rows; the tile is that of so many rows."""
+    m, n = typical(spec.m), typical(spec.n)
+    tile = choose_tile(target, plan.tile.lanes, -(-m // threads), n)
+    panels = -(-n // tile.columns)
+    unit_tiles = -(-cut_rows(m, tile.rows).tiles // threads)
+    unroll = 1 if tile.rows * tile.vectors >= LARGE_TILE else plan.unroll
+    return replace(
+        plan, tile=tile, panels=panels, unit_tiles=unit_tiles, unit_panels=panels,
+        pack_b_in_units=True, unroll=unroll,
+    )  # fmt: skip
 
 
 def _group_panels(panels: int, panel_bytes: int, budget: int, threads: int) -> int:
