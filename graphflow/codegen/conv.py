@@ -1,7 +1,8 @@
-"""Convolutions as matrix products whose rows are windows, gathered while A is packed.
+"""Convolutions as matrix products whose rows are windows, read in place or gathered while packed.
 
 The product of (windows) by (taps and channels) by (filters) goes through the loops of `gemm`; only
-the packing of A differs. Blocks of the sum hold whole runs of the windows (see `conv_windows`).
+what becomes of A differs: see `conv_in_place` for windows that are not packed. Blocks of the sum
+hold whole runs of the windows (see `conv_windows`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 from llvmlite import ir
 
 from graphflow.codegen.control import constant, counted_loop
+from graphflow.codegen.conv_in_place import InPlaceEmitter, plan_in_place
 from graphflow.codegen.conv_windows import WindowCopier, WindowSpec
 from graphflow.codegen.gemm import GemmEmitter
 from graphflow.codegen.gemm_plan import GemmPlan, plan_gemm
@@ -33,8 +35,10 @@ def emit_conv(
     columns are filters.
     """
     plan = plan_gemm(spec, target, threads, gathered_run=windows.run)
-    emitter = _ConvEmitter(module, name, spec, plan, epilogue, windows)
-    return emitter.emit_phases()
+    in_place = plan_in_place(windows, spec, plan)
+    if in_place is not None:
+        return InPlaceEmitter(module, name, spec, in_place, epilogue, windows).emit_phases()
+    return _ConvEmitter(module, name, spec, plan, epilogue, windows).emit_phases()
 
 
 class _ConvEmitter(GemmEmitter):

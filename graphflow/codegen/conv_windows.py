@@ -69,6 +69,16 @@ class WindowSpec:
                       if self.channels % p == 0 and self.channels // p <= LONGEST_RUN)  # fmt: skip
         return self.channels // pieces
 
+    @property
+    def padded(self) -> tuple[int, ...]:
+        """The array's spatial sizes with so much padding that all windows lie inside."""
+        found = []
+        for axis, size in enumerate(self.sizes):
+            last = (self.counts[axis] - 1) * self.strides[axis] - self.low[axis]
+            end = last + (self.taps[axis] - 1) * self.dilation[axis] + 1
+            found.append(max(self.low[axis], 0) + max(end, size))
+        return tuple(found)
+
     def is_inside(self, axis: int) -> bool:
         """Whether no window reaches into the padding along an axis."""
         last = (self.counts[axis] - 1) * self.strides[axis] - self.low[axis]

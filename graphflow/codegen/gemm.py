@@ -36,6 +36,7 @@ from graphflow.codegen.extent import Extent
 from graphflow.codegen.gemm_dot import emit_dot_product, is_dot_product
 from graphflow.codegen.gemm_micro import (
     RowCut,
+    TileShape,
     cut_rows,
     emit_micro_kernel,
     intrinsic,
@@ -215,17 +216,7 @@ class GemmEmitter:
         else:
             self.cut = RowCut(0, tile.rows)
             tiles = ceil_div(builder, self.m, tile.rows)
-        self.micro = {
-            height: emit_micro_kernel(
-                self.module,
-                replace(tile, rows=height),
-                self.element,
-                clamped=not isinstance(spec.m, int),
-                unroll=plan.unroll,
-            )
-            for height in self.cut.heights
-            if height
-        }
+        self.micro = {h: self._kernel_of(replace(tile, rows=h)) for h in self.cut.heights if h}
         unit_tiles, unit_panels = constant(plan.unit_tiles), constant(plan.unit_panels)
         row_units = ceil_div(builder, tiles, plan.unit_tiles)
         if isinstance(spec.n, int):
@@ -258,6 +249,11 @@ class GemmEmitter:
         else:
             blocks.append((spec.m, plan.unit_tiles * tile.rows))
         return Phase(function, Extent(spec.batch, tuple(blocks)), cost)
+
+    def _kernel_of(self, tile: TileShape) -> ir.Function:
+        """The micro-kernel of a tile."""
+        clamped = not isinstance(self.spec.m, int)
+        return emit_micro_kernel(self.module, tile, self.element, clamped, self.plan.unroll)
 
     def _reserve_stack(self, builder: ir.IRBuilder) -> None:
         """Stack memory for the unit's partial sums (or one tile) and for its block of A."""
@@ -361,8 +357,7 @@ class GemmEmitter:
         a, b = operands
         begin, end, first = tiles
         k_start = steps[0]
-        if plan.pack_a:
-            self._emit_pack_a(builder, a, (begin, end), steps)
+        self._emit_prepare_rows(builder, a, (begin, end), steps)
         columns = plan.tile.columns
         with counted_loop(builder, *panels, name="panel") as panel:
             column = builder.mul(panel.index, constant(columns))
@@ -414,26 +409,16 @@ class GemmEmitter:
         """
         plan = self.plan
         batch, tile, column = place
-        a, local_tile = a_operand
-        b_here, b_stride = b_operand
         k_start, k_count = steps
         row, rows, consumed = self._tile_place(builder, tile)
-        if plan.pack_a:
-            offset = builder.mul(local_tile, constant(self.a_tile_elements))
-            a_here = self._offset(builder, self.a_block, offset)
-            a_strides = tuple(constant(stride) for stride in self._packed_a_strides())
-        else:
-            a_strides = self._a_strides()
-            offset = builder.add(builder.mul(row, a_strides[0]), builder.mul(k_start, a_strides[1]))
-            a_here = self._offset(builder, a, offset)
         keep = builder.icmp_signed(">", k_start, constant(0))
         out, out_stride = sums, constant(plan.tile.columns)
         if sums is None:
             place_in_c = builder.add(builder.mul(builder.add(
                 builder.mul(batch, self.m), row), self.n), column)  # fmt: skip
             out, out_stride = self._offset(builder, self.c, place_in_c), self.n
-        arguments = [a_here, b_here, out, k_count, rows, *a_strides, b_stride, out_stride, keep]
-        self._call_micro(builder, rows, arguments)
+        arguments = self._arguments(builder, a_operand, b_operand, (row, rows), steps, out)
+        self._call_micro(builder, rows, [*arguments, out_stride, keep])
         if sums is None:
             return
         if self.is_one_block:
@@ -442,6 +427,29 @@ class GemmEmitter:
         is_last = builder.icmp_signed("==", builder.add(k_start, k_count), self.k)
         with builder.if_then(is_last):
             self._emit_epilogue(builder, (batch, row, column), (consumed, rows), sums)
+
+    def _arguments(
+        self,
+        builder: ir.IRBuilder,
+        a_operand: tuple[Any, Any],
+        b_operand: tuple[Any, Any],
+        rows: tuple[Any, Any],
+        steps: tuple[Any, Any],
+        out: Any,
+    ) -> list[Any]:
+        """The micro-kernel's arguments but the last two; `rows` are a first one and how many."""
+        a, local_tile = a_operand
+        b_here, b_stride = b_operand
+        if self.plan.pack_a:
+            offset = builder.mul(local_tile, constant(self.a_tile_elements))
+            a_here = self._offset(builder, self.a_block, offset)
+            a_strides = tuple(constant(stride) for stride in self._packed_a_strides())
+        else:
+            a_strides = self._a_strides()
+            at_row = builder.mul(rows[0], a_strides[0])
+            at_k = builder.mul(steps[0], a_strides[1])
+            a_here = self._offset(builder, a, builder.add(at_row, at_k))
+        return [a_here, b_here, out, steps[1], rows[1], *a_strides, b_stride]
 
     def _emit_prefetch(self, builder: ir.IRBuilder, panel: Any, local_tile: Any) -> None:
         """Fetch this tile's share of the next panel into L2.
@@ -472,6 +480,13 @@ class GemmEmitter:
                 builder.call(tall, arguments)
             with otherwise:
                 builder.call(short, arguments)
+
+    def _emit_prepare_rows(
+        self, builder: ir.IRBuilder, a: Any, tiles: tuple[Any, Any], steps: tuple[Any, Any]
+    ) -> None:
+        """Before tiles are multiplied over a block of k: pack their rows of A, if planned."""
+        if self.plan.pack_a:
+            self._emit_pack_a(builder, a, tiles, steps)
 
     def _emit_pack_a(
         self, builder: ir.IRBuilder, a: Any, tiles: tuple[Any, Any], steps: tuple[Any, Any]

@@ -161,6 +161,77 @@ def splat(builder: ir.IRBuilder, scalar: Any, lanes: int) -> Any:
     return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
 
 
+class _TileCode:
+    """The parts of a kernel of one tile: its sums, in registers, from and to memory, and a step."""
+
+    def __init__(self, builder: ir.IRBuilder, tile: TileShape, element: Any, out: Any) -> None:
+        self.builder, self.tile, self.element = builder, tile, element
+        self.out, self.out_stride = out
+        self.vector = ir.VectorType(element, tile.lanes)
+        self.align = 4 if isinstance(element, ir.FloatType) else 8
+        self.places = [(row, lane) for row in range(tile.rows) for lane in range(tile.vectors)]
+
+    def at(self, base: Any, offset: Any) -> Any:
+        return self.builder.gep(base, [offset], inbounds=True, source_etype=self.element)
+
+    def _out_place(self, row: int, lane: int) -> Any:
+        offset = self.builder.mul(constant(row), self.out_stride)
+        return self.at(self.out, self.builder.add(offset, constant(lane * self.tile.lanes)))
+
+    def sums(self, keep: Any) -> list[Any]:
+        """The sums to begin with: what the tile holds if `keep`, else zeros."""
+        builder = self.builder
+        entry = builder.block
+        load_block = builder.append_basic_block("load")
+        start = builder.append_basic_block("start")
+        builder.cbranch(keep, load_block, start)
+        builder.position_at_end(load_block)
+        kept = [
+            builder.load(self._out_place(*place), typ=self.vector, align=self.align)
+            for place in self.places
+        ]
+        builder.branch(start)
+        builder.position_at_end(start)
+        found = []
+        for value in kept:
+            phi = builder.phi(self.vector)
+            phi.add_incoming(ir.Constant(self.vector, None), entry)
+            phi.add_incoming(value, load_block)
+            found.append(phi)
+        return found
+
+    def store(self, sums: list[Any]) -> None:
+        """Put the sums into the tile's memory."""
+        for place, value in zip(self.places, sums, strict=True):
+            self.builder.store(value, self._out_place(*place), align=self.align)
+
+    def step(self, sums: list[Any], a_rows: list[Any], b_here: Any) -> list[Any]:
+        """One step of k: elements of A, by their addresses, times a row of B."""
+        builder, tile = self.builder, self.tile
+        b_row = [
+            builder.load(
+                self.at(b_here, constant(lane * tile.lanes)), typ=self.vector, align=self.align
+            )
+            for lane in range(tile.vectors)
+        ]
+        result = list(sums)
+        for row, place in enumerate(a_rows):
+            factor = splat(builder, builder.load(place, typ=self.element), tile.lanes)
+            for lane in range(tile.vectors):
+                at = row * tile.vectors + lane
+                result[at] = multiply_add(builder, factor, b_row[lane], sums[at])
+        return result
+
+
+def _new_kernel(module: ir.Module, name: str, kind: ir.FunctionType) -> ir.Function:
+    function = ir.Function(module, kind, name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    for pointer in function.args[:3]:
+        pointer.add_attribute("noalias")
+    return function
+
+
 def emit_micro_kernel(
     module: ir.Module, tile: TileShape, element: Any, clamped: bool, unroll: int
 ) -> ir.Function:
@@ -176,79 +247,68 @@ def emit_micro_kernel(
     name = f"micro_{kind}_clamped" if clamped else f"micro_{kind}"
     if name in module.globals:
         return module.globals[name]
-    function = ir.Function(module, MICRO_TYPE, name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
+    function = _new_kernel(module, name, MICRO_TYPE)
     a, b, out, k, rows, a_row_stride, a_k_stride, b_k_stride, out_stride, keep = function.args
-    for pointer in (a, b, out):
-        pointer.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    vector = ir.VectorType(element, tile.lanes)
-    places = [(row, lane) for row in range(tile.rows) for lane in range(tile.vectors)]
-
-    def out_place(row: int, lane: int) -> Any:
-        offset = builder.add(builder.mul(constant(row), out_stride), constant(lane * tile.lanes))
-        return builder.gep(out, [offset], inbounds=True, source_etype=element)
-
+    code = _TileCode(builder, tile, element, (out, out_stride))
     row_offsets = []
     for row in range(tile.rows):
         index = constant(row)
         if clamped:
             index = minimum(builder, index, builder.sub(rows, constant(1)))
         row_offsets.append(builder.mul(index, a_row_stride))
+    sums = code.sums(keep)
 
-    align = 4 if isinstance(element, ir.FloatType) else 8
-    entry = builder.block
-    load_block = builder.append_basic_block("load")
-    start = builder.append_basic_block("start")
-    builder.cbranch(keep, load_block, start)
-    builder.position_at_end(load_block)
-    kept = [builder.load(out_place(*place), typ=vector, align=align) for place in places]
-    builder.branch(start)
-    builder.position_at_end(start)
-    sums = []
-    for value in kept:
-        phi = builder.phi(vector)
-        phi.add_incoming(ir.Constant(vector, None), entry)
-        phi.add_incoming(value, load_block)
-        sums.append(phi)
-
-    def step(sums: list[Any], a_here: Any, b_here: Any) -> list[Any]:
-        b_row = [
-            builder.load(
-                builder.gep(
-                    b_here, [constant(lane * tile.lanes)], inbounds=True, source_etype=element
-                ),
-                typ=vector,
-                align=align,
-            )
-            for lane in range(tile.vectors)
-        ]
-        result = list(sums)
-        for row in range(tile.rows):
-            place = builder.gep(a_here, [row_offsets[row]], inbounds=True, source_etype=element)
-            factor = splat(builder, builder.load(place, typ=element), tile.lanes)
-            for lane in range(tile.vectors):
-                at = row * tile.vectors + lane
-                result[at] = multiply_add(builder, factor, b_row[lane], sums[at])
-        return result
-
-    def at_k(pointer: Any, index: Any, stride: Any) -> Any:
-        offset = builder.mul(index, stride)
-        return builder.gep(pointer, [offset], inbounds=True, source_etype=element)
+    def step(sums: list[Any], index: Any) -> list[Any]:
+        a_here = code.at(a, builder.mul(index, a_k_stride))
+        b_here = code.at(b, builder.mul(index, b_k_stride))
+        return code.step(sums, [code.at(a_here, offset) for offset in row_offsets], b_here)
 
     whole = builder.and_(k, constant(-unroll))
     with counted_loop(builder, 0, whole, unroll, sums, name="k") as loop:
         for ahead in range(unroll):
-            index = builder.add(loop.index, constant(ahead))
-            loop.values = step(loop.values, at_k(a, index, a_k_stride), at_k(b, index, b_k_stride))
+            loop.values = step(loop.values, builder.add(loop.index, constant(ahead)))
     sums = loop.values
     if unroll > 1:
         with counted_loop(builder, whole, k, 1, sums, name="k_rest") as rest:
-            a_here, b_here = at_k(a, rest.index, a_k_stride), at_k(b, rest.index, b_k_stride)
-            rest.values = step(rest.values, a_here, b_here)
+            rest.values = step(rest.values, rest.index)
         sums = rest.values
-    for place, value in zip(places, sums, strict=True):
-        builder.store(value, out_place(*place), align=align)
+    code.store(sums)
+    builder.ret_void()
+    return function
+
+
+WINDOW_TYPE = ir.FunctionType(
+    ir.VoidType(), [POINTER, POINTER, POINTER, POINTER, *[INDEX] * 5, ir.IntType(1)]
+)
+
+
+def emit_window_kernel(module: ir.Module, tile: TileShape, element: Any) -> ir.Function:
+    """Emit ``windows(a, b, tile, rows, runs, run_stride, run, b_k_stride, row_stride, keep)``.
+
+    As `emit_micro_kernel`, for rows of A that are made of `runs` runs of `run` elements, each
+    `run_stride` behind the one before. ``rows`` are the places of the first of them in `a`, an i64
+    for each row of the tile.
+    """
+    name = f"windows_{tile.rows}x{tile.vectors}x{tile.lanes}_{element}"
+    if name in module.globals:
+        return module.globals[name]
+    function = _new_kernel(module, name, WINDOW_TYPE)
+    a, b, out, rows, runs, run_stride, run, b_k_stride, out_stride, keep = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    code = _TileCode(builder, tile, element, (out, out_stride))
+    places = []
+    for row in range(tile.rows):
+        place = builder.gep(rows, [constant(row)], inbounds=True, source_etype=INDEX)
+        places.append(builder.load(place, typ=INDEX))
+    with counted_loop(builder, 0, runs, 1, code.sums(keep), name="run") as outer:
+        a_run = code.at(a, builder.mul(outer.index, run_stride))
+        b_run = code.at(b, builder.mul(builder.mul(outer.index, run), b_k_stride))
+        with counted_loop(builder, 0, run, 1, outer.values, name="k") as loop:
+            a_here = code.at(a_run, loop.index)
+            b_here = code.at(b_run, builder.mul(loop.index, b_k_stride))
+            loop.values = code.step(loop.values, [code.at(a_here, p) for p in places], b_here)
+        outer.values = loop.values
+    code.store(outer.values)
     builder.ret_void()
     return function

@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
+from graphflow.codegen import conv, kernels
+from graphflow.codegen.conv_in_place import plan_in_place
+from graphflow.codegen.conv_windows import WindowSpec
+from graphflow.codegen.gemm_plan import plan_gemm
+from graphflow.codegen.gemm_spec import GemmSpec
+from graphflow.codegen.target import host_target
 from graphflow.compiler import Options, compile_program
 from graphflow.graph import dtypes
 from graphflow.ir.builder import Builder
+from graphflow.ir.dims import SymDim
 from graphflow.ir.interpreter import run_program
 from graphflow.ir.node import Program
 from graphflow.ir.types import TensorType
@@ -110,3 +117,63 @@ def test_parts_of_products_are_written_where_they_belong(level):
     joined = b.concat([b.matmul(x, b.mul(w, 3.0)), mixed], 0)
     padded = b.pad(b.matmul(b.mul(x, 0.5), w), (1, 2), (0, 1), -1.0)
     check(b, [mixed, joined, padded], [x, w], 2, level=level)
+
+
+IN_PLACE = [
+    ((2, 9, 11, 16), (3, 3), 12, (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    ((3, 7, 8, 20), (3, 3), 40, (1, 1), ((2, 2), (0, 3)), (1, 1)),
+    ((1, 12, 9, 12), (5, 5), 7, (1, 1), ((2, 2), (2, 2)), (1, 1)),
+    ((2, 13, 13, 24), (3, 3), 48, (2, 2), ((0, 0), (0, 0)), (1, 1)),
+    ((2, 10, 12, 11), (3, 3), 8, (1, 1), ((0, 0), (-1, 0)), (2, 1)),
+    ((2, 6, 7, 40), (1, 1), 9, (2, 2), ((0, 0), (0, 0)), (1, 1)),
+    ((5, 30, 17), (4,), 21, (1,), ((0, 0),), (1,)),
+    ((1, 14, 14, 150), (3, 3), 64, (1, 1), ((1, 1), (1, 1)), (1, 1)),
+]
+
+
+@pytest.fixture
+def fresh_kernels(monkeypatch):
+    """Compile everything anew."""
+    monkeypatch.setattr(kernels, "_compiled", {})
+    monkeypatch.setattr(kernels, "cached_object", lambda key, make: make())
+
+
+@pytest.mark.parametrize("number", range(len(IN_PLACE)))
+@pytest.mark.parametrize("threads", [1, 2])
+def test_windows_in_place(monkeypatch, fresh_kernels, number, threads):
+    planned = []
+
+    def noted(*arguments):
+        planned.append(plan_in_place(*arguments))
+        return planned[-1]
+
+    monkeypatch.setattr(conv, "plan_in_place", noted)
+    b = Builder()
+    dtype = dtypes.float64 if number % 3 == 2 else dtypes.float32
+    outputs, inputs = both(b, *IN_PLACE[number], dtype=dtype)
+    check(b, outputs, inputs, threads, seed=number)
+    assert planned
+    assert None not in planned
+
+
+def test_windows_that_are_packed():
+    """Short runs, many panels, unknown batches, and padding that costs a copy for little."""
+    target = host_target()
+
+    def is_in_place(batch, size, channels, taps, filters, stride=1, low=0):
+        count = (size + 2 * low - taps) // stride + 1
+        windows = WindowSpec(
+            batch, (size, size), channels, (taps, taps), (count, count), (stride, stride),
+            (low, low), (1, 1),
+        )  # fmt: skip
+        symbols = () if isinstance(batch, int) else (("n~8", 9),)
+        spec = GemmSpec("f32", windows.rows, filters, windows.columns, slots=symbols)
+        plan = plan_gemm(spec, target, 2, gathered_run=windows.run)
+        return plan_in_place(windows, spec, plan) is not None
+
+    assert is_in_place(8, 28, 32, 3, 32)
+    assert is_in_place(8, 28, 32, 3, 32, low=1)
+    assert not is_in_place(8, 28, 3, 3, 32)
+    assert not is_in_place(8, 28, 32, 3, 1024)
+    assert not is_in_place(8, 28, 32, 3, 32, stride=2, low=1)
+    assert not is_in_place(SymDim.symbol("n", 8), 28, 32, 3, 32)
