@@ -33,8 +33,8 @@ from graphflow.codegen.gemm_spec import (
 
 # Shorter runs are packed: what is done between two runs would take as long as a run.
 SHORTEST_RUN = 32
-# With more panels of B, what was packed is read so often that packing is the smaller part.
-MOST_PANELS = 2
+# With more filters, in vectors, what was packed is read so often that packing is the smaller part.
+MOST_VECTORS = 8
 # How often packing would copy an element of the array at least, where the padding makes a copy.
 COPIES_SAVED = 6
 
@@ -43,7 +43,9 @@ def plan_in_place(windows: WindowSpec, spec: GemmSpec, plan: GemmPlan) -> GemmPl
     """The plan without packing of A; None where packing is better, or needed."""
     if not isinstance(spec.m, int) or not windows.joins_taps or len(windows.taps) > 2:
         return None
-    if windows.run < SHORTEST_RUN or plan.panels > MOST_PANELS or plan.block_tiles:
+    if windows.run < SHORTEST_RUN or plan.block_tiles:
+        return None
+    if not isinstance(spec.n, int) or spec.n > MOST_VECTORS * plan.tile.lanes:
         return None
     if windows.padded != windows.sizes:
         packed = math.prod(windows.counts) * math.prod(windows.taps)

@@ -157,7 +157,7 @@ class Engine:
                 if fresh:
                     plan.statics.update(fresh)
                 else:
-                    plan.splits[case] = split if split.is_count else divided(request, split)
+                    plan.splits[case] = split if split.is_count else divided(request, Cut.at(split))
                 continue
             arguments = [values[k] for k in prepared.arguments]
             try:

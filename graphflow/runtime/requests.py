@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,29 +42,34 @@ class Request:
 
 
 class Cut:
-    """What a split asks for.
+    """Where a run is cut in two.
 
     Attributes
     ----------
     inputs : the tensors whose values are needed.
     operations : what Python runs itself; empty when the values alone are needed.
+    function, loop : how; see `Split`.
     waits_for : operations that must have run before.
     """
 
-    def __init__(self, split: Split) -> None:
-        self.loop, self.function = split.loop, split.function
-        self.inputs = list(split.tensors)
-        self.operations: frozenset[Operation] = frozenset()
-        if self.function is not None:
-            self.inputs = list(split.operation.inputs)
-            self.operations = frozenset([split.operation])
-        if self.loop is not None:
-            inputs = dict.fromkeys(self.loop.inputs())
-            self.inputs = [t for t in inputs if t not in self.loop.arrays]
-            self.operations = frozenset(self.loop.loop.operations)
-        self.waits_for = [
-            c for op in self.operations for c in op._control_inputs if c not in self.operations
-        ]
+    def __init__(
+        self, inputs: Sequence[Tensor], operations: frozenset[Operation] = frozenset(),
+        function: Any = None, loop: Any = None,
+    ) -> None:  # fmt: skip
+        self.inputs, self.operations = list(inputs), operations
+        self.function, self.loop = function, loop
+        self.waits_for = [c for op in operations for c in op._control_inputs if c not in operations]
+
+    @classmethod
+    def at(cls, split: Split) -> Cut:
+        """What a split asks for."""
+        if split.loop is not None:
+            inputs = [t for t in dict.fromkeys(split.loop.inputs()) if t not in split.loop.arrays]
+            return cls(inputs, frozenset(split.loop.loop.operations), loop=split.loop)
+        if split.function is not None:
+            operation = split.operation
+            return cls(operation.inputs, frozenset([operation]), split.function)
+        return cls(split.tensors)
 
 
 @dataclass(frozen=True)
@@ -83,9 +89,8 @@ class Division:
     done: frozenset[Operation]
 
 
-def divided(request: Request, split: Split) -> Division:
-    """The division of a run at an operation that cannot be traced."""
-    cut = Cut(split)
+def divided(request: Request, cut: Cut) -> Division:
+    """The division of a run at a cut."""
     fed = {*request.fed, *(t for t, _ in request.arrays)}
     targets = [t.op for t in cut.inputs if t not in fed]
     targets += cut.waits_for

@@ -7,6 +7,7 @@ then a run is one dictionary look-up and one native call.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # the engine loads LLVM, 0.1 s that a program pays when it ma
 
 
 _NO_RUN: Any = (object(), [], None, -1, -1)
+_handles = itertools.count()
 
 
 class BaseSession:
@@ -61,6 +63,7 @@ class BaseSession:
         self._timeout = 0 if config is None else config.operation_timeout_in_ms
         self._requests: dict[Any, tuple[FetchPlan, Request]] = {}
         self._fast: dict[Any, Callable[..., Any]] = {}
+        self._partial: dict[str, Any] = {}
         self._fast_state = (0, 0)
         # Fetches, fed tensors, direct callable, and the state it holds for, of the newest run.
         self._latest: tuple[Any, list[Any], Callable[..., Any], int, int] = _NO_RUN
@@ -220,9 +223,55 @@ class BaseSession:
 
         return call
 
-    def partial_run_setup(self, fetches: Any, feeds: Any = None) -> Any:
-        """Partial runs are not offered."""
-        raise errors.UnimplementedError(None, None, "partial_run is not supported")
+    def partial_run_setup(self, fetches: Any, feeds: Any = None) -> str:
+        """Begin a run whose feeds come a few at a time; returns its handle for `partial_run`.
+
+        Parameters
+        ----------
+        fetches : all tensors that will be asked for.
+        feeds : all that will be fed.
+
+        Raises
+        ------
+        RuntimeError : operations are fetched, or the session is closed.
+        InvalidArgumentError : nothing is fetched.
+        """
+        self._check_open()
+        from graphflow.runtime.partial import PartialRun
+
+        plan = self._partial_plan(fetches)
+        fed = [self._graph.as_graph_element(f, True, False) for f in feeds or ()]
+        handle = f"partial_run_{next(_handles)}"
+        self._partial[handle] = PartialRun(self._engine, plan.tensors, fed)
+        return handle
+
+    def partial_run(self, handle: str, fetches: Any, feed_dict: Any = None) -> Any:
+        """Go on with a run that `partial_run_setup` began.
+
+        Returns
+        -------
+        The values in the structure of `fetches`, computed from all that was fed so far.
+
+        Raises
+        ------
+        InvalidArgumentError : see `PartialRun.run`; or the run is over, or was never begun.
+        """
+        plan = self._partial_plan(fetches)
+        feeds = resolve_feeds(self._graph, feed_dict)
+        run = self._partial.get(handle)
+        if run is None:
+            text = "Must run 'setup' before performing partial runs!"
+            raise errors.InvalidArgumentError(None, None, text)
+        values = run.run(plan.tensors, feeds)
+        if run.is_over:
+            del self._partial[handle]
+        return plan.build(values)
+
+    def _partial_plan(self, fetches: Any) -> FetchPlan:
+        plan = FetchPlan(self._graph, fetches)
+        if plan.operations:
+            raise RuntimeError("partial_run() requires empty target_list.")
+        return plan
 
     def list_devices(self) -> list[Any]:
         """The devices that the session may use: name, device_type, memory_limit_bytes."""

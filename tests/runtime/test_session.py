@@ -438,3 +438,36 @@ def test_runs_that_call_python_again_and_again() -> None:
     with pytest.raises(ValueError, match="Cannot feed value of shape"):
         one.run(fetches, {scale: 1.0})
     assert one.run(total) == expected[one]
+
+
+def test_partial_runs() -> None:
+    """Feeds and fetches a few at a time; nothing is computed twice. Errors are TensorFlow's."""
+    a, b, c = (tf.placeholder(tf.float32, []) for _ in range(3))
+    total = a + b
+    drawn = tf.random_uniform([], seed=3) + a
+    scaled, product = drawn * c, total * c
+    v = tf.Variable(1.0)
+    raised = tf.assign_add(v, a)
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        for _ in range(2):
+            before = sess.run(v)
+            handle = sess.partial_run_setup([total, product, drawn, scaled, raised], [a, b, c])
+            assert sess.partial_run(handle, total, feed_dict={a: 1, b: 2}) == 3
+            number = sess.partial_run(handle, drawn)
+            for wrong, text in (
+                ((total,), "The fetch add:0 has already been fetched"),
+                (([], {a: 1}), "The feed Placeholder:0 has already been fed"),
+                ((scaled,), "Fetch Placeholder_2:0 can't be computed from the feeds"),
+                ((b,), "The fetch Placeholder_1:0 was not specified in partial_run_setup"),
+            ):
+                with pytest.raises(errors.InvalidArgumentError, match=text):
+                    sess.partial_run(handle, *wrong)
+            assert sess.partial_run(handle, {"v": raised}) == {"v": before + 1}
+            found = sess.partial_run(handle, [product, scaled], {c: 10})
+            assert found == [30, np.float32(number) * np.float32(10)]
+            with pytest.raises(errors.InvalidArgumentError, match="Must run 'setup'"):
+                sess.partial_run(handle, product)
+            assert sess.run(v) == before + 1
+        with pytest.raises(errors.InvalidArgumentError, match="at least one target"):
+            sess.partial_run_setup([])
