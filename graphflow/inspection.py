@@ -7,6 +7,7 @@ leaves open are symbols, and where a size must be known after all, they are `ASS
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,11 +37,21 @@ class Compilation:
     measured: dict[Any, Any] = field(default_factory=dict)
 
 
-class Collector:
-    """Observes compilations: `compilations` has them in the order in which they began."""
+class FarEnough(Exception):
+    """The stage that a `Collector` was to see last is there."""
 
-    def __init__(self) -> None:
+
+class Collector:
+    """Observes compilations: `compilations` has them in the order in which they began.
+
+    Parameters
+    ----------
+    last : the stage after which a compilation is stopped by `FarEnough`; never when None.
+    """
+
+    def __init__(self, last: str | None = None) -> None:
         self.compilations: list[Compilation] = []
+        self._last = last
         self._by_run: dict[Any, Compilation] = {}
 
     def listen(self, event: str, *details: Any) -> None:
@@ -55,6 +66,8 @@ class Collector:
             self.compilations.append(self._by_run[run])
         self._by_run[run].products[stage] = product
         self._by_run[run].seconds[stage] = seconds
+        if stage == self._last:
+            raise FarEnough
 
 
 def compile_fetches(
@@ -75,19 +88,41 @@ def compile_fetches(
     ValueError : a placeholder's rank is not known and no shape is given.
     errors.UnimplementedError : what is compiled depends on values that only a run has.
     """
-    elements = list(fetches)
-    try:
-        traced = _traced(elements, shapes or {}, symbolic=True)
-    except UndecidableDim:
-        traced = _traced(elements, shapes or {}, symbolic=False)
     collector = Collector()
+    compiled = _compile(list(fetches), shapes or {}, options or Options(), collector)
+    return compiled, collector.compilations[-1]
+
+
+def compile_until(fetches: Iterable[Tensor | Operation], stage: str) -> Compilation:
+    """The products of a compilation as far as one of `STAGES`.
+
+    Raises
+    ------
+    ValueError, errors.UnimplementedError : as for `compile_fetches`.
+    """
+    collector = Collector(stage)
+    with suppress(FarEnough):
+        _compile(list(fetches), {}, Options(), collector)
+    return collector.compilations[-1]
+
+
+def _compile(
+    elements: list[Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    options: Options,
+    collector: Collector,
+) -> CompiledProgram:
+    """Trace and compile with symbols for open sizes if that can be, else with assumed sizes."""
+    try:
+        traced = _traced(elements, shapes, symbolic=True)
+    except UndecidableDim:
+        traced = _traced(elements, shapes, symbolic=False)
     with observe.observing(collector), observe.listening(collector.listen):
         try:
-            compiled = compile_program(traced.program, options or Options())
+            return compile_program(traced.program, options)
         except UndecidableDim:
-            traced = _traced(elements, shapes or {}, symbolic=False)
-            compiled = compile_program(traced.program, options or Options())
-    return compiled, collector.compilations[-1]
+            traced = _traced(elements, shapes, symbolic=False)
+            return compile_program(traced.program, options)
 
 
 def _traced(

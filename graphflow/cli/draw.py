@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from graphflow.cli.targets import Target
+import sys
+
+from graphflow.cli.targets import Target, compile_target
 from graphflow.inspection import Compilation
-from graphflow.views.drawing import Drawing, drawing_of
+from graphflow.views.drawing import Drawing, asks_for_compiling, drawing_of, is_large
 
 
 class DrawError(Exception):
@@ -27,6 +29,14 @@ def target_drawing(
     """
     if target.variables is not None:
         raise DrawError(f"{target.name} is a checkpoint, which has no graph; draw its .meta file")
+    assert target.graph is not None
+    if is_large(target.graph):
+        sys.stderr.write(
+            f"graphflow draw: {len(target.graph.get_operations()):,} operations: the {stage} "
+            "alone is drawn; --stage chooses\n"
+        )
+    if asks_for_compiling(stage, color) or not is_large(target.graph):
+        compile_target(target)
     if target.failure is not None and stage != "graph":
         raise target.failure
     compilation, title = _chosen(target, number)

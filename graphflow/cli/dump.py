@@ -17,6 +17,17 @@ GPUS = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120"
 _FROM_KERNELS = ("llvm", "asm", "ptx")
 
 
+def needed_stage(stage: str, why: str | None, diff: bool) -> str | None:
+    """How far a target has to be compiled for what is asked; None for not at all."""
+    if why is not None:
+        return "kernels"
+    if diff:
+        return "rewritten"
+    if stage == "graph":
+        return None
+    return stage if stage in ("program", "rewritten", "plan") else "kernels"
+
+
 class DumpError(Exception):
     """What was asked for is not there; the text says what is."""
 

@@ -213,12 +213,12 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _dump(options: argparse.Namespace, others: Sequence[str]) -> int:
-    from graphflow.cli.dump import DumpError, dump
+    from graphflow.cli.dump import DumpError, dump, needed_stage
     from graphflow.cli.targets import TargetError, load_target
 
     try:
-        only_graph = options.stage == "graph" and options.why is None and not options.diff
-        target = load_target(options.target, others, compiled=not only_graph)
+        until = needed_stage(options.stage, options.why, options.diff)
+        target = load_target(options.target, others, until)
         text = dump(
             target, options.stage, options.run, options.format, options.why, options.diff,
             options.gpu,
@@ -255,7 +255,7 @@ def _draw(options: argparse.Namespace, others: Sequence[str]) -> int:
 
             target = measured_target(options.target, others)
         else:
-            target = load_target(options.target, others)
+            target = load_target(options.target, others, until=None)
         drawing = target_drawing(target, options.stage, options.depth, options.run, options.color)
         drawing.save(options.output)
     except (DrawError, TargetError, ImportError, OSError, errors.OpError, ValueError) as error:

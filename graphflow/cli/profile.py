@@ -66,5 +66,5 @@ def _report_dropped(profiler: Profiler, file: str | None) -> None:
 def _run(target: str, arguments: Sequence[str]) -> int:
     if os.path.isfile(target) and not is_model_file(target):
         return run_script(target, arguments)
-    run_target(load_target(target, compiled=False))
+    run_target(load_target(target, until=None))
     return 0

@@ -63,7 +63,7 @@ def measured_target(name: str, arguments: Sequence[str]) -> Target:
     TargetError, errors.OpError : as `load_target` and `run_target`.
     """
     with profiling() as profiler:
-        target = load_target(name, arguments, compiled=False)
+        target = load_target(name, arguments, until=None)
         if target.kind != "script":
             collector = Collector()
             with observe.observing(collector), observe.listening(collector.listen):

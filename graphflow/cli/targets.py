@@ -24,7 +24,8 @@ from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
-from graphflow.inspection import Collector, Compilation, compile_fetches
+from graphflow.inspection import Collector, Compilation, compile_until
+from graphflow.views.collector import collector_paused
 
 
 class TargetError(Exception):
@@ -60,24 +61,33 @@ class Target:
     failure: Exception | None = None
 
 
-def load_target(name: str, arguments: Sequence[str] = (), compiled: bool = True) -> Target:
+def load_target(name: str, arguments: Sequence[str] = (), until: str | None = "plan") -> Target:
     """Find, read and compile what `name` names; `arguments` are a script's own.
 
     Parameters
     ----------
-    compiled : whether what is no script is compiled, which large graphs take long for.
+    until : the stage to which what is no script is compiled, one of `inspection.STAGES`; None
+        for not at all: large graphs take long.
 
     Raises
     ------
     TargetError : it is nothing that can be looked at.
     """
     target = _found(name, arguments)
-    if compiled and target.graph is not None and target.kind != "script":
-        try:
-            target.compilations.append(compile_fetches(target.fetches)[1])
-        except (errors.OpError, ValueError) as failure:
-            target.failure = failure
+    if until is not None:
+        compile_target(target, until)
     return target
+
+
+def compile_target(target: Target, until: str = "plan") -> None:
+    """Compile what is no script, as far as a stage, unless it is compiled already."""
+    if target.graph is None or target.kind == "script" or target.compilations:
+        return
+    try:
+        with collector_paused():
+            target.compilations.append(compile_until(target.fetches, until))
+    except (errors.OpError, ValueError) as failure:
+        target.failure = failure
 
 
 def _found(name: str, arguments: Sequence[str]) -> Target:
@@ -188,7 +198,7 @@ def _graph_file(name: str) -> Target:
 
     proto = message("GraphDef")()
     _parse(name, proto)
-    with Graph().as_default() as graph:
+    with Graph().as_default() as graph, collector_paused():
         import_graph_def(proto, name="")
     return _with_fetches(Target("graph", name, graph), _last_operations(graph))
 
@@ -220,7 +230,7 @@ def _meta_graph(target: Target, meta: Any, names: Sequence[str]) -> Target:
     """The graph of a MetaGraph, compiled for the tensors of these names, or what it is for."""
     from graphflow.train.meta_graph import import_meta_graph
 
-    with Graph().as_default() as graph:
+    with Graph().as_default() as graph, collector_paused():
         target.saver = import_meta_graph(meta)
     target.graph = graph
     fetches = [graph.as_graph_element(n) for n in names]

@@ -96,6 +96,7 @@ class Scheme:
             return 0
         return max(0, min(len(COSTS) - 1, round(len(COSTS) - 1 + 2 * log10(amount / self._most))))
 
-    def text(self, box: Box) -> str:
-        """The colour of text on a box."""
-        return "#ffffff" if self.fill(box) in COSTS[-3:] else TEXT
+
+def text_on(fill: str) -> str:
+    """The colour of text on a colour."""
+    return "#ffffff" if fill in COSTS[-3:] else TEXT

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from graphflow.graph.graph import Graph
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.system_files import write_whole
+from graphflow.views.collector import collector_paused
 from graphflow.views.scopes import Diagram, opened_boxes
 
 if TYPE_CHECKING:  # it imports the compiler, which a picture of a graph does not need
@@ -24,6 +23,7 @@ STAGES = ("graph", "program", "kernels")
 FORMATS = ("svg", "png", "pdf", "html", "dot")
 MOST_SHOWN = 80  # boxes that a picture shows at most when no depth was asked for
 MOST_ASKED = 2000
+MOST_TOGETHER = 20_000  # operations; each stage of larger graphs is a drawing of its own
 MOST_PIXELS = 16_000  # along a side of a png; cairo's own limit is 32,767
 
 
@@ -59,7 +59,7 @@ class Drawing:
         from graphflow.views.layout import layout_diagram
 
         most = MOST_SHOWN if self.depth is None else MOST_ASKED
-        with _collector_paused():
+        with collector_paused():
             diagram = self.diagram()
             return layout_diagram(diagram, opened_boxes(diagram, self.depth, most))
 
@@ -79,7 +79,7 @@ class Drawing:
         """A page that stands alone, in which scopes fold and unfold."""
         from graphflow.views.page import page_text
 
-        with _collector_paused():
+        with collector_paused():
             diagrams = {stage: self.diagram(stage) for stage in self.makers}
             return page_text(self.title, diagrams, self.stage, self.depth, self.color, self.plan)
 
@@ -125,22 +125,6 @@ class Drawing:
         return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{page}"></iframe>'
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pause the cyclic garbage collector.
-
-    A picture is made of many small objects that all live to its end. Looking through them again and
-    again took more than half of the time for a page of 50,000 operations.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def path_format(path: str) -> str:
     """The form that a path's ending asks for.
 
@@ -179,6 +163,8 @@ def drawing_of(
 ) -> Drawing:
     """What can be shown of a graph, of its operations chosen, and of one compilation.
 
+    Of very many operations (`is_large`) that is the one stage, as each of the others takes seconds.
+
     Raises
     ------
     ValueError : there is nothing of that stage.
@@ -201,7 +187,21 @@ def drawing_of(
     if stage not in makers:
         there = ", ".join(makers) or "nothing"
         raise ValueError(f"no {stage} to draw: expected a stage that was made, which are {there}")
+    if graph is not None and is_large(graph if operations is None else operations):
+        makers = {stage: makers[stage]}
     return Drawing(makers, title, stage, depth, color, _plan(compilation))
+
+
+def is_large(operations: Graph | list[Operation]) -> bool:
+    """Whether so many operations are drawn that a drawing shows one stage alone."""
+    if isinstance(operations, Graph):
+        operations = operations.get_operations()
+    return len(operations) > MOST_TOGETHER
+
+
+def asks_for_compiling(stage: str, color: str) -> bool:
+    """Whether a drawing of a large graph shows what only compiling tells."""
+    return stage != "graph" or color in ("kernel", "cost")
 
 
 def _plan(compilation: Compilation | None) -> dict[str, Any] | None:
@@ -223,7 +223,8 @@ def draw(
     Parameters
     ----------
     fetches : tensors, operations, their names, or structures of them, which are compiled too; or a
-        Graph, which is only drawn.
+        Graph, which is only drawn. What needs more than 20,000 operations is compiled if `stage`
+        or `color` ask for what that tells, and its page has the one stage.
     stage : graph, program or kernels; the graph when None. Only fetches have the others.
     depth : how deep scopes are open.
     color : what colours tell: kind, device, kernel or cost.
@@ -243,16 +244,21 @@ def draw(
     if fetches is None or isinstance(fetches, Graph):
         graph = get_default_graph() if fetches is None else fetches
         return drawing_of(graph, None, "graph", stage or "graph", depth, color)
-    from graphflow.inspection import compile_fetches
     from graphflow.trace.prune import needed_operations
 
     graph = _graph_of(fetches)
     elements = [graph.as_graph_element(e) for e in nest.flatten(fetches) if e is not None]
     operations = [e if isinstance(e, Operation) else e.op for e in elements]
     needed = sorted(needed_operations(operations, ()), key=lambda op: op._id)
-    compilation = compile_fetches(elements)[1]
     title = ", ".join(op.name for op in operations[:3]) + ("…" if len(operations) > 3 else "")
-    return drawing_of(graph, compilation, title, stage or "graph", depth, color, needed)
+    stage = stage or "graph"
+    compilation = None
+    if asks_for_compiling(stage, color) or not is_large(needed):
+        from graphflow.inspection import compile_fetches
+
+        with collector_paused():
+            compilation = compile_fetches(elements)[1]
+    return drawing_of(graph, compilation, title, stage, depth, color, needed)
 
 
 def _graph_of(fetches: Any) -> Graph:

@@ -57,6 +57,9 @@ class Segment:
     bends : from the upper end to the lower one.
     straight : it spans rows without bends, as there would be too many.
     source_port, target_port : where it goes on in the ends, if those are containers.
+    control : no value passes, only order.
+    back : it closes a loop.
+    label : the type that passes, with a count where there are several.
     """
 
     source: Item
@@ -67,6 +70,9 @@ class Segment:
     straight: bool = False
     source_port: Port | None = None
     target_port: Port | None = None
+    control: bool = False
+    back: bool = False
+    label: str = ""
 
     @property
     def upper(self) -> Item:
@@ -78,25 +84,21 @@ class Segment:
         """The end in the lower row."""
         return self.source if self.turned else self.target
 
-    @property
-    def control(self) -> bool:
-        """Whether no value passes, only order."""
-        return all(link.control for link in self.links)
-
-    @property
-    def back(self) -> bool:
-        """Whether it closes a loop."""
-        return all(link.back for link in self.links)
-
-    @property
-    def label(self) -> str:
-        """The type that passes, with a count where there are several."""
-        texts = list(dict.fromkeys(link.text for link in self.links if link.text))
+    def finish(self) -> None:
+        """Fill in what follows from the links, when all are there."""
+        if len(self.links) == 1:
+            link = self.links[0]
+            self.control, self.back, self.label = link.control, link.back, link.text
+            return
+        self.control = all([link.control for link in self.links])
+        self.back = all([link.back for link in self.links])
+        texts = list(dict.fromkeys([link.text for link in self.links if link.text]))
         if not texts:
-            return f"{len(self.links)} waits" if len(self.links) > 1 else ""
-        if len(texts) == 1:
-            return texts[0] + (f" ×{len(self.links)}" if len(self.links) > 1 else "")
-        return f"{len(self.links)} tensors"
+            self.label = f"{len(self.links)} waits"
+        elif len(texts) == 1:
+            self.label = f"{texts[0]} ×{len(self.links)}"
+        else:
+            self.label = f"{len(self.links)} tensors"
 
 
 @dataclass(eq=False)
@@ -138,25 +140,29 @@ def _segments(
     segments: dict[tuple[Item, Item], Segment] = {}
     inner: dict[Box, list[Link]] = {}
     for link in links:
-        source, target = (_item(leaf, box, level, ports, link) for leaf in _ends(link))
-        for item in {source, target}:
+        source = _item(link.source, box, level) or ports[link]
+        target = _item(link.target, box, level) or ports[link]
+        if source is target:
+            if source in opened:
+                inner.setdefault(source, []).append(link)
+            continue
+        for item in (source, target):
             if item in opened:
                 inner.setdefault(item, []).append(link)
-        if source is not target:
-            segment = segments.setdefault((source, target), Segment(source, target))
-            segment.links.append(link)
+        segment = segments.get((source, target))
+        if segment is None:
+            segment = segments[source, target] = Segment(source, target)
+        segment.links.append(link)
+    for segment in segments.values():
+        segment.finish()
     return list(segments.values()), inner
 
 
-def _ends(link: Link) -> tuple[Box, Box]:
-    return link.source, link.target
-
-
-def _item(leaf: Box, box: Box, level: int, ports: dict[Link, Port], link: Link) -> Item:
-    """The child that holds a leaf, or the link's port where the leaf is outside."""
+def _item(leaf: Box, box: Box, level: int) -> Box | None:
+    """The child of a box, `level` deep, that holds a leaf, or is it; None if it lies outside."""
     around = leaf.ancestors
     if len(around) <= level or around[level] is not box:
-        return ports[link]
+        return None
     return around[level + 1] if len(around) > level + 1 else leaf
 
 

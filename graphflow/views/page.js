@@ -65,7 +65,7 @@ function drawBox(number, place) {
   const shape = { x: place.x, y: place.y, width: place.width, height: place.height, rx: isScope ? 8 : 3 };
   make(group, "rect", place.open ? shape : { ...shape, fill });
   if (place.open) {
-    make(group, "text", { x: place.x + 24, y: place.y + 16 }, box.title);
+    make(group, "text", { x: place.x + 24, y: place.y + 16 }, box.lines[0]);
   } else {
     const middle = place.x + place.width / 2;
     box.lines.forEach((text, k) => make(group, "text", { class: k ? "small" : "", x: middle, y: place.y + 14 + 13 * k,

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from graphflow.views.colours import SCHEMES, Scheme
+from graphflow.views.colours import SCHEMES, Scheme, text_on
 from graphflow.views.layout import (
     BOX_HEIGHT,
     LABEL_CHARACTER,
     box_lines,
-    shortened,
     text_width,
 )
 from graphflow.views.order import Arrangement, Bend, Item, Port, arrange
@@ -93,13 +92,13 @@ def view_data(
     arrangements = arrange(diagram, held)
     places = {box: _places(arrangement) for box, arrangement in arrangements.items()}
     schemes = [Scheme(name, boxes[1:]) for name in colours]
-    palette: dict[tuple[str, str], int] = {}
+    palette: dict[str, int] = {}
     leaves = len(boxes) <= MOST_DETAILS
     opened = opened_boxes(diagram, depth, MOST_OPEN if depth is None else 1000)
     return {
         "title": diagram.title,
         "boxes": [_box_data(b, numbers, schemes, palette, leaves) for b in boxes],
-        "palette": list(palette),
+        "palette": [(fill, text_on(fill)) for fill in palette],
         "legends": {scheme.name: scheme.legend for scheme in schemes},
         "scopes": {
             numbers[box]: _scope_data(arrangement, numbers, places)
@@ -117,13 +116,12 @@ def _box_data(
     box: Box,
     numbers: Mapping[Box, int],
     schemes: list[Scheme],
-    palette: dict[tuple[str, str], int],
+    palette: dict[str, int],
     details: bool,
 ) -> dict[str, Any]:
     first, second = box_lines(box)
-    colours = [
-        palette.setdefault((scheme.fill(box), scheme.text(box)), len(palette)) for scheme in schemes
-    ]
+    width = text_width(first)
+    colours = [palette.setdefault(scheme.fill(box), len(palette)) for scheme in schemes]
     known = {key: value for key, value in box.details.items() if value}
     if not details:
         known.pop("attributes", None)
@@ -134,9 +132,8 @@ def _box_data(
     return {
         "name": box.name,
         "lines": [first, second],
-        "title": shortened(box.label),
-        "width": round(max(60.0, 16 + max(text_width(first), text_width(second)))),
-        "titleWidth": round(text_width(shortened(box.label))),
+        "width": round(max(60.0, 16 + max(width, text_width(second)))),
+        "titleWidth": round(width),
         "parent": numbers[box.ancestors[-1]] if box.ancestors else -1,
         "colours": colours,
         "gradient": int(box.gradient),
@@ -169,15 +166,17 @@ def _scope_data(
     segments = []
     for segment in arrangement.segments:
         flags = segment.turned + 2 * segment.control + 4 * segment.back + 8 * segment.straight
-        ends = []
-        for item, port in (
-            (segment.source, segment.source_port), (segment.target, segment.target_port)
-        ):  # fmt: skip
-            ends.append(-1 if port is None else places[item][port])  # type: ignore[index]
+        ends = [
+            -1 if port is None else places[item][port]  # type: ignore[index]
+            for item, port in (
+                (segment.source, segment.source_port), (segment.target, segment.target_port)
+            )
+        ]  # fmt: skip
         bends = [place[bend] for bend in segment.bends]
-        width = round(text_width(segment.label, LABEL_CHARACTER)) if segment.label else 0
+        label = segment.label
+        width = round(text_width(label, LABEL_CHARACTER)) if label else 0
         segments.append(
-            [place[segment.source], place[segment.target], bends, segment.label, width, flags,
+            [place[segment.source], place[segment.target], bends, label, width, flags,
              len(segment.links), *ends]
         )  # fmt: skip
     return {

@@ -93,7 +93,8 @@ def make_diagram(
 ) -> Diagram:
     """Put leaves, each with the name of its scope, into nested boxes.
 
-    A leaf that has the name of a scope goes into that scope. Order is kept.
+    A leaf that has the name of a scope goes into that scope. A scope that would hold one leaf only
+    is left out, its name goes to the leaf's label. Order is kept.
     """
     root = Box("", title, "scope")
     scopes = {"": root}
@@ -104,6 +105,7 @@ def make_diagram(
         inside = leaf.name if leaf.name in scopes and scope != leaf.name else scope
         scopes[inside].children.append(leaf)
     _sort(root)
+    _leave_out_single(root)
     _set_apart_gradients(root)
     for box in list(root.boxes()):
         _cut(box, most)
@@ -143,6 +145,17 @@ def _sort(root: Box) -> None:
         if box.children:
             box.children.sort(key=lambda child: child.position)
             box.position = box.children[0].position
+
+
+def _leave_out_single(root: Box) -> None:
+    """Put a leaf that is alone in its scope in the scope's place."""
+    for box in reversed(list(root.boxes())):
+        for place, child in enumerate(box.children):
+            if child.kind == "scope" and len(child.children) == 1:
+                leaf = child.children[0]
+                if leaf.kind != "scope":
+                    leaf.label = f"{child.label}/{leaf.label}"
+                    box.children[place] = leaf
 
 
 def _cut(box: Box, most: int) -> None:

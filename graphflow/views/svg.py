@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from graphflow.views.colours import EDGE, TEXT, Scheme
+from graphflow.views.colours import EDGE, TEXT, Scheme, text_on
 from graphflow.views.layout import (
     LABEL_CHARACTER,
     Layout,
@@ -96,7 +96,7 @@ def _box(box: Box, place: Rectangle, colours: Scheme, is_open: bool) -> str:
         text = f'<text x="{place.x + 8:.1f}" y="{place.y + 15:.1f}" fill="{TEXT}">{name}</text>'
         return f"<g>{title}{rectangle}{text}</g>"
     first, second = box_lines(box)
-    middle, colour = place.x + place.width / 2, colours.text(box)
+    middle, colour = place.x + place.width / 2, text_on(colours.fill(box))
     back = ""
     if box.children:  # a second sheet behind the first: there is more inside
         back = (

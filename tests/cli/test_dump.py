@@ -10,7 +10,7 @@ import pytest
 
 import graphflow as tf
 from graphflow.cli import main
-from graphflow.cli.dump import DumpError, dump
+from graphflow.cli.dump import DumpError, dump, needed_stage
 from graphflow.cli.targets import TargetError, load_target
 from graphflow.inspection import compile_fetches
 
@@ -49,6 +49,16 @@ def test_formats(function):
     assert dump(function, "program", form="dot").count("digraph {") == 1
     with pytest.raises(DumpError, match="stage plan is no graph"):
         dump(function, "plan", form="dot")
+
+
+@pytest.mark.parametrize(
+    ("asked", "last"),
+    [("program", "program"), ("rewritten", "rewritten"), ("kernels", "kernels"), ("plan", "plan")],
+)
+def test_nothing_is_compiled_further_than_shown(function, asked, last):
+    target = load_target("some_model:network", until=needed_stage(asked, None, False))
+    assert list(target.compilations[0].products)[-1] == last
+    assert dump(target, asked) == dump(function, asked)
 
 
 def test_why_tells_an_operations_story(function):

@@ -11,7 +11,7 @@ import pytest
 
 import graphflow as tf
 from graphflow.cli import main
-from graphflow.views.colours import COSTS, SCHEMES, Scheme
+from graphflow.views.colours import COSTS, SCHEMES, Scheme, text_on
 from graphflow.views.dot import dot_text
 from graphflow.views.layout import layout_diagram
 from graphflow.views.page import page_text, view_data
@@ -157,7 +157,7 @@ def test_costs_go_from_light_to_dark():
     scheme = Scheme("cost", boxes)
     assert scheme.fill(boxes[3]) == COSTS[-1]
     assert scheme.fill(boxes[4]) == COSTS[0]
-    assert scheme.text(boxes[3]) == "#ffffff"
+    assert text_on(scheme.fill(boxes[3])) == "#ffffff"
 
 
 def test_wrong_requests(fetches):
@@ -228,6 +228,27 @@ def test_a_graph_that_does_not_compile_is_drawn(tmp_path, monkeypatch, capsys):
     assert "Exp" in (tmp_path / "out.svg").read_text()
     assert main.main(["draw", "-o", "out.svg", "--stage", "program", "open_rank:build"]) == 2
     assert "has no rank" in capsys.readouterr().err
+
+
+def test_large_graphs_are_drawn_one_stage_at_a_time(monkeypatch, fetches):
+    monkeypatch.setattr("graphflow.views.drawing.MOST_TOGETHER", 3)
+    assert list(tf.draw(fetches).makers) == ["graph"]
+    assert list(tf.draw(fetches, "kernels").makers) == ["kernels"]
+    compiled = tf.draw(fetches, color="cost").diagram()
+    assert any(box.kernel for box in compiled.root.leaves())
+
+
+def test_a_large_file_is_compiled_for_what_shows_that_only(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("graphflow.views.drawing.MOST_TOGETHER", 1)
+    with tf.Graph().as_default() as graph:
+        tf.exp(tf.ones([2], name="ones"), name="y")
+    tf.train.write_graph(graph, tmp_path, "g.pb", as_text=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("graphflow.cli.targets.compile_until", None)
+        assert main.main(["draw", str(tmp_path / "g.pb"), "-o", str(tmp_path / "g.html")]) == 0
+    assert "the graph alone is drawn" in capsys.readouterr().err
+    arguments = ["draw", str(tmp_path / "g.pb"), "-o", str(tmp_path / "g.svg")]
+    assert main.main([*arguments, "--stage", "kernels"]) == 0
 
 
 def test_the_plans_data():

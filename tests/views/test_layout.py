@@ -124,6 +124,13 @@ def test_an_operation_that_is_named_like_a_scope_goes_into_it():
     assert {child.name for child in inner.children} == {"b", "b/c"}
 
 
+def test_a_leaf_alone_in_its_scopes_stands_for_them():
+    leaves = [("a/b", Box("a/b/op", "op")), ("c", Box("c/one", "one")), ("c", Box("c/two", "two"))]
+    diagram = make_diagram("", leaves, [])
+    assert [box.label for box in diagram.root.children] == ["a/b/op", "c"]
+    assert diagram.root.children[0] is leaves[0][1]
+
+
 def test_gradients_and_updates_are_apart():
     with tf.Graph().as_default() as graph:
         w = tf.Variable([1.0], name="w")
