@@ -264,6 +264,7 @@ from graphflow.runtime.session import InteractiveSession, Session
 from graphflow.version import API_VERSION as VERSION
 from graphflow.version import FULL_VERSION as __version__
 from graphflow.views.drawing import draw
+from graphflow.views.profiling import profiling
 
 newaxis = None
 GIT_VERSION = COMPILER_VERSION = __git_version__ = __compiler_version__ = "graphflow"

@@ -17,6 +17,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import Dim, SymDim, UndecidableDim
 from graphflow.ir.types import TensorType
+from graphflow.shown import Shown
 from graphflow.trace.prune import needed_operations
 from graphflow.trace.tracer import Feed, Split, Traced, trace
 
@@ -25,7 +26,7 @@ STAGES = ("program", "rewritten", "groups", "kernels", "code", "plan")
 
 
 @dataclass(eq=False)
-class Compilation:
+class Compilation(Shown):
     """The products of one compilation, the seconds that each stage took, and the notes made.
 
     `measured` is what a profile says of the steps that ran, by step; empty without one.

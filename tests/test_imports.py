@@ -10,7 +10,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "graphflow"
 ORDER = [
-    "version", "errors", "config", "observe", "protos", "graph", "ir", "ops", "gradients",
+    "version", "errors", "config", "observe", "shown", "protos", "graph", "ir", "ops", "gradients",
     "trace", "rewrite", "schedule", "lowering", "codegen", "compiler", "inspection", "runtime",
     "checkpoint", "data", "train", "saved_model", "layers", "losses", "metrics",
     "linear_operators",

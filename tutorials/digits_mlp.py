@@ -19,7 +19,7 @@ import graphflow as tf
 from graphflow.datasets import load_digits
 
 try:
-    from tqdm import trange
+    from tqdm.auto import trange  # in a notebook a bar of the notebook's own
 except ImportError:  # a nicety: without it, epochs are counted in plain lines
 
     def trange(count):

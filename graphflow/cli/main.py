@@ -134,6 +134,12 @@ def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.add_argument(
         "--top", type=_count, metavar="N", help="only the N steps of each run that took longest"
     )
+    show.add_argument("--run", type=_count, metavar="N", help="only the N-th compiled run, from 1")
+    show.add_argument(
+        "--feed", type=_feed, action="append", default=[], metavar="NAME=FILE",
+        help="a placeholder's value, from a file of numpy.save; of what is no script, may be "
+        "given again",
+    )  # fmt: skip
     show.add_argument("target", help=f"{TARGETS}; no checkpoint")
     show.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
 
@@ -159,6 +165,13 @@ def _add_debug(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="print a tensor's or variable's statistics at every run; may be given again",
     )  # fmt: skip
     _add_script(look)
+
+
+def _feed(text: str) -> tuple[str, str]:
+    name, equals, path = text.partition("=")
+    if not name or not equals or not path:
+        raise argparse.ArgumentTypeError(f"expected NAME=FILE, got {text!r}")
+    return name, path
 
 
 def _count(text: str) -> int:
@@ -236,8 +249,9 @@ def _profile(options: argparse.Namespace) -> int:
 
     try:
         return profile(
-            options.target, options.args, options.html, options.trace, options.json, options.top
-        )
+            options.target, options.args, options.html, options.trace, options.json, options.top,
+            options.run, dict(options.feed),
+        )  # fmt: skip
     except (TargetError, OSError, errors.OpError, ValueError) as error:
         sys.stderr.write(f"graphflow profile: {error}\n")
         return 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,26 +22,29 @@ from graphflow.trace.prune import needed_operations
 RUNS = 10  # of a graph that is measured
 
 
-def run_target(target: Target) -> None:
+def run_target(target: Target, files: Mapping[str, str] | None = None) -> None:
     """Run the fetches of a target some times.
 
     Variables come from the model's checkpoint where there is one, and from their initializers.
 
+    Parameters
+    ----------
+    files : NumPy's files with values to feed, by names of tensors; what is not given is drawn.
+
     Raises
     ------
-    TargetError : the target has nothing that can be run.
-    errors.OpError : a run fails.
+    TargetError : the target has nothing that can be run, or there is no such tensor or file.
+    errors.OpError, ValueError : a run fails.
     """
     graph = target.graph
     if graph is None:
         raise TargetError(f"{target.name} is a checkpoint, which has nothing to run")
     operations = [e if isinstance(e, Operation) else e.op for e in target.fetches]
-    needed = needed_operations(operations, ())
-    feeds = {
-        op.outputs[0]: _drawn(op.outputs[0])
-        for op in sorted(needed, key=lambda op: op._id)
-        if op.type == "Placeholder"
-    }
+    feeds = _feeds(graph, files or {})
+    needed = needed_operations(operations, feeds)
+    for op in sorted(needed, key=lambda op: op._id):
+        if op.type == "Placeholder" and op.outputs[0] not in feeds:
+            feeds[op.outputs[0]] = _drawn(op.outputs[0])
     with graph.as_default(), Session(graph=graph) as session:
         assignments = _first_values(graph)
         if assignments:
@@ -53,6 +56,23 @@ def run_target(target: Target) -> None:
             session.run(tables)
         for _ in range(RUNS):
             session.run(target.fetches, feeds)
+
+
+def _feeds(graph: Graph, files: Mapping[str, str]) -> dict[Tensor, Any]:
+    """The values of files, by tensor."""
+    feeds = {}
+    for name, path in files.items():
+        try:
+            tensor = graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
+        except (KeyError, ValueError) as error:
+            names = [op.name for op in graph.get_operations() if op.type == "Placeholder"]
+            there = ", ".join(names) or "none"
+            raise TargetError(f"no {name!r} to feed; the placeholders are: {there}") from error
+        try:
+            feeds[tensor] = np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise TargetError(f"cannot read {path!r} for {name!r}: {error}") from error
+    return feeds
 
 
 def measured_target(name: str, arguments: Sequence[str]) -> Target:

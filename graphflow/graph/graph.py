@@ -23,9 +23,10 @@ from graphflow.graph.opdef import get_opdef
 from graphflow.graph.operation import Operation
 from graphflow.graph.source import user_location
 from graphflow.graph.tensor import Tensor
+from graphflow.shown import Shown
 
 
-class Graph(Names, ControlScopes, DeviceScopes, Collections):
+class Graph(Names, ControlScopes, DeviceScopes, Collections, Shown):
     """A TensorFlow 1.x graph.
 
     Attributes

@@ -20,6 +20,7 @@ from graphflow.graph.dtypes import DType
 from graphflow.ir.dims import Dim
 from graphflow.ir.index import Axis, IndexExpr
 from graphflow.ir.types import TensorType
+from graphflow.shown import Shown
 
 _NO_NAMES: Mapping[int, str] = {}
 
@@ -149,7 +150,7 @@ Statement = Union[Store, Declare, Accumulate, Loop]  # noqa: UP007  # evaluated 
 
 
 @dataclass(eq=False)
-class Kernel:
+class Kernel(Shown):
     """A loop nest with its parameters.
 
     Attributes

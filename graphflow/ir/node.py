@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.ir.types import TensorType
+from graphflow.shown import Shown
 
 Infer = Callable[..., TensorType]
 
@@ -171,7 +172,7 @@ class SourceTable:
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class Program(Shown):
     """A whole run as a pure function of its inputs.
 
     Attributes

@@ -24,6 +24,7 @@ from graphflow.ir.prims.control import may_fail, regions
 from graphflow.ir.types import TensorType
 from graphflow.ir.walk import expressions
 from graphflow.schedule.group import Group, order_groups, storage
+from graphflow.shown import Shown
 
 ALIGNMENT = 64
 OBJECT_KINDS = ("string", "resource")
@@ -94,7 +95,7 @@ class Slot:
 
 
 @dataclass(eq=False)
-class MemoryPlan:
+class MemoryPlan(Shown):
     """Slots, and the copies that commit variables or make outputs at the end."""
 
     slots: list[Slot] = field(default_factory=list)

@@ -12,6 +12,7 @@ from graphflow.graph.default import get_default_graph
 from graphflow.graph.graph import Graph
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
+from graphflow.shown import show_by
 from graphflow.system_files import write_whole
 from graphflow.views.collector import collector_paused
 from graphflow.views.scopes import Diagram, opened_boxes
@@ -117,12 +118,9 @@ class Drawing:
         return self.svg()
 
     def _repr_html_(self) -> str:
-        """The page in a frame of its own, so that its style and the notebook's stay apart."""
-        from html import escape
+        from graphflow.views.notebook import framed
 
-        page = escape(self.html(), quote=True)
-        style = "width:100%;height:620px;border:1px solid #bbb"
-        return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{page}"></iframe>'
+        return framed(self.html())
 
 
 def path_format(path: str) -> str:
@@ -266,3 +264,12 @@ def _graph_of(fetches: Any) -> Graph:
         if isinstance(element, (Tensor, Operation)):
             return element.graph
     return get_default_graph()
+
+
+def _html(thing: Any) -> str:
+    from graphflow.views.notebook import html_of  # it imports the compiler
+
+    return html_of(thing)
+
+
+show_by(_html)

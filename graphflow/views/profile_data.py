@@ -8,14 +8,18 @@ from graphflow.runtime.profiler import Memory, Profiler, ProgramProfile, StepTot
 from graphflow.runtime.roofline import Limits
 
 
-def profile_data(profiler: Profiler, limits: Limits, top: int | None = None) -> dict[str, Any]:
+def profile_data(
+    profiler: Profiler, limits: Limits, top: int | None = None, number: int | None = None
+) -> dict[str, Any]:
     """All that is known of the runs.
 
     Parameters
     ----------
     top : so many steps of each Program, those that took longest; all when None.
+    number : the Program that is shown; all when None.
     """
-    programs = [_program(p, limits, top) for p in profiler.programs if p.runs]
+    chosen = [p for p in profiler.programs if p.runs and number in (None, p.number)]
+    programs = [_program(p, limits, top) for p in chosen]
     return {
         "runs": profiler.runs,
         "seconds": profiler.run_nanoseconds / 1e9,

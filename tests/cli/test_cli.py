@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import graphflow as tf
@@ -179,6 +180,32 @@ def test_profile_and_measured_drawing_of_a_graphs_file(form, tmp_path, capsys):
     page = tmp_path / "y.html"
     assert main.main(["draw", "--profile", "--color", "time", "-o", str(page), target]) == 0
     assert "in 10 calls" in page.read_text()
+
+
+def test_profile_of_one_run_with_values_from_files(tmp_path, capsys):
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [None, 2], name="x")
+        tf.reduce_sum(tf.log(x) * tf.Variable([1.0, 2.0]), name="y")
+        (tmp_path / "g.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    target, values = str(tmp_path / "g.pb"), tmp_path / "x.npy"
+    np.save(values, np.ones([5, 2], np.float32))
+    assert main.main(["profile", "--json", "--run", "2", "--feed", f"x={values}", target]) == 0
+    (program,) = json.loads(capsys.readouterr().out)["programs"]
+    assert program["number"] == 2
+    assert program["memory"]["parts"]["feeds"] == 5 * 2 * 4
+    for wrong, text in [
+        (["--feed", f"z={values}"], "no 'z' to feed; the placeholders are: x"),
+        (["--feed", f"x={tmp_path / 'none.npy'}"], "cannot read"),
+        (["--run", "3"], "run 3 is asked for, but 2 were compiled"),
+    ]:
+        assert main.main(["profile", *wrong, target]) == 2
+        assert text in capsys.readouterr().err
+    np.save(values, np.ones([5, 3], np.float32))
+    assert main.main(["profile", "--feed", f"x={values}", target]) == 2
+    assert "Cannot feed value of shape (5, 3)" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main.main(["profile", "--feed", "x", target])
+    assert "expected NAME=FILE" in capsys.readouterr().err
 
 
 def test_a_name_in_runs_with_python_functions_only(tmp_path, capsys):
