@@ -27,7 +27,7 @@ def html_of(thing: Any) -> str:
         return drawn(None, Compilation({"program": thing}), "program")
     if isinstance(thing, Compilation) and "program" in thing.products:
         return drawn(None, thing, "program")
-    return f"<pre>{escape(str(thing))}</pre>"
+    return f'<pre style="font-family:monospace">{escape(str(thing))}</pre>'
 
 
 def drawn(graph: Graph | None, compilation: Compilation | None, stage: str) -> str:

@@ -7,7 +7,7 @@ const state = { stage: data.stage, scheme: data.color, selected: null, x: 20, y:
 const opened = Object.fromEntries(Object.entries(data.views).map(([name, view]) => [name, new Set(view.opened)]));
 const MOST_UNFOLDED = 400; // boxes that "unfold" shows at most
 
-let layout = null, world = null;
+let layout = null, world = null, fitted = null;
 
 function make(parent, name, attributes = {}, text = null) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -266,6 +266,7 @@ function fit() {
   state.x = (frame.width - layout.width * state.scale) / 2;
   state.y = 6;
   moveWorld();
+  fitted = world.getAttribute("transform");
 }
 
 function zoom(factor, x, y) {
@@ -332,6 +333,9 @@ window.addEventListener("keydown", event => {
   if (event.key === "-") zoom(0.8, frame.width / 2, frame.height / 2);
   if (event.key === "0") fit();
 });
+
+// A frame of a notebook gets its size after the page is there; what the user has moved stays.
+new ResizeObserver(() => { if (world.getAttribute("transform") === fitted) fit(); }).observe(picture);
 
 for (const name of [...Object.keys(data.views), ...(data.plan ? ["memory"] : [])])
   makeHtml(byId("tabs"), "button", name, { role: "tab" }).onclick = () => show(name);

@@ -29,7 +29,7 @@ class Profile:
 
     profiler: Profiler
     limits: Limits
-    title: str = "profile"
+    title: str = "these runs"
     number: int | None = None
 
     def choose(self, number: int) -> None:
@@ -89,7 +89,7 @@ class Profile:
 
 
 @contextmanager
-def profiling(title: str = "profile") -> Iterator[Profile]:
+def profiling(title: str = "these runs") -> Iterator[Profile]:
     """Profile the runs of all sessions that are made inside, which run step by step.
 
     Examples

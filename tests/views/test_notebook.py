@@ -40,7 +40,7 @@ def test_a_program_and_what_it_became_are_drawn(fetches):
 def test_kernels_and_plans_are_texts(fetches):
     products = compile_fetches([fetches])[1].products
     kernel = products["kernels"][0].kernel
-    assert unescape(kernel._repr_html_()) == f"<pre>{kernel}</pre>"
+    assert unescape(kernel._repr_html_()) == f'<pre style="font-family:monospace">{kernel}</pre>'
     assert "slot" in products["plan"]._repr_html_()
 
 

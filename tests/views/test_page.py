@@ -106,6 +106,17 @@ def test_zoom_and_pan(opened, drawing):
     assert page.get_attribute("#world", "transform") == before
 
 
+def test_the_picture_fits_until_it_is_moved(opened, drawing):
+    page = opened(drawing.html())
+    page.set_viewport_size({"width": 700, "height": 500})
+    page.wait_for_function("state.scale < 1.3 && state.x + layout.width * state.scale < 700")
+    page.keyboard.press("+")
+    moved = page.get_attribute("#world", "transform")
+    page.set_viewport_size({"width": 1200, "height": 800})
+    page.wait_for_timeout(100)
+    assert page.get_attribute("#world", "transform") == moved
+
+
 def test_stages_colours_and_memory(opened, drawing):
     page = opened(drawing.html(), "dark")
     for stage in ("program", "kernels", "graph"):
