@@ -10,6 +10,7 @@ from graphflow.cli.explain import closest, explanation, known_names, pass_differ
 from graphflow.cli.targets import Target
 from graphflow.inspection import Compilation
 from graphflow.runtime.statistics import statistics_text, type_text
+from graphflow.views.plan_view import plan_data, plan_text
 
 STAGES = ("graph", "program", "rewritten", "groups", "kernels", "plan", "llvm", "asm", "ptx")
 FORMATS = ("text", "json", "dot")
@@ -96,6 +97,8 @@ def stage_text(compilation: Compilation, stage: str, gpu: str = "sm_80") -> str:
         return _groups_text(product)
     if stage == "kernels":
         return _kernels_text(product)
+    if stage == "plan":
+        return plan_text(compilation.products["code"])
     if stage == "ptx":
         return _ptx_text(product, gpu)
     if stage in _FROM_KERNELS:
@@ -121,6 +124,8 @@ def _json_data(target: Target, compilation: Compilation | None, stage: str) -> A
     product = compilation.products.get("kernels" if stage in _FROM_KERNELS else stage, ())
     if stage == "kernels":
         return [task_data(task) for task in product]
+    if stage == "plan" and product:
+        return plan_data(compilation.products["code"])
     return {"text": stage_text(compilation, stage)}
 
 

@@ -39,7 +39,7 @@ def rewrite_program(program: Program, level: int) -> Program:
         return program
     program = _apply_phases(program)
     if has_regions(program):
-        program = rewrite_regions(program, lambda region: rewrite_program(region, level))
+        program = rewrite_regions(program, lambda region: _rewrite_region(region, level))
         observe.note("pass", "loops and branches", program)
         program = _apply_phases(program)
     program = narrow_products(program)
@@ -48,6 +48,14 @@ def rewrite_program(program: Program, level: int) -> Program:
         program = drop_first_values(program)
         observe.note("pass", "first values", program)
     return program
+
+
+def _rewrite_region(region: Program, level: int) -> Program:
+    """Apply all passes to a loop's or a branch's Program, between notes of that."""
+    observe.note("region", region)
+    region = rewrite_program(region, level)
+    observe.note("region ends", region)
+    return region
 
 
 @cache

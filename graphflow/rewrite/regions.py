@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from graphflow.ir.builder import Builder
 from graphflow.ir.dims import product
-from graphflow.ir.node import Node, Program, is_constant, topological
+from graphflow.ir.node import Node, Program, SourceTable, is_constant, topological
 from graphflow.ir.prims.control import regions
 from graphflow.rewrite.driver import remake
 
@@ -142,16 +142,19 @@ def inline_constants(b: Builder, body: Program, known: Mapping[Node, Node]) -> P
     constants = {inner: outer for inner, outer in known.items() if is_constant(outer)}
     if not constants:
         return body
-    return body.map(substitute(b, body.roots, constants))
+    return body.map(substitute(b, body.roots, constants, body.sources))
 
 
-def substitute(b: Builder, roots: Iterable[Node], replace: Mapping[Node, Node]) -> Values:
-    """Every node under `roots` with some leaves replaced."""
+def substitute(
+    b: Builder, roots: Iterable[Node], replace: Mapping[Node, Node], sources: SourceTable
+) -> Values:
+    """Every node under `roots` with some leaves replaced; what is new inherits names and lines."""
     new: Values = dict(replace)
     for node in topological(roots):
         if node not in new:
             operands = tuple(new[i] for i in node.inputs)
             new[node] = node if operands == node.inputs else remake(b, node, operands)
+            sources.carry(node, new[node])
     return new
 
 
@@ -173,7 +176,7 @@ def _hoist(b: Builder, body: Program, known: Mapping[Node, Node]) -> Values:
     wanted += _worth_moving(r for r in body.roots if r in invariant)
     if not wanted:
         return {}
-    outside = substitute(b, wanted, known)
+    outside = substitute(b, wanted, known, body.sources)
     return {inner: outside[inner] for inner in wanted}
 
 
@@ -209,7 +212,7 @@ def _make_while(
         replace[inner] = b.input(f"{body.name}/invariant_{number}", "feed", inner.type)
         sources[replace[inner]] = outer
     if replace:
-        body = body.map(substitute(b, body.roots, replace))
+        body = body.map(substitute(b, body.roots, replace, body.sources))
     variables = [inner for inner, _ in pairs]
     used = [n for n in body.nodes() if n.op == "input" and n not in variables]
     body = Program(
@@ -243,7 +246,7 @@ def _improve_cond(
         sides = []
         for region in branches:
             known = dict(zip(region.inputs, operands[1:], strict=True))
-            values = substitute(b, region.outputs, known)
+            values = substitute(b, region.outputs, known, region.sources)
             sides.append([values[o] for o in region.outputs])
         chosen = [x if x is y else b.select(operands[0], x, y) for x, y in zip(*sides, strict=True)]
         return operands[0], dict(enumerate(chosen))

@@ -203,11 +203,11 @@ def asks_for_compiling(stage: str, color: str) -> bool:
 
 
 def _plan(compilation: Compilation | None) -> dict[str, Any] | None:
-    from graphflow.views.plan_view import plan_data
-
     if compilation is None or "plan" not in compilation.products:
         return None
-    return plan_data(compilation.products["plan"], compilation.products["kernels"])
+    from graphflow.views.plan_view import plan_data
+
+    return plan_data(compilation.products["code"])
 
 
 def draw(

@@ -137,31 +137,44 @@ function litLines() {
 // ---- the memory plan
 
 function drawPlan() {
-  const { steps, names, slots, live } = data.plan, step = 46, row = 19, left = 330;
+  layout = { boxes: new Map(), lines: [], width: 0, height: 0 };
+  drawPlans(data.plan);
+}
+
+/** A plan, and below it those of its loops and branches. */
+function drawPlans(plan) {
+  drawOnePlan(plan, layout.height);
+  plan.inner.forEach(drawPlans);
+}
+
+function drawOnePlan({ title, steps, names, slots, live }, top) {
+  const step = 46, row = 19, left = 330, group = make(world, "g", { transform: `translate(0 ${top})` });
   const colours = { arena: "#cfe4f6", feed: "#c4ebdc", variable: "#fbe0b0", output: "#f2d2e4", constant: "#ececec" };
-  const most = Math.max(1, ...live), top = 90, above = names.length ? 150 : 40;
-  make(world, "text", { x: 10, y: above + top - 20 }, `arena in use: at most ${Math.max(0, ...live).toLocaleString("en")} bytes`);
+  const most = Math.max(1, ...live), bars = 90, above = 150;
+  if (title) make(group, "text", { x: 10, y: above, "font-weight": "bold" }, title);
+  make(group, "text", { x: 10, y: above + bars - 20 }, `arena in use: at most ${Math.max(0, ...live).toLocaleString("en")} bytes`);
   live.forEach((bytes, k) => {
     const height = 60 * bytes / most;
-    const bar = make(world, "rect", { x: left + k * step + 1, y: above + 70 - height, width: step - 2, height, fill: "#56b4e9" });
+    const bar = make(group, "rect", { x: left + k * step + 1, y: above + 70 - height, width: step - 2, height, fill: "#56b4e9" });
     make(bar, "title", {}, `step ${k}: ${bytes.toLocaleString("en")} bytes`);
   });
   for (let k = 0; k < steps; k++) {
     const x = left + (k + 0.5) * step;
-    make(world, "text", { class: "small", x, y: above + 82, "text-anchor": "middle" }, k);
-    if (names.length) make(world, "text", { class: "small", x, y: above, transform: `rotate(-60 ${x} ${above})` }, names[k].slice(0, 28));
+    make(group, "text", { class: "small", x, y: above + 82, "text-anchor": "middle" }, k);
+    make(group, "text", { class: "small", x, y: above, transform: `rotate(-60 ${x} ${above})` }, names[k].slice(0, 28));
   }
   slots.forEach((slot, k) => {
-    const y = above + top + k * row;
+    const y = above + bars + k * row;
     const over = slot.shares === null ? "" : `, over slot ${slot.shares}`;
     const text = `slot ${slot.number}: ${slot.kind} ${slot.what}, ${slot.bytes.toLocaleString("en")} B${over}`;
-    make(world, "text", { class: "small", x: 10, y: y + 12 }, text.length > 62 ? text.slice(0, 61) + "…" : text);
-    const bar = make(world, "rect", { class: "slot", "data-slot": slot.number, x: left + slot.first * step, y: y + 2,
+    make(group, "text", { class: "small", x: 10, y: y + 12 }, text.length > 62 ? text.slice(0, 61) + "…" : text);
+    const bar = make(group, "rect", { class: "slot", "data-slot": slot.number, x: left + slot.first * step, y: y + 2,
       width: (slot.last - slot.first + 1) * step, height: row - 5, rx: 3, fill: colours[slot.kind] || "#ececec", stroke: "#606060" });
     if (slot.shares !== null) bar.setAttribute("stroke-dasharray", "4 2");
     make(bar, "title", {}, `${text}, steps ${slot.first} to ${slot.last}`);
   });
-  layout = { boxes: new Map(), lines: [], width: left + steps * step + 40, height: above + top + slots.length * row + 40 };
+  layout.width = Math.max(layout.width, left + steps * step + 40);
+  layout.height += above + bars + slots.length * row + 40;
 }
 
 // ---- folding, selecting, searching

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import networkx
 import numpy as np
@@ -80,6 +81,47 @@ def test_diff_shows_what_passes_changed(tmp_path, monkeypatch):
     text = dump(load_target("twice:build"), diff=True)
     assert "+++ stabilise" in text
     assert "reduce_max" in text
+
+
+@pytest.fixture
+def loops(tmp_path, monkeypatch):
+    (tmp_path / "looping.py").write_text(
+        "import tensorflow as tf\n"
+        "def build():\n"
+        "    x = tf.placeholder(tf.float32, [4, 3], name='x')\n"
+        "    step = lambda i, v: [i + 1, tf.log(1 + tf.tanh(v, name='bend'), name='logs')]\n"
+        "    loop = tf.while_loop(lambda i, v: i < 3, step, [0, x])[1]\n"
+        "    right = lambda: tf.matmul(loop, tf.ones([3, 3]), name='right')\n"
+        "    left = lambda: tf.matmul(tf.exp(loop), tf.ones([3, 3]), name='left')\n"
+        "    few = tf.cond(x[0, 0] > 0, lambda: tf.exp(x, name='few'), lambda: x)\n"
+        "    return tf.cond(x[0, 0] > 0, right, left) + few\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return load_target("looping:build")
+
+
+def test_why_goes_into_loops_and_branches(loops):
+    text = dump(loops, why="while/bend")
+    assert "becomes %bend: f32[4,3] = tanh in body of %" in text
+    assert "computed by loops" in text
+    assert "rule log_of_one_plus: log f32[4,3]" in dump(loops, why="while/logs")
+    assert "= matmul in otherwise of %" in dump(loops, why="cond_1/left")
+    assert "becomes %few: f32[4,3] = exp\n" in dump(loops, why="cond/few")  # computed in any case
+
+
+def test_diff_tells_passes_over_loops_apart(loops):
+    text = dump(loops, diff=True)
+    assert re.search(r"^\+\+\+ while/while_context\S* \(1\): stabilise$", text, re.MULTILINE)
+    assert "\n-  %logs: f32[4,3] = log(" in text
+    assert "--- specialise\n+++ loops and branches\n" in text
+
+
+def test_the_plan_shows_those_of_loops_and_branches(loops):
+    text = dump(loops, "plan")
+    for part in ("body", "then", "otherwise"):
+        assert re.search(rf"^{part} of k\d+_\w+:\n  step 0: ", text, re.MULTILINE)
+    data = json.loads(dump(loops, "plan", form="json"))["runs"][0]
+    assert len(data["inner"]) == 3
 
 
 def test_files_of_models(tmp_path):

@@ -257,10 +257,18 @@ def test_the_plans_data():
 
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [8, 4])
-        compiled, compilation = compile_fetches([tf.matmul(tf.exp(x), np.ones((4, 2), "f4"))])
-    data = plan_data(compiled.memory, compilation.products["kernels"])
+        compiled, _ = compile_fetches([tf.matmul(tf.exp(x), np.ones((4, 2), "f4"))])
+    data = plan_data(compiled)
     assert all(s["first"] <= s["last"] < data["steps"] for s in data["slots"])
     assert len(data["names"]) == len(data["live"]) == data["steps"]
+
+
+def test_the_plan_has_those_of_loops_and_branches(nested):
+    plan = tf.draw(nested).plan
+    titles = [inner["title"] for inner in plan["inner"]]
+    assert [title.split()[0] for title in titles] == ["body", "then", "otherwise"]
+    assert {title.split()[-1] for title in titles} < set(plan["names"])
+    assert any("tanh" in name for name in plan["inner"][0]["names"])
 
 
 @pytest.fixture
