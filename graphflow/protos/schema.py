@@ -314,12 +314,31 @@ message SessionLog
   1 SessionStatus status
   2 string checkpoint_path
   3 string msg
+message AllocatorMemoryUsed
+  1 string allocator_name
+  2 int64 total_bytes
+  3 int64 peak_bytes
+  4 int64 live_bytes
+  5 int64 allocator_bytes_in_use
+message AllocationDescription
+  1 int64 requested_bytes
+  2 int64 allocated_bytes
+  3 string allocator_name
+message TensorDescription
+  1 DataType dtype
+  2 TensorShapeProto shape
+  4 AllocationDescription allocation_description
+message NodeOutput
+  1 int32 slot
+  3 TensorDescription tensor_description
 message NodeExecStats
   1 string node_name
   2 int64 all_start_micros
   3 int64 op_start_rel_micros
   4 int64 op_end_rel_micros
   5 int64 all_end_rel_micros
+  6 *AllocatorMemoryUsed memory
+  7 *NodeOutput output
   8 string timeline_label
   9 int64 scheduled_micros
   10 uint32 thread_id

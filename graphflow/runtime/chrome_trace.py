@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from graphflow.runtime.protos import StepStats
+from graphflow.runtime.protos import ALLOCATOR, StepStats
 
 
 class ChromeTrace:
@@ -48,6 +48,15 @@ class ChromeTrace:
             }
         )  # fmt: skip
 
+    def counter(self, name: str, process: int, at: float, values: Mapping[str, float]) -> None:
+        """Add the values of something that is counted, from a moment in microseconds on."""
+        self.events.append(
+            {
+                "ph": "C", "cat": "Memory", "pid": process, "tid": 0, "name": name, "ts": at,
+                "args": dict(values),
+            }
+        )  # fmt: skip
+
     def data(self) -> dict[str, Any]:
         """The trace as plain data."""
         return {"traceEvents": self.events}
@@ -57,16 +66,21 @@ class ChromeTrace:
         return json.dumps(self.data())
 
 
-def step_stats_trace(step_stats: StepStats) -> ChromeTrace:
-    """The trace of a run's step statistics: one process for each device."""
+def step_stats_trace(step_stats: StepStats, shows_memory: bool = False) -> ChromeTrace:
+    """The trace of a run's step statistics: one process for each device, and its memory."""
     trace = ChromeTrace()
     for number, device in enumerate(step_stats.dev_stats):
         trace.process(number, device.device)
         for node in device.node_stats:
+            began = node.all_start_nanos / 1000 or node.all_start_micros
+            length = node.op_end_rel_nanos / 1000 or node.op_end_rel_micros
             trace.span(
-                node.node_name, "Op", (number, node.thread_id), node.all_start_micros,
-                node.op_end_rel_micros, {"name": node.node_name, "op": node.timeline_label},
+                node.node_name, "Op", (number, node.thread_id), began, length,
+                {"name": node.node_name, "op": node.timeline_label},
             )  # fmt: skip
+            if shows_memory:
+                used = {m.allocator_name: m.allocator_bytes_in_use for m in node.memory}
+                trace.counter("bytes in use", number, began, used or {ALLOCATOR: 0})
     return trace
 
 
@@ -85,5 +99,8 @@ class Timeline:
     def generate_chrome_trace_format(
         self, show_dataflow: bool = True, show_memory: bool = False
     ) -> str:
-        """The trace as JSON; what the flags ask for is not kept, as kernels are not single ops."""
-        return step_stats_trace(self._step_stats).text()
+        """The trace as JSON, with the arena's bytes in use at each step if memory is asked for.
+
+        Which data flows from where is not in the statistics, as kernels are not single operations.
+        """
+        return step_stats_trace(self._step_stats, show_memory).text()

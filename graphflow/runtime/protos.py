@@ -10,6 +10,8 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+ALLOCATOR = "cpu"  # TensorFlow's name for the host's memory
+
 
 class Message:
     """A message with named fields; assigning to nested messages' fields makes them."""
@@ -143,8 +145,49 @@ class RunOptions(Message):
     }  # fmt: skip
 
 
+class AllocatorMemoryUsed(Message):
+    """The memory that a step took: in all, at most at a time, and still in use after it."""
+
+    _fields: ClassVar = {
+        "allocator_name": "", "total_bytes": 0, "peak_bytes": 0, "live_bytes": 0,
+        "allocator_bytes_in_use": 0,
+    }  # fmt: skip
+
+
+class Dim(Message):
+    """One of a shape's sizes."""
+
+    _fields: ClassVar = {"size": 0, "name": ""}
+
+
+class TensorShapeProto(Message):
+    """A shape."""
+
+    _fields: ClassVar = {"dim": [], "unknown_rank": False}
+
+
+class AllocationDescription(Message):
+    """Where a tensor lies and how many bytes it has there."""
+
+    _fields: ClassVar = {"requested_bytes": 0, "allocated_bytes": 0, "allocator_name": ""}
+
+
+class TensorDescription(Message):
+    """A tensor's type, shape and memory."""
+
+    _fields: ClassVar = {
+        "dtype": 0, "shape": TensorShapeProto, "allocation_description": AllocationDescription,
+    }  # fmt: skip
+
+
+class NodeOutput(Message):
+    """One of the values that a step stores."""
+
+    _fields: ClassVar = {"slot": 0, "tensor_description": TensorDescription}
+
+
 class NodeExecStats(Message):
-    """One step of a run: when it began, how long it took."""
+    """One step of a run: when it began, how long it took, what it stored."""
 
     _fields: ClassVar = {
         "node_name": "", "timeline_label": "", "all_start_micros": 0, "all_start_nanos": 0,
@@ -178,10 +221,19 @@ class RunMetadata(Message):
         from graphflow.protos import message
 
         proto = message("RunMetadata")()
-        for device in self.step_stats.dev_stats:
-            found = proto.step_stats.dev_stats.add(device=device.device)
-            for node in device.node_stats:
-                plain = [n for n, blank in node._fields.items() if blank != []]
-                found.node_stats.add(**{name: getattr(node, name) for name in plain})
+        _fill(proto.step_stats, self.step_stats)
         content: bytes = proto.SerializeToString()
         return content
+
+
+def _fill(proto: Any, message: Message) -> None:
+    """Put the fields of a plain message into one of protobuf's."""
+    for name in message._fields:
+        value = getattr(message, name)
+        if isinstance(value, Message):
+            _fill(getattr(proto, name), value)
+        elif isinstance(value, list):
+            for element in value:
+                _fill(getattr(proto, name).add(), element)
+        elif value:
+            setattr(proto, name, value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from graphflow.ir.dims import Dim, evaluate, product
 from graphflow.ir.node import Node
@@ -114,8 +115,8 @@ class Peak:
     slots: list[tuple[Slot, int]]
 
 
-def memory_peak(plan: MemoryPlan, symbols: Mapping[str, int]) -> Peak:
-    """Find the step at which the slots of the arena that are alive take the most memory."""
+def _arena_lives(plan: MemoryPlan, symbols: Mapping[str, int]) -> dict[Slot, list[int]]:
+    """The slots that own memory of the arena: the first step and the last, and bytes."""
     owners: dict[Slot, list[int]] = {}
     for slot in plan.slots:
         home = slot.home()
@@ -123,6 +124,21 @@ def memory_peak(plan: MemoryPlan, symbols: Mapping[str, int]) -> Peak:
             life = owners.setdefault(home, [slot.first, slot.last, 0])
             life[0], life[1] = min(life[0], slot.first), max(life[1], slot.last)
             life[2] = max(life[2], int(evaluate(slot.type.nbytes, symbols)))
+    return owners
+
+
+def arena_in_use(plan: MemoryPlan, symbols: Mapping[str, int], steps: int) -> list[int]:
+    """The bytes of the arena that are in use at each step."""
+    changes = [0] * (steps + 2)
+    for first, last, nbytes in _arena_lives(plan, symbols).values():
+        changes[min(first, steps)] += nbytes
+        changes[min(last, steps) + 1] -= nbytes
+    return list(accumulate(changes))[:steps]
+
+
+def memory_peak(plan: MemoryPlan, symbols: Mapping[str, int]) -> Peak:
+    """Find the step at which the slots of the arena that are alive take the most memory."""
+    owners = _arena_lives(plan, symbols)
     best = Peak(0, 0, [])
     for position in sorted({first for first, _, _ in owners.values()}):
         alive = [(s, n) for s, (first, last, n) in owners.items() if first <= position <= last]

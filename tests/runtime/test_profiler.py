@@ -184,6 +184,39 @@ def test_timeline_of_a_runs_metadata():
     assert any("(" in e["args"]["op"] and "e" in e["args"]["op"] for e in events[1:])
 
 
+# Which fields an event has, and of which types, by Chrome's description of the format.
+EVENT_FIELDS = {
+    "M": {"name": str, "pid": int, "args": dict},
+    "X": {"name": str, "cat": str, "pid": int, "tid": int, "ts": (int, float),
+          "dur": (int, float), "args": dict},
+    "C": {"name": str, "pid": int, "ts": (int, float), "args": dict},
+}  # fmt: skip
+
+
+def test_traces_have_the_fields_of_the_format(profiler):
+    metadata = tf.RunMetadata()
+    loop = tf.while_loop(lambda v: v[0] < 9.0, lambda v: v * 2.0 + 1.0, [tf.ones([4])])
+    with tf.Session() as session:
+        session.run(loop)
+        session.run(tf.sort(tf.exp(loop)), None, tf.RunOptions(trace_level=3), metadata)
+    timeline = Timeline(metadata.step_stats).generate_chrome_trace_format(show_memory=True)
+    for text in (profiler.trace().text(), timeline):
+        trace = json.loads(text)
+        assert set(trace) == {"traceEvents"}
+        for event in trace["traceEvents"]:
+            for field, kind in EVENT_FIELDS[event["ph"]].items():
+                assert isinstance(event[field], kind), (field, event)
+            if event["ph"] == "C":
+                assert all(isinstance(v, (int, float)) for v in event["args"].values())
+            if event["ph"] == "M":
+                assert event["name"] in ("process_name", "thread_name")
+                assert isinstance(event["args"]["name"], str)
+            if "ts" in event:
+                assert event["ts"] >= 0
+                assert event.get("dur", 0) >= 0
+    assert any(e["ph"] == "C" and e["args"]["cpu"] > 0 for e in json.loads(timeline)["traceEvents"])
+
+
 def test_limits_and_numbers_in_words():
     assert Limits(10.0, 100.0, 5.0).share(10, 50, 20.0) == pytest.approx(0.5)
     assert Limits(10.0, 100.0, 5.0).share(10, 0, 0.0) == 0

@@ -351,10 +351,35 @@ def test_run_metadata() -> None:
     assert y.op.name in [s.node_name for s in stats]  # TensorBoard finds its node by that
     assert any("exp" in s.timeline_label for s in stats)
     assert metadata.peak_bytes > 0
+    exponentials = next(s for s in stats if "exp" in s.timeline_label)
+    assert exponentials.output
+    for s in stats:
+        assert sum(m.live_bytes for m in s.memory) <= sum(m.total_bytes for m in s.memory)
     stored = message("RunMetadata").FromString(metadata.SerializeToString())
     assert [s.node_name for s in stored.step_stats.dev_stats[0].node_stats] == [
         s.node_name for s in stats
     ]
+
+
+def test_run_metadata_tells_what_is_stored_and_how_much_memory_is_in_use() -> None:
+    x = tf.placeholder(tf.float32, [32, 16], name="x")
+    y = tf.nn.relu(tf.matmul(x, tf.Variable(tf.ones([16, 8]))), name="y")
+    z = tf.matmul(y, tf.ones([8, 8]), name="z")
+    metadata = tf.RunMetadata()
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(z, {x: np.ones([32, 16])}, tf.RunOptions(trace_level=3), metadata)
+    stats = [s for d in metadata.step_stats.dev_stats for s in d.node_stats]
+    assert [s.node_name for s in stats].count("y") == 1  # its product has several records
+    stored = message("RunMetadata").FromString(metadata.SerializeToString())
+    nodes = {n.node_name: n for n in stored.step_stats.dev_stats[0].node_stats}
+    (output,) = nodes["y"].output
+    tensor = output.tensor_description
+    assert (tensor.dtype, [d.size for d in tensor.shape.dim]) == (1, [32, 8])
+    assert tensor.allocation_description.requested_bytes == 32 * 8 * 4
+    (used,) = nodes["y"].memory
+    assert used.live_bytes == 32 * 8 * 4 <= used.total_bytes
+    assert used.allocator_bytes_in_use >= 32 * 8 * 4
 
 
 def test_function_of_theano() -> None:
