@@ -48,7 +48,7 @@ def report_verification(verifier: Verifier, status: int) -> int:
     if verifier.difference:
         sys.stderr.write(f"graphflow: verify: {verifier.difference}\n")
         return status or 1
-    more = f", {verifier.skipped} with Python calls not checked" if verifier.skipped else ""
+    more = f", {verifier.skipped} with other calls of Python not checked" if verifier.skipped else ""
     sys.stderr.write(f"graphflow: verify: {verifier.checked} runs agree{more}\n")
     return status
 
@@ -58,7 +58,7 @@ def _report_search(search: NanSearch, status: int) -> int:
         sys.stderr.write(f"graphflow: nan: {finding}\n")
     if search.findings:
         return status or 1
-    more = f", {search.skipped} with Python calls not looked at" if search.skipped else ""
+    more = f", {search.skipped} with other calls of Python not looked at" if search.skipped else ""
     sys.stderr.write(f"graphflow: nan: nothing found in {search.runs} runs{more}\n")
     return status
 
@@ -69,7 +69,7 @@ def _report_unseen(watcher: Watcher, status: int) -> int:
     for name in unseen:
         if watcher.wanted[name] in watcher.known:
             sys.stderr.write(
-                f"graphflow: watch: {name!r} is in runs only that call Python functions too: of "
+                f"graphflow: watch: {name!r} is in runs only that cannot be computed again: of "
                 "those, what is fetched is shown\n"
             )
             continue

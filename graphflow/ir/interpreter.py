@@ -14,6 +14,7 @@ from graphflow import errors
 from graphflow.graph.arrays import as_array
 from graphflow.ir.dims import SymDim, evaluate
 from graphflow.ir.node import Node, Program
+from graphflow.ir.prims.effects import call_function
 
 Array = np.ndarray[Any, Any]
 Visit = Callable[[Program, Node, list[Any], Any], None]
@@ -72,7 +73,7 @@ def evaluate_node(
 ) -> Any:
     """One node's value from its operands' values."""
     if node.op in ("host_call", "effect_call"):
-        return [as_array(v) for v in node["function"].function(*operands)]
+        return [as_array(v) for v in call_function(node, operands)]
     if node.op == "while":
         return _run_while(node, operands, symbols, visit)
     if node.op == "cond":

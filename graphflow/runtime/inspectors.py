@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from graphflow.ir.interpreter import Visit, run_program
 from graphflow.ir.node import Program
+from graphflow.ir.prims.effects import NotOnTape, Tape
 from graphflow.runtime.executable import Instance
 from graphflow.runtime.stepstats import Event
 from graphflow.runtime.variables import VariableStore
@@ -52,9 +54,19 @@ class Watched:
             for i in self.program.inputs
         ]
 
-    def calls_python(self) -> bool:
-        """Whether a run calls Python functions, so that it cannot be computed a second time."""
-        return any(node.op in ("effect_call", "host_call") for node in self.program.nodes())
+    def interpreted(
+        self, inputs: Sequence[Any], tape: Tape, visit: Visit | None = None
+    ) -> tuple[list[Any], dict[str, Any]] | None:
+        """Compute a run once more by the interpreter: results, and variables' new values.
+
+        Functions with effects, a data set's next element for one, are not called again: what they
+        gave is on the tape of the run. None where that was computed by other calls.
+        """
+        try:
+            with tape.replaying():
+                return run_program(self.program, inputs, self.symbols, visit)
+        except NotOnTape:
+            return None
 
 
 class Inspector(Protocol):

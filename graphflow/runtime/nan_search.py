@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.ir.interpreter import run_program
 from graphflow.ir.node import Node, Program
+from graphflow.ir.prims.effects import Tape
 from graphflow.runtime.inspectors import Run, Watched
 from graphflow.runtime.statistics import count_not_finite, statistics_text, type_text
 
@@ -103,8 +103,8 @@ class NanSearch:
     Attributes
     ----------
     stops : whether a finding ends the script; else all findings are kept, one for an operation.
-    runs, skipped : how many runs there were, and how many of those called Python functions, which
-        are run once only and not looked at.
+    runs, skipped : how many runs there were, and how many of those could not be computed again, as
+        they made other calls of Python functions.
     """
 
     stops: bool = True
@@ -114,18 +114,19 @@ class NanSearch:
 
     def wrap(self, watched: Watched, run: Run) -> Run:
         """Return `run` with the search added."""
-        calls_python = watched.calls_python()
 
         def searched(*arrays: Any) -> list[Any]:
             self.runs += 1
-            if calls_python:
-                self.skipped += 1
-                return run(*arrays)
-            # The run may write over variables, and fail: what goes in is copied before.
+            # The run may write over variables: what goes in is copied before.
             inputs = [np.array(v) for v in watched.inputs(arrays)]
-            look = _Look(watched.program)
-            outputs, updates = run_program(watched.program, inputs, watched.symbols, look.visit)
-            results = run(*arrays)
+            tape, look = Tape(), _Look(watched.program)
+            with tape.recording():
+                results = run(*arrays)
+            computed = watched.interpreted(inputs, tape, look.visit)
+            if computed is None:
+                self.skipped += 1
+                return results
+            outputs, updates = computed
             came = _wrong([*results, *(watched.store.get(name) for name in updates)])
             expected = _wrong([*outputs, *updates.values()])
             if look.fault is not None:

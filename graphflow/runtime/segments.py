@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.ir.node import Node
+from graphflow.ir.prims.effects import call_function
 from graphflow.runtime.call import Call, PythonCall
 from graphflow.runtime.executable import Instance, is_object
 from graphflow.runtime.records import Step
@@ -21,14 +22,14 @@ class HostStep:
 
     def __init__(self, instance: Instance, task: Task) -> None:
         assert task.node is not None
+        self.node = task.node
         read = [i for i in task.node.inputs if i.prim.kind != "host" or i.op == "result"]
         host = task.node["function"]
-        self.function = host.function
         self.readers = [instance.reader(node, copies=not host.reads_only) for node in read]
         self.writers = [(node["index"], instance.writer(node)) for node in task.writes]
 
     def __call__(self) -> None:
-        results = self.function(*[read() for read in self.readers])
+        results = call_function(self.node, [read() for read in self.readers])
         for index, write in self.writers:
             write(results[index])
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from graphflow.ir.interpreter import run_program
 from graphflow.ir.node import Node, Program
+from graphflow.ir.prims.effects import Tape
 from graphflow.runtime.inspectors import Run, Watched
 from graphflow.runtime.statistics import statistics_text, type_text
 
@@ -33,13 +33,13 @@ class Watcher:
     def wrap(self, watched: Watched, run: Run) -> Run:
         """Return `run` with the printing added."""
         self.known |= names_of(watched.program)
-        calls_python = watched.calls_python()
 
         def printed(*arrays: Any) -> list[Any]:
             self.runs += 1
-            if calls_python:
-                return self.results(watched, run(*arrays))
-            inputs = [np.array(v) for v in watched.inputs(arrays)]
+            # The run may write over variables: what goes in is copied before.
+            inputs, tape = [np.array(v) for v in watched.inputs(arrays)], Tape()
+            with tape.recording():
+                results = run(*arrays)
             rounds: dict[str, int] = {}
 
             def visit(program: Program, node: Node, operands: list[Any], value: Any) -> None:
@@ -54,22 +54,23 @@ class Watcher:
                 for name, operation in self.wanted.items():
                     if node["name"] == operation:
                         self.tell(name, name, value)
-            _, updates = run_program(watched.program, inputs, watched.symbols, visit)
-            results = run(*arrays)
+            computed = watched.interpreted(inputs, tape, visit)
+            if computed is None:
+                self.tell_results(watched, results)
+                return results
             for name, operation in self.wanted.items():
-                if operation in updates:
+                if operation in computed[1]:
                     self.tell(f"{name} becomes", name, watched.store.get(operation))
             return results
 
         return printed
 
-    def results(self, watched: Watched, results: list[Any]) -> list[Any]:
-        """Tell of fetches only: a run that calls Python functions is not run a second time."""
+    def tell_results(self, watched: Watched, results: list[Any]) -> None:
+        """Tell of fetches only, where a run cannot be computed again."""
         for fetched, value in zip(watched.names, results, strict=True):
             for name, operation in self.wanted.items():
                 if operation == fetched.partition(":")[0]:
                     self.tell(name, name, value)
-        return results
 
     def tell(self, label: str, name: str, value: Any) -> None:
         """Print one line."""

@@ -208,15 +208,17 @@ def test_profile_of_one_run_with_values_from_files(tmp_path, capsys):
     assert "expected NAME=FILE" in capsys.readouterr().err
 
 
-def test_a_name_in_runs_with_python_functions_only(tmp_path, capsys):
+def test_a_name_in_runs_that_call_python_functions(tmp_path, capsys):
     (tmp_path / "calls.py").write_text(
         "import tensorflow as tf\n"
         "x = tf.placeholder(tf.float32, [])\n"
         "y = tf.Print(tf.add(x, 1.0, name='sum') * x, [x])\n"
         "tf.Session().run(y, {x: 1.0})\n"
     )
-    assert main.main(["debug", "--watch", "sum", str(tmp_path / "calls.py")]) == 2
-    assert "'sum' is in runs only that call Python" in capsys.readouterr().err
+    assert main.main(["debug", "--watch", "sum", str(tmp_path / "calls.py")]) == 0
+    err = capsys.readouterr().err
+    assert err.count("[1]") == 1  # it prints once only
+    assert "run 1: sum: float32[] 2" in err
 
 
 def test_a_graph_that_does_not_run_is_not_profiled(tmp_path, capsys):

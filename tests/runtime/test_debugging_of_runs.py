@@ -87,12 +87,34 @@ def test_what_is_finite_is_no_finding(search):
     assert search.runs == 2
 
 
-def test_runs_with_python_functions_are_counted(search):
+def test_runs_that_read_data_sets_or_call_python_are_looked_at(search):
+    elements = tf.data.Dataset.from_tensor_slices(np.array([4.0, -1.0], np.float32))
+    x = elements.make_one_shot_iterator().get_next()
     calls = []
-    y = tf.py_func(lambda: calls.append(1) or np.float32(1), [], tf.float32)
-    y.set_shape([])
-    found_by(search, y)
-    assert len(calls) == 1
+
+    def counted(v):
+        calls.append(float(v))
+        return v
+
+    y = tf.sqrt(tf.py_func(counted, [x], tf.float32), name="root")
+    with tf.Session() as session:
+        session.run(y)
+        assert not search.findings
+        session.run(y)
+    assert calls == [4.0, -1.0]
+    (finding,) = search.findings
+    assert (finding.operation, finding.run) == ("root", search.runs)
+    assert search.skipped == 0
+
+
+def test_calls_of_python_in_loops_are_taken_round_by_round(search):
+    def step(i, v):
+        return [i + 1, tf.log(tf.reshape(tf.py_func(lambda a: a - 1.0, [v], tf.float32), []))]
+
+    loop = tf.while_loop(lambda i, v: i < 3, step, [0, tf.constant(20.0)], name="loop")
+    with tf.Session() as session:
+        session.run(loop)
+    assert search.findings[0].operation == "loop/Log"
 
 
 def test_watching_prints_every_run(capsys):

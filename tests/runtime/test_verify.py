@@ -34,13 +34,14 @@ def test_every_run_is_checked_and_the_first_difference_is_kept():
 
 
 def test_python_functions_are_called_once_all_the_same():
-    with Graph().as_default(), verifying():
+    with Graph().as_default(), verifying() as verifier:
         calls = []
         y = tf.py_func(lambda: calls.append(1) or np.float32(1), [], tf.float32)
         y.set_shape([])
         with tf.Session() as session:
-            session.run(y)
+            session.run(y * 2.0)
         assert len(calls) == 1
+        assert (verifier.checked, verifier.skipped, verifier.difference) == (1, 0, "")
 
 
 def test_data_sets_in_runs_agree():

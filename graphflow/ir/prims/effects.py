@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+
 from graphflow.graph import dtypes
+from graphflow.graph.arrays import as_array
 from graphflow.ir import philox
 from graphflow.ir.prims.registry import define, require
 from graphflow.ir.types import TensorType
@@ -50,6 +57,71 @@ class HostFunction:
         return hash(self.function)
 
 
+class Tape:
+    """The results of a run's calls that have effects, so that the run can be computed once more.
+
+    Calls are known by their function and number; of a loop's, each round has its turn.
+    """
+
+    def __init__(self) -> None:
+        self._results: dict[Any, deque[list[Any]]] = {}
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Keep what the calls made inside give."""
+        with _taping(self._call):
+            yield
+
+    @contextmanager
+    def replaying(self) -> Iterator[None]:
+        """Give what was kept, in place of calling."""
+        with _taping(self._give):
+            yield
+
+    def _call(self, function: HostFunction, number: Any, arrays: Sequence[Any]) -> list[Any]:
+        found: list[Any] = function.function(*arrays)
+        kept = [np.array(value, copy=True) for value in map(as_array, found)]
+        self._results.setdefault((function, number), deque()).append(kept)
+        return found
+
+    def _give(self, function: HostFunction, number: Any, arrays: Sequence[Any]) -> list[Any]:
+        kept = self._results.get((function, number))
+        if not kept:
+            raise NotOnTape(function.name)
+        return kept.popleft()
+
+
+class NotOnTape(Exception):
+    """A call is asked for that the run that was recorded did not make."""
+
+
+_tape: ContextVar[Callable[[HostFunction, Any, Sequence[Any]], list[Any]] | None] = ContextVar(
+    "tape", default=None
+)
+
+
+@contextmanager
+def _taping(call: Callable[[HostFunction, Any, Sequence[Any]], list[Any]] | None) -> Iterator[None]:
+    token = _tape.set(call)
+    try:
+        yield
+    finally:
+        _tape.reset(token)
+
+
+def call_function(node: Any, arrays: Sequence[Any]) -> list[Any]:
+    """Call the function of a `host_call` or an `effect_call`; give the arrays that it gives."""
+    function: HostFunction = node["function"]
+    tape = _tape.get()
+    if tape is None:
+        found: list[Any] = function.function(*arrays)
+        return found
+    with _taping(None):  # what the function runs itself is another run
+        if node.op == "host_call":  # without effects: it can be called again
+            return list(function.function(*arrays))
+        return tape(function, node.attrs.get("number"), arrays)
+
+
 def _infer_check(attrs: Attrs, ok: TensorType, *data: TensorType) -> TensorType:
     require(ok == TensorType(dtypes.bool_, ()), "check", "a bool scalar", ok)
     return TOKEN
@@ -74,4 +146,4 @@ def _random(attrs: Attrs, state: Any, *bounds: Any) -> Any:
 # operands: state u64[4] = key low, key high, counter low, counter high; bounds for uniform_int.
 define("random", "nest", _infer_random, _random, cost=20.0)
 
-__all__ = ["TOKEN", "HostFunction"]
+__all__ = ["TOKEN", "HostFunction", "NotOnTape", "Tape", "call_function"]
