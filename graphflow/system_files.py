@@ -59,6 +59,13 @@ def write_whole(path: str, content: bytes) -> None:
     ------
     OSError : the file cannot be written; what was there before is still there.
     """
+    try:
+        _write_aside(path, content)
+    except OSError as error:  # the user knows the file, not the temporary one
+        raise type(error)(error.errno, error.strerror, path) from error
+
+
+def _write_aside(path: str, content: bytes) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)}.")
     try:

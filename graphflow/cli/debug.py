@@ -48,7 +48,9 @@ def report_verification(verifier: Verifier, status: int) -> int:
     if verifier.difference:
         sys.stderr.write(f"graphflow: verify: {verifier.difference}\n")
         return status or 1
-    more = f", {verifier.skipped} with other calls of Python not checked" if verifier.skipped else ""
+    more = (
+        f", {verifier.skipped} with other calls of Python not checked" if verifier.skipped else ""
+    )
     sys.stderr.write(f"graphflow: verify: {verifier.checked} runs agree{more}\n")
     return status
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 
 import networkx
@@ -181,6 +183,19 @@ def test_a_file_that_is_no_graph(tmp_path):
     (tmp_path / "junk.pb").write_bytes(b"\xff\xff\xffnot a graph")
     with pytest.raises(TargetError, match="is not a GraphDef"):
         load_target(str(tmp_path / "junk.pb"))
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, capsys, function):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "out.txt"
+    path.write_text("before")
+    monkeypatch.setattr(os, "replace", full)
+    assert main.main(["dump", "-o", str(path), "some_model:network"]) == 2
+    assert capsys.readouterr().err.endswith(f"No space left on device: {str(path)!r}\n")
+    assert path.read_text() == "before"
+    assert not list(tmp_path.glob(".out.txt*"))
 
 
 def test_output_is_whole_or_not_there(tmp_path, function):

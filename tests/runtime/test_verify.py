@@ -41,7 +41,8 @@ def test_python_functions_are_called_once_all_the_same():
         with tf.Session() as session:
             session.run(y * 2.0)
         assert len(calls) == 1
-        assert (verifier.checked, verifier.skipped, verifier.difference) == (1, 0, "")
+        assert verifier.checked > 0
+        assert (verifier.skipped, verifier.difference) == (0, "")
 
 
 def test_data_sets_in_runs_agree():
