@@ -1,9 +1,12 @@
-"""A plugin of pytest that notes which operations the tests run, and against what.
+"""A plugin of pytest that notes which operations tests run, against what, and who computes them.
 
-    PYTHONPATH=tools python -m pytest -p tested_ops tests/ops tests/gradients tests/data_sets
+    PYTHONPATH=tools python -m pytest -p tested_ops tests
 
-writes `graphflow/cli/tested_ops.json`, from which `graphflow ops` makes the last column of
+writes `graphflow/cli/tested_ops.json`, from which `graphflow ops` makes two columns of
 `docs/ops.md`. With pytest-xdist each worker writes a part, and the first process joins them.
+
+An operation is native if in some run, of operands that are not all constants, no call of Python
+came of it, and of the plan if it only makes a handle.
 """
 
 from __future__ import annotations
@@ -14,7 +17,10 @@ from typing import Any
 
 import pytest
 
+from graphflow.graph.dtypes import DType
 from graphflow.graph.operation import Operation
+from graphflow.ir.builder import Builder
+from graphflow.ir.node import Node, is_constant
 from graphflow.trace.tracer import Tracer
 
 TARGET = Path(__file__).parent.parent / "graphflow" / "cli" / "tested_ops.json"
@@ -23,8 +29,11 @@ PART = "tested_ops_part"
 KINDS = {
     "recorded": "TensorFlow 1.15", "gradients": "differences", "drawn": "NumPy", "": "examples",
 }  # fmt: skip
-found: dict[str, set[str]] = {kind: set() for kind in KINDS.values()}
+WORDS = ("native", "Python", "plan")  # the first that a run shows is who computes an operation
+CALLS = {"host_call", "effect_call"}
+found: dict[str, set[str]] = {kind: set() for kind in (*KINDS.values(), *WORDS)}
 current = "examples"
+made: set[str] = set()  # the primitives that the operation being lowered asked for
 
 
 @pytest.hookimpl
@@ -37,13 +46,45 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def _noting(lower: Any) -> Any:
     def noted(self: Tracer, op: Operation) -> None:
+        made.clear()
         lower(self, op)
         found[current].add(op.type)
+        word = _computed_by(self, op)
+        if word:
+            found[word].add(op.type)
 
     return noted
 
 
+def _computed_by(tracer: Tracer, op: Operation) -> str:
+    """What one lowering shows; nothing where all operands are constants: tracing computes then."""
+    if made & CALLS:
+        return "Python"
+    if all(_is_handle(tensor.dtype) for tensor in op.outputs) and made <= {"const", "broadcast"}:
+        return "plan"
+    if any(tensor.dtype.name == "string" for tensor in (*op.inputs, *op.outputs)):
+        return "Python"  # texts are known to the trace, which computes with them
+    nodes = [tracer.values.get(tensor) for tensor in op.inputs]
+    if nodes and all(isinstance(node, Node) and is_constant(node) for node in nodes):
+        return ""
+    return "native"
+
+
+def _is_handle(dtype: DType) -> bool:
+    """Whether it is the type of a queue, a reader, a table, an iterator."""
+    return dtype.name in ("resource", "variant", "string_ref")
+
+
+def _collecting(make: Any) -> Any:
+    def collected(self: Builder, op: str, /, *inputs: Any, **attrs: Any) -> Any:
+        made.add(op)
+        return make(self, op, *inputs, **attrs)
+
+    return collected
+
+
 Tracer.lower = _noting(Tracer.lower)  # type: ignore[method-assign]
+Builder.make = _collecting(Builder.make)  # type: ignore[method-assign]
 
 
 @pytest.hookimpl
@@ -53,11 +94,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if output is not None:
         output[PART] = {kind: sorted(types) for kind, types in found.items()}
         return
-    by_type: dict[str, list[str]] = {}
-    for kind, types in found.items():
-        for op_type in sorted(types):
-            by_type.setdefault(op_type, []).append(kind)
-    TARGET.write_text(json.dumps(dict(sorted(by_type.items())), indent=0) + "\n")
+    types = sorted(set().union(*found.values()))
+    rows = {
+        op_type: {
+            "cpu": next((word for word in WORDS if op_type in found[word]), "not run"),
+            "tested": [kind for kind in KINDS.values() if op_type in found[kind]],
+        }
+        for op_type in types
+    }
+    lines = [f"{json.dumps(op_type)}: {json.dumps(row)}" for op_type, row in rows.items()]
+    TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -60,7 +60,7 @@ def _report_search(search: NanSearch, status: int) -> int:
         sys.stderr.write(f"graphflow: nan: {finding}\n")
     if search.findings:
         return status or 1
-    more = f", {search.skipped} with other calls of Python not looked at" if search.skipped else ""
+    more = f", {search.skipped} with other calls not looked at" if search.skipped else ""
     sys.stderr.write(f"graphflow: nan: nothing found in {search.runs} runs{more}\n")
     return status
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphflow.runtime.profiler import LANES, Span
-from graphflow.views.profile_table import duration
+from graphflow.views.profile_table import duration, longest
 
 MOST_SPANS = 20_000  # shown in the flame chart
 
@@ -21,7 +21,12 @@ def profile_page(data: dict[str, Any], spans: Sequence[Span], title: str) -> str
     spans : single times, for the flame chart; the first 20,000 are shown.
     title : what was profiled.
     """
-    content = {"title": title, "profile": data, "chart": _chart(spans)}
+    shown, left_out = longest(data["programs"])
+    content = {
+        "title": title,
+        "profile": {**data, "programs": shown, "programs_left_out": len(left_out)},
+        "chart": _chart(spans),
+    }
     # Within a script only "</" and "<!--" could end it or change how it is read.
     text = json.dumps(content).replace("<", "\\u003c")
     summary = (
@@ -140,6 +145,9 @@ const fill = (body, steps) => {
     });
   }
 };
+if (profile.programs_left_out)
+  element("p", "Shown are the programs whose steps took longest; " + profile.programs_left_out +
+    " more are left out.", document.getElementById("programs"));
 for (const program of profile.programs) {
   const place = document.getElementById("programs");
   element("h2", "Program " + program.number + ": " + program.title, place);

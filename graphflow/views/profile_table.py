@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+MOST_PROGRAMS = 30  # those whose steps took longest
 SHOWN_ALIVE = 4  # of what fills the memory
 OPERATIONS_WIDTH = 34
 _TITLE_WIDTH = 70
@@ -19,11 +20,25 @@ _LEFT = 2  # columns that begin at the left
 def profile_table(data: dict[str, Any]) -> str:
     """The text; `data` as from `profile_data`."""
     lines = _summary(data)
-    for program in data["programs"]:
+    shown, left_out = longest(data["programs"])
+    for program in shown:
         lines += ["", *_program(program)]
+    if left_out:
+        rest = sum(program["seconds_in_steps"] for program in left_out)
+        lines += ["", f"and {len(left_out):,} more programs, {duration(rest)} in steps"]
     if not data["programs"]:
         lines.append("nothing ran")
     return "\n".join(lines) + "\n"
+
+
+def longest(
+    programs: Sequence[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The Programs whose steps took longest, in their order, and the others where there are many."""
+    chosen = sorted(programs, key=lambda p: -float(p["seconds_in_steps"]))[:MOST_PROGRAMS]
+    numbers = {program["number"] for program in chosen}
+    shown = [program for program in programs if program["number"] in numbers]
+    return shown, [program for program in programs if program["number"] not in numbers]
 
 
 def _summary(data: dict[str, Any]) -> list[str]:

@@ -217,6 +217,17 @@ def test_traces_have_the_fields_of_the_format(profiler):
     assert any(e["ph"] == "C" and e["args"]["cpu"] > 0 for e in json.loads(timeline)["traceEvents"])
 
 
+def test_of_very_many_programs_the_longest_are_shown(profiler):
+    with tf.Session() as session:
+        for k in range(35):
+            session.run(tf.random_normal([10 + k * k]))
+    data = profile_data(profiler, LIMITS)
+    text = profile_table(data)
+    assert text.count("\nprogram ") == 30
+    assert "\nand 5 more programs, " in text
+    assert '"programs_left_out": 5' in profile_page(data, profiler.spans, "many")
+
+
 def test_limits_and_numbers_in_words():
     assert Limits(10.0, 100.0, 5.0).share(10, 50, 20.0) == pytest.approx(0.5)
     assert Limits(10.0, 100.0, 5.0).share(10, 0, 0.0) == 0
