@@ -34,7 +34,7 @@ def profile_table(data: dict[str, Any]) -> str:
 def longest(
     programs: Sequence[dict[str, Any]],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The Programs whose steps took longest, in their order, and the others where there are many."""
+    """The Programs whose steps took longest, in their order; the others, if there are many."""
     chosen = sorted(programs, key=lambda p: -float(p["seconds_in_steps"]))[:MOST_PROGRAMS]
     numbers = {program["number"] for program in chosen}
     shown = [program for program in programs if program["number"] in numbers]

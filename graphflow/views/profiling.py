@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphflow.views.files import write_whole
+from graphflow.system_files import write_whole
 
 if TYPE_CHECKING:  # they import the compiler, which `import graphflow` does not need
     from graphflow.runtime.profiler import Profiler
