@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from graphflow import errors
 from graphflow.cli.completion import SHELLS, completion
 from graphflow.cli.dump import FORMATS, GPUS, STAGES
-from graphflow.cli.output import OneOf, write_output
+from graphflow.cli.output import OneOf, check_folder, write_output
 from graphflow.cli.script import run_script
 from graphflow.version import VERSION
 from graphflow.views.colours import SCHEMES as COLORS
 from graphflow.views.drawing import FORMATS as PICTURES
 from graphflow.views.drawing import STAGES as DRAWN
 
+ACTIONS = ("path", "size", "clear")  # of the cache
 TARGETS = (
     "a script (all other arguments are its own), module:function, a .pb, .pbtxt or .meta file, "
     "a SavedModel's folder"
@@ -61,13 +62,17 @@ def _add_small_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
         description="Shows or empties the folder of compiled objects.",
         epilog="example: graphflow cache clear",
     )
-    cache.add_argument("action", choices=["path", "size", "clear"])
+    cache.add_argument(
+        "action", type=OneOf(ACTIONS), metavar="ACTION", help=f"one of {', '.join(ACTIONS)}"
+    )
     shell = commands.add_parser(
         "completion",
         help="a script by which a shell completes graphflow's commands",
         epilog="example: graphflow completion bash >> ~/.bash_completion",
     )
-    shell.add_argument("shell", choices=SHELLS)
+    shell.add_argument(
+        "shell", type=OneOf(SHELLS), metavar="SHELL", help=f"one of {', '.join(SHELLS)}"
+    )
 
 
 def _add_script(parser: argparse.ArgumentParser) -> None:
@@ -215,10 +220,9 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _depth(text: str) -> int:
-    depth = int(text)
-    if depth < 0:
-        raise argparse.ArgumentTypeError(f"expected 0 or more, got {depth}")
-    return depth
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected 0 or more, got {text}")
+    return int(text)
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
@@ -230,6 +234,7 @@ def _dump(options: argparse.Namespace, others: Sequence[str]) -> int:
     from graphflow.cli.targets import TargetError, load_target
 
     try:
+        check_folder(options.output)  # before a script runs for long
         until = needed_stage(options.stage, options.why, options.diff)
         target = load_target(options.target, others, until)
         text = dump(
@@ -248,6 +253,8 @@ def _profile(options: argparse.Namespace) -> int:
     from graphflow.cli.targets import TargetError
 
     try:
+        check_folder(options.html)
+        check_folder(options.trace)
         return profile(
             options.target, options.args, options.html, options.trace, options.json, options.top,
             options.run, dict(options.feed),
@@ -264,6 +271,7 @@ def _draw(options: argparse.Namespace, others: Sequence[str]) -> int:
 
     try:
         path_format(options.output)  # before a script runs for long
+        check_folder(options.output)
         if options.profile:
             from graphflow.cli.runs import measured_target
 
@@ -311,10 +319,22 @@ def _ops(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_command(parser: argparse.ArgumentParser, name: str) -> None:
+    """End with near matches for a command that is none."""
+    (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    try:
+        OneOf(list(commands.choices))(name)
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"command: {error}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     parser = _parser()
-    options, others = parser.parse_known_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and not given[0].startswith("-"):
+        _check_command(parser, given[0])
+    options, others = parser.parse_known_args(given)
     if others and options.command not in ("dump", "draw"):
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     if options.command == "run":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
+import os
 import sys
 from collections.abc import Sequence
 
@@ -21,6 +23,18 @@ def write_output(text: str, path: str | None) -> None:
         sys.stdout.write(text)
     else:
         write_whole(path, text.encode())
+
+
+def check_folder(path: str | None) -> None:
+    """Fail early where a file's folder is missing.
+
+    Raises
+    ------
+    FileNotFoundError : there is no such folder.
+    """
+    folder = os.path.dirname(path or "")
+    if folder and not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", folder)
 
 
 class OneOf:

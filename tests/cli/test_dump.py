@@ -179,6 +179,34 @@ def test_wrong_options(capsys):
     assert main.main(["dump", "missing.py"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["dmp", "x.py"], "no 'dmp'; did you mean dump? there are run, dump"),
+        (["cache", "siz"], "no 'siz'; did you mean size? there are path, size, clear"),
+        (["completion", "bsh"], "did you mean bash?"),
+        (["draw", "--depth", "a", "-o", "x.svg", "x.py"], "expected 0 or more, got a"),
+    ],
+)
+def test_wrong_words_have_near_matches(arguments, text, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main.main(arguments)
+    assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["dump", "-o"], ["draw", "-o"], ["profile", "--html"], ["profile", "--trace"]],
+)
+def test_a_missing_folder_is_told_before_the_script_runs(options, tmp_path, capsys):
+    (tmp_path / "script.py").write_text("raise SystemError('it ran')\n")
+    wanted = str(tmp_path / "nowhere" / "out.svg")
+    assert main.main([*options, wanted, str(tmp_path / "script.py")]) == 2
+    err = capsys.readouterr().err
+    assert f"there is no such folder: {str(tmp_path / 'nowhere')!r}" in err
+    assert "it ran" not in err
+
+
 def test_a_file_that_is_no_graph(tmp_path):
     (tmp_path / "junk.pb").write_bytes(b"\xff\xff\xffnot a graph")
     with pytest.raises(TargetError, match="is not a GraphDef"):
