@@ -132,7 +132,7 @@ class Engine:
     ) -> list[Any]:
         """Run a request; returns the values of its tensors.
 
-        `metadata`, where given, gets the step statistics of the run's last part.
+        `metadata`, where given, gets the step statistics too, after those that it has.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class Engine:
                 if isinstance(cut, Split):
                     request, values = self.count_first(request, values, cut)
                 else:
-                    request, values = self.run_first_part(request, values, cut)
+                    request, values = self.run_first_part(request, values, cut, metadata)
                 continue
             try:
                 prepared = self.prepare(request, plan, values)
@@ -379,17 +379,18 @@ class Engine:
     # ---- runs that are cut
 
     def run_first_part(
-        self, request: Request, values: Sequence[Array], division: Division
-    ) -> tuple[Request, list[Array]]:
+        self, request: Request, values: Sequence[Array], division: Division,
+        metadata: RunMetadata | None,
+    ) -> tuple[Request, list[Array]]:  # fmt: skip
         """Run what comes before the operation at which tracing stopped; returns the rest.
 
         Everything that the rest reads of the first part is fed to it, so that nothing runs twice.
         """
         cut, ask = division.cut, division.first.tensors
-        results = dict(zip(ask, self.run(division.first, values), strict=True))
+        results = dict(zip(ask, self.run(division.first, values, metadata), strict=True))
         results.update(zip(request.fed, values, strict=True))
         more = {t: _result(results[t]) for t in ask if not is_made_again(t.op)}
-        more.update(self.run_cut(cut, results, request.givens))
+        more.update(self.run_cut(cut, results, request.givens, metadata))
         arrays = tuple((t, a) for t, a in more.items() if isinstance(a, WITHOUT_ELEMENTS))
         plain = {t: a for t, a in more.items() if not isinstance(a, WITHOUT_ELEMENTS)}
         joined = {**dict(zip(request.fed, values, strict=True)), **plain}
@@ -402,7 +403,9 @@ class Engine:
             plan.statics.update(cut.inputs)
         return following, list(joined.values())
 
-    def run_cut(self, cut: Cut, results: dict[Tensor, Any], givens: Any) -> dict[Tensor, Any]:
+    def run_cut(
+        self, cut: Cut, results: dict[Tensor, Any], givens: Any, metadata: RunMetadata | None
+    ) -> dict[Tensor, Any]:
         """Run what Python must run between the parts; the values that it gives."""
         if cut.loop is not None:
             values = {t: as_array(results[t]) for t in cut.inputs}
@@ -415,7 +418,7 @@ class Engine:
                     tuple(tensors), tuple(operations), tuple(plain), done, givens,
                     tuple((t, a) for t, a in pairs if t not in plain), is_part=True,
                 )  # fmt: skip
-                return [_result(a) for a in self.run(request, list(plain.values()))]
+                return [_result(a) for a in self.run(request, list(plain.values()), metadata)]
 
             return run_loop(cut.loop, values, run)
         if cut.function is None:

@@ -54,6 +54,10 @@ class Message:
             elif value != getattr(blank, name):
                 object.__setattr__(self, name, copy.deepcopy(value))
 
+    def Clear(self) -> None:  # protobuf's name
+        """Set all fields to their defaults."""
+        self.CopyFrom(type(self)())
+
     def HasField(self, name: str) -> bool:  # protobuf's name
         """Whether a field differs from its default."""
         return getattr(self, name) != getattr(type(self)(), name)

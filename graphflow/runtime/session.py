@@ -146,6 +146,8 @@ class BaseSession:
         self._check_open()
         feeds = resolve_feeds(self._graph, feed_dict)
         plan, request = self._request(fetches, tuple(feeds))
+        if metadata is not None:
+            metadata.Clear()  # of what an earlier run has left
         values = self._engine.run(request, list(feeds.values()), metadata)
         self._remember(fetches, feed_dict, plan, request)
         return plan.build(values)

@@ -179,9 +179,12 @@ class _ArenaUse:
 
 
 def fill_metadata(metadata: RunMetadata, events: list[Event], instance: Instance) -> None:
-    """Put the statistics of a run into the message that the user gave."""
+    """Put the statistics of a run, or of a part of one, into the message that the user gave."""
+    devices = metadata.step_stats.dev_stats
+    if not devices:
+        devices.append(DeviceStepStats(device=DEVICE))
+    stats = devices[0].node_stats
     use = _ArenaUse(instance.symbols)
-    stats = []
     for step, began, ended in _joined(events):
         stats.append(node_stats(step, began, ended, instance.symbols))
         in_use = use.at(step)
@@ -189,9 +192,9 @@ def fill_metadata(metadata: RunMetadata, events: list[Event], instance: Instance
             stats[-1].memory.append(AllocatorMemoryUsed(allocator_name=ALLOCATOR))
         if in_use:
             stats[-1].memory[0].allocator_bytes_in_use = in_use
-    metadata.step_stats.dev_stats = [DeviceStepStats(device=DEVICE, node_stats=stats)]
-    metadata.peak_bytes = instance.arena_bytes + sum(
+    own = instance.arena_bytes + sum(
         evaluate(s.type.nbytes, instance.symbols)
         for s in instance.compiled.memory.slots
         if s.kind != "arena"
     )
+    metadata.peak_bytes = max(metadata.peak_bytes, own)

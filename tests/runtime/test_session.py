@@ -361,6 +361,20 @@ def test_run_metadata() -> None:
     ]
 
 
+def test_run_metadata_has_all_parts_of_a_run() -> None:
+    x = tf.placeholder(tf.float32, [8, 8], name="x")
+    first = tf.matmul(x, x, name="first")
+    size = tf.cast(tf.reduce_sum(tf.py_func(lambda v: v[:1], [first], tf.float32)), tf.int32)
+    second = tf.reduce_sum(tf.exp(x[0, 0] * tf.ones(tf.reshape(size, [1]))), name="second")
+    metadata = tf.RunMetadata()
+    with tf.Session() as sess:
+        for _ in range(2):  # what the first run left is taken out
+            sess.run(second, {x: np.eye(8)}, tf.RunOptions(trace_level=3), metadata)
+    names = [n.node_name for n in metadata.step_stats.dev_stats[0].node_stats]
+    assert names.count("first") == 1
+    assert "second" in names
+
+
 def test_run_metadata_tells_what_is_stored_and_how_much_memory_is_in_use() -> None:
     x = tf.placeholder(tf.float32, [32, 16], name="x")
     y = tf.nn.relu(tf.matmul(x, tf.Variable(tf.ones([16, 8]))), name="y")
