@@ -5,8 +5,8 @@
 writes `graphflow/cli/tested_ops.json`, from which `graphflow ops` makes two columns of
 `docs/ops.md`. With pytest-xdist each worker writes a part, and the first process joins them.
 
-An operation is native if in some run, of operands that are not all constants, no call of Python
-came of it, and of the plan if it only makes a handle.
+An operation is native if in some run no call of Python came of it, neither in the run nor while it
+was traced, and of the plan if it only makes a handle.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 from graphflow.graph.dtypes import DType
 from graphflow.graph.operation import Operation
 from graphflow.ir.builder import Builder
-from graphflow.ir.node import Node, is_constant
+from graphflow.ops.host import Computed
 from graphflow.trace.tracer import Tracer
 
 TARGET = Path(__file__).parent.parent / "graphflow" / "cli" / "tested_ops.json"
@@ -49,25 +49,28 @@ def _noting(lower: Any) -> Any:
         made.clear()
         lower(self, op)
         found[current].add(op.type)
-        word = _computed_by(self, op)
-        if word:
-            found[word].add(op.type)
+        found[_computed_by(op)].add(op.type)
 
     return noted
 
 
-def _computed_by(tracer: Tracer, op: Operation) -> str:
-    """What one lowering shows; nothing where all operands are constants: tracing computes then."""
+def _computed_by(op: Operation) -> str:
+    """What one lowering shows; a function of Python may also be called while it is traced."""
     if made & CALLS:
         return "Python"
     if all(_is_handle(tensor.dtype) for tensor in op.outputs) and made <= {"const", "broadcast"}:
         return "plan"
     if any(tensor.dtype.name == "string" for tensor in (*op.inputs, *op.outputs)):
-        return "Python"  # texts are known to the trace, which computes with them
-    nodes = [tracer.values.get(tensor) for tensor in op.inputs]
-    if nodes and all(isinstance(node, Node) and is_constant(node) for node in nodes):
-        return ""
+        return "Python"  # the trace computes with texts
     return "native"
+
+
+def _calling(call: Any) -> Any:
+    def called(*arguments: Any, **options: Any) -> Any:
+        made.add("host_call")
+        return call(*arguments, **options)
+
+    return called
 
 
 def _is_handle(dtype: DType) -> bool:
@@ -84,6 +87,8 @@ def _collecting(make: Any) -> Any:
 
 
 Tracer.lower = _noting(Tracer.lower)  # type: ignore[method-assign]
+Computed.__call__ = _calling(Computed.__call__)  # type: ignore[method-assign]
+Tracer.call_python = _calling(Tracer.call_python)  # type: ignore[method-assign]
 Builder.make = _collecting(Builder.make)  # type: ignore[method-assign]
 
 
@@ -97,7 +102,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     types = sorted(set().union(*found.values()))
     rows = {
         op_type: {
-            "cpu": next((word for word in WORDS if op_type in found[word]), "not run"),
+            "cpu": next(word for word in WORDS if op_type in found[word]),
             "tested": [kind for kind in KINDS.values() if op_type in found[kind]],
         }
         for op_type in types

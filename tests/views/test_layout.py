@@ -203,12 +203,12 @@ def chain_of_layers(count: int) -> tf.Graph:
 
 def test_thousands_of_operations_in_seconds():
     diagram = graph_diagram(chain_of_layers(5000).get_operations(), "")
-    start = time.perf_counter()
+    start = time.process_time()
     folded = layout_diagram(diagram, opened_boxes(diagram, None, 80))
     assert len(folded.boxes) <= 81
     many = layout_diagram(diagram, opened_boxes(diagram, None, 2000))
     assert 1000 < len(many.boxes) <= 2001
-    assert time.perf_counter() - start < 20  # 2 s where nothing else runs
+    assert time.process_time() - start < 20  # 2 s where nothing else runs
     check_layout(folded)
     check_layout(many)
 
@@ -217,9 +217,9 @@ def test_thousands_of_operations_in_seconds():
 def test_thousands_of_boxes_without_scopes(links):
     leaves = [("", Box(f"op{n}", f"op{n}")) for n in range(2000)]
     joined = [Link(leaves[n * 31 % 1999][1], leaves[1 + n * 17 % 1999][1]) for n in range(links)]
-    start = time.perf_counter()
+    start = time.process_time()
     layout = whole(make_diagram("", leaves, joined, most=5000))
-    assert time.perf_counter() - start < 30  # 4 s where nothing else runs
+    assert time.process_time() - start < 30  # 4 s where nothing else runs
     check_layout(layout)
     folded = make_diagram("", leaves, joined)
     assert len(folded.root.children) <= 12
