@@ -35,8 +35,10 @@ def target_drawing(
             f"graphflow draw: {len(target.graph.get_operations()):,} operations: the {stage} "
             "alone is drawn; --stage chooses\n"
         )
-    if asks_for_compiling(stage, color) or not is_large(target.graph):
+    if not is_large(target.graph):
         compile_target(target)
+    elif asks_for_compiling(stage, color):  # to native code only where its steps are drawn
+        compile_target(target, "plan" if stage == "kernels" else "kernels")
     if target.failure is not None and stage != "graph":
         raise target.failure
     compilation, title = _chosen(target, number)
