@@ -106,8 +106,9 @@ def _pixels(b: Any, parts: list[Any]) -> Any:
 
 
 def _to_hsv(b: Any, red: Any, green: Any, blue: Any) -> list[Any]:
-    value = b.max(b.max(red, green), blue)
-    spread = b.sub(value, b.min(b.min(red, green), blue))
+    pixels = _pixels(b, [red, green, blue])
+    value = b.reduce("max", pixels, [pixels.rank - 1])
+    spread = b.sub(value, b.reduce("min", pixels, [pixels.rank - 1]))
     has_colour = b.gt(spread, 0)
     zero = b.full(value.shape, 0, value.dtype)
     saturation = b.select(b.gt(value, 0), b.div(spread, value), zero)

@@ -84,3 +84,87 @@ def test_an_lstm_without_norms_begins_its_bias_as_the_scope_says() -> None:
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         np.testing.assert_allclose(session.run(output), [[0.56668288, 0.60858738]], rtol=1e-5)
+
+
+NAN, INF = np.nan, np.inf
+PAIRS = [(1, NAN), (NAN, 1), (0.0, -0.0), (-0.0, 0.0), (NAN, NAN), (-1, NAN), (NAN, -1)]
+
+
+def as_text(values) -> str:
+    """Values with the signs of zeros."""
+    return " ".join(f"{v:g}".replace("-nan", "nan") for v in np.ravel(values))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("length", [1, 16, 19])
+def test_the_first_of_two_stays_where_neither_is_larger(dtype: str, length: int) -> None:
+    first, second = (np.repeat(np.array(part, dtype), length) for part in zip(*PAIRS, strict=True))
+    x, y = tf.placeholder(dtype, [None]), tf.placeholder(dtype, [None])
+    for function in (tf.maximum, tf.minimum):
+        found = value(function(x, y), {x: first, y: second}).reshape(7, length)
+        assert {as_text(column) for column in found.T} == {"1 nan 0 -0 nan -1 nan"}
+    zeros = np.repeat(np.array([-0.0, 0.0, NAN, 7, -1, INF, -INF], dtype), length)
+    for function, wanted in [
+        (tf.nn.relu, "-0 0 nan 7 0 inf 0"), (tf.nn.relu6, "-0 0 nan 6 0 6 0"),
+        (lambda v: tf.maximum(tf.constant(0.0, dtype), v), "0 0 0 7 0 inf 0"),
+        (lambda v: tf.clip_by_value(v, 0.0, 1.0), "-0 0 nan 1 0 1 0"),
+    ]:  # fmt: skip
+        found = value(function(x), {x: zeros}).reshape(7, length)
+        assert {as_text(column) for column in found.T} == {wanted}
+
+
+@pytest.mark.parametrize("length", [2, 5, 9, 16, 33])
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_extremes_are_of_what_is_not_nan(length: int, place: str) -> None:
+    values = np.arange(1, length + 1, dtype="f")
+    values[{"first": 0, "middle": length // 2, "last": -1}[place]] = NAN
+    x = tf.placeholder(tf.float32, [None])
+    ends = [tf.reduce_max(x), tf.reduce_min(x), tf.argmax(x), tf.argmin(x)]
+    found = value(ends, {x: values})
+    assert found == [
+        np.nanmax(values), np.nanmin(values), np.nanargmax(values), np.nanargmin(values)
+    ]  # fmt: skip
+    found = value(ends, {x: np.full(length, NAN)})
+    assert found == [-INF, INF, 0, 0]
+
+
+def test_extremes_of_single_elements_and_repeated_ones_that_are_nan() -> None:
+    x = tf.constant([[[NAN]], [[1.0]]])
+    assert as_text(value(tf.reduce_max(x, [1, 2]))) == "nan 1"
+    assert value(tf.reduce_max(x, [0, 1])).tolist() == [1.0]
+    assert value(tf.reduce_max(tf.fill([3, 2], NAN), 0)).tolist() == [-INF, -INF]
+    assert (
+        as_text(value(tf.segment_max([NAN, NAN, 1.0, NAN, NAN], [0, 0, 1, 1, 2]))) == "-inf 1 nan"
+    )
+    sums = tf.SparseTensor([[0, 0], [0, 1], [1, 1]], [NAN, 1.0, NAN], [2, 2])
+    assert value(tf.sparse_reduce_max(sums, 1)).tolist() == [1.0, -INF]
+
+
+LOWEST = float(np.finfo("f").min)
+HOLES = np.array([NAN, 1, 2, NAN, 5, 6, 7, 8, NAN, NAN, 11, 12, NAN, NAN, 15, NAN], "f")
+
+
+def test_windows_are_pooled_over_what_is_not_nan() -> None:
+    x = tf.constant(HOLES.reshape(1, 4, 4, 1))
+    sizes = [1, 2, 2, 1]
+    pooled = tf.nn.max_pool(x, sizes, sizes, "VALID")
+    assert value(pooled).ravel().tolist() == [6, 8, LOWEST, 15]
+    assert value(tf.gradients(pooled, x)[0]).ravel().nonzero()[0].tolist() == [0, 7, 8, 14]
+    values, places = value(tf.nn.max_pool_with_argmax(x, sizes, sizes, "VALID"))
+    assert as_text(values) == "nan 8 nan 15"  # each is compared with the window's first
+    assert places.ravel().tolist() == [0, 7, 8, 14]
+    flat = tf.zeros([2, 2, 1])
+    ones = [1, 1, 1, 1]
+    assert value(tf.nn.dilation2d(x, flat, sizes, ones, "VALID")).ravel().tolist() == [
+        6, 8, LOWEST, 15
+    ]  # fmt: skip
+    cubes = tf.constant(HOLES[[0, 1, 2, 3, 8, 9, 12, 13]].reshape(1, 2, 2, 2, 1))
+    wide = [1, 1, 2, 2, 1]
+    assert value(tf.nn.max_pool3d(cubes, wide, wide, "VALID")).ravel().tolist() == [2, -INF]
+    assert value(tf.nn.max_pool(tf.fill([1, 2, 2, 1], -INF), sizes, sizes, "VALID")) == LOWEST
+
+
+def test_no_target_is_among_the_largest_of_a_row_with_nan_or_infinity() -> None:
+    rows = tf.constant([[NAN, 1, 1], [1, 2, INF], [1, 2, -INF], [1, 2, 0]])
+    assert value(tf.nn.in_top_k(rows, [1, 1, 1, 1], 2)).tolist() == [False, False, False, True]
+    assert value(tf.nn.top_k(rows, 1).indices).ravel().tolist() == [1, 2, 1, 1]
