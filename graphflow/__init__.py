@@ -335,6 +335,7 @@ _LATE_NAMES = {
         "data.queues": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue",
         "ops.critical_section": "CriticalSection",
         "data.sequence_examples": "parse_single_sequence_example",
+        "data.session_tensors": "delete_session_tensor get_session_handle get_session_tensor",
         "data.sparse_accumulators": "SparseConditionalAccumulator",
     }.items()
     for name in names.split()
@@ -352,6 +353,7 @@ def _import_all_ops() -> None:
         "data.file_readers",
         "data.iterator",
         "data.queues",
+        "data.session_tensors",
         "data.sparse_accumulators",
     )
     in_ops = [f"ops.{module.name}" for module in pkgutil.iter_modules(_ops.__path__)]

@@ -44,7 +44,7 @@ __all__ = [
 _NONE = "random numbers depend on no input but the shape"
 
 
-def _state(b: Any, op: Operation, steps: Any) -> Any:
+def random_state(b: Any, op: Operation, steps: Any) -> Any:
     """The operation's generator, moved on by `steps` for the next run."""
     seeds = op.attrs["seed"], op.attrs["seed2"]
     if seeds == (0, 0):
@@ -76,7 +76,7 @@ def _lower_samples(function: Any) -> Any:
         sizes = tuple(b.static_ints(shape))
         whole = (*sizes, *parameter.shape)
         count = product(sizes)
-        state = _state(b, op, product(whole) * RESERVED_PER_OUTPUT)
+        state = random_state(b, op, product(whole) * RESERVED_PER_OUTPUT)
         options: dict[str, Any] = {"samples": count, "whole": whole}
         return compute(b, op, function, (parameter, state), [whole], **options)
 
@@ -161,7 +161,7 @@ def _lower_categories(b: Any, op: Operation, logits: Any, count: Any) -> Any:
     _check_classes(logits)
     rows = logits.shape[0]
     reserved = rows * (-(-samples // 4) * 4) * 2  # words: a draw takes two of them
-    state = _state(b, op, reserved * RESERVED_PER_OUTPUT)
+    state = random_state(b, op, reserved * RESERVED_PER_OUTPUT)
     return compute(b, op, _categories, (logits, state), [(rows, samples)], samples=samples)
 
 
@@ -243,7 +243,7 @@ def _lower_shuffle(b: Any, op: Operation, x: Any) -> Any:
     count = x.shape[0] if x.rank else 1
     if count <= 1 or 0 in x.shape:
         return x
-    state = _state(b, op, -(-(count - 1) // 4))
+    state = random_state(b, op, -(-(count - 1) // 4))
     if x.dtype.kind == "string":  # which generated code does not move
         shuffled = _Shuffled(count)
         return b.call_python(shuffled, (state, x), [(x.dtype, x.shape)], stateful=False)[0]

@@ -482,7 +482,7 @@ def trace(
 
 def _is_reference_only(op: Operation) -> bool:
     """Variables and their cached reads do nothing by themselves: they are read where used."""
-    if op.type in ("VariableV2", "RefSwitch", "RefEnter"):
+    if op.type in ("VariableV2", "TemporaryVariable", "RefSwitch", "RefEnter"):
         return True
     return op.type == "Identity" and op.inputs[0].dtype._is_ref_dtype
 

@@ -168,3 +168,19 @@ def test_no_target_is_among_the_largest_of_a_row_with_nan_or_infinity() -> None:
     rows = tf.constant([[NAN, 1, 1], [1, 2, INF], [1, 2, -INF], [1, 2, 0]])
     assert value(tf.nn.in_top_k(rows, [1, 1, 1, 1], 2)).tolist() == [False, False, False, True]
     assert value(tf.nn.top_k(rows, 1).indices).ravel().tolist() == [1, 2, 1, 1]
+
+
+def test_axes_are_renamed_from_one_order_to_another() -> None:
+    permute, rename = tf.raw_ops.DataFormatVecPermute, tf.raw_ops.DataFormatDimMap
+    assert value(permute(x=[1, 2, 3, 4], src_format="NHWC", dst_format="NCHW")).tolist() == [
+        1, 4, 2, 3,
+    ]  # fmt: skip
+    pairs = [[1, 2], [3, 4], [5, 6], [7, 8]]
+    found = value(permute(x=pairs, src_format="NCHW", dst_format="NHWC"))
+    assert found.tolist() == [[1, 2], [5, 6], [7, 8], [3, 4]]
+    axes = rename(x=[-4, -3, 0, 1, 3], src_format="NHWC", dst_format="NCHW")
+    assert value(axes).tolist() == [0, 2, 0, 2, 1]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="1D input must be of size 4"):
+        value(permute(x=[1, 2], src_format="NHWC", dst_format="NCHW"))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Destination format must be of"):
+        value(rename(x=[1], src_format="NHWC", dst_format="NCH"))
