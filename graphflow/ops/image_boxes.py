@@ -222,8 +222,8 @@ def _glimpses(
 def _infer_glimpse(op: Operation) -> Types:
     batch, _, _, depth = with_rank(op.inputs[0].shape, 4)
     size = shape_of_value(op.inputs[1]) or (None, None)
-    with_rank(op.inputs[2].shape, 2)
-    return output(op, (batch, *size, depth))
+    count = with_rank(op.inputs[2].shape, 2)[0]
+    return output(op, (merge_size(batch, count), *size, depth))
 
 
 define_host_op(
