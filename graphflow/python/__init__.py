@@ -42,6 +42,7 @@ _PLACES = {
     "rnn": ("nn", "contrib.rnn"),
     "rnn_cell": ("nn.rnn_cell", "contrib.rnn"),
     "rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),
+    "script_ops": ("runtime.eager_functions",),
     "seq2seq": ("contrib.legacy_seq2seq",),
     "random_ops": ("ops.truncated_sampling",),
     "session": ("",),

@@ -184,3 +184,18 @@ def test_axes_are_renamed_from_one_order_to_another() -> None:
         value(permute(x=[1, 2], src_format="NHWC", dst_format="NCHW"))
     with pytest.raises(tf.errors.InvalidArgumentError, match="Destination format must be of"):
         value(rename(x=[1], src_format="NHWC", dst_format="NCH"))
+
+
+def test_texts_of_several_lengths_become_rows_of_one() -> None:
+    rows = tf.decode_raw(["ab", "cdefgh"], tf.uint8, fixed_length=4)
+    assert rows.op.type == "DecodePaddedRaw"
+    assert value(rows).tolist() == [[97, 98, 0, 0], [99, 100, 101, 102]]
+    wide = tf.decode_raw(["ab", "cdef"], tf.int16, little_endian=False, fixed_length=4)
+    assert wide.shape.as_list() == [2, 2]
+    assert value(wide).tolist() == [[24930, 0], [25444, 25958]]
+    with pytest.raises(ValueError, match="evenly divisible by 2 but is 3"):
+        tf.decode_raw(["ab"], tf.int16, fixed_length=3)
+    with pytest.raises(ValueError, match="must be non-negative but is -1"):
+        tf.decode_raw(["ab"], tf.uint8, fixed_length=-1)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be greater than zero"):
+        value(tf.decode_raw(["ab"], tf.uint8, fixed_length=0))
