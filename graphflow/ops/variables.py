@@ -28,6 +28,7 @@ from graphflow.graph.tensor import Tensor, TensorReference
 from graphflow.ops import state
 from graphflow.ops.identity import identity
 from graphflow.ops.initial_values import guarded_initial_value
+from graphflow.ops.variable_updates import VariableUpdates
 
 
 class VariableSynchronization(enum.Enum):
@@ -100,7 +101,7 @@ def _chained(creator: Callable[..., Any], make: Callable[..., Any]) -> Callable[
     return lambda **kwargs: creator(make, **kwargs)
 
 
-class Variable(metaclass=_VariableType):
+class Variable(VariableUpdates, metaclass=_VariableType):
     """A value that stays from run to run of a session.
 
     Parameters

@@ -199,3 +199,62 @@ def test_texts_of_several_lengths_become_rows_of_one() -> None:
         tf.decode_raw(["ab"], tf.uint8, fixed_length=-1)
     with pytest.raises(tf.errors.InvalidArgumentError, match="must be greater than zero"):
         value(tf.decode_raw(["ab"], tf.uint8, fixed_length=0))
+
+
+def test_variables_have_methods_for_rows_and_places() -> None:
+    v = tf.Variable([1.0, 2.0, 3.0])
+    rows = tf.IndexedSlices(values=tf.constant([2.0]), indices=tf.constant([1]))
+    wanted = {"add": 4.0, "sub": 0.0, "mul": 4.0, "div": 1.0, "max": 2.0, "min": 2.0, "update": 2.0}
+    for name, second in wanted.items():
+        update = getattr(v, f"scatter_{name}")(rows)
+        with tf.Session() as session:
+            session.run(v.initializer)
+            assert session.run(update).tolist() == [1.0, second, 3.0]
+    for name, first in {"add": 6.0, "sub": -4.0, "update": 5.0}.items():
+        update = getattr(v, f"scatter_nd_{name}")([[0]], [5.0])
+        with tf.Session() as session:
+            session.run(v.initializer)
+            assert session.run(update).tolist() == [first, 2.0, 3.0]
+            assert session.run(v.gather_nd([[1]])).tolist() == [2.0]
+            assert session.run(v.sparse_read([2])).tolist() == [3.0]
+    with pytest.raises(TypeError, match="is not IndexedSlices"):
+        v.scatter_add([1.0])
+
+
+def test_identities_of_sizes_that_a_run_brings_have_a_rank() -> None:
+    n = tf.placeholder(tf.int32)
+    shapes = [
+        tf.eye(n), tf.eye(n, num_columns=3), tf.eye(n, batch_shape=[2, 3]),
+        tf.eye(2, num_columns=n, batch_shape=[2, 3]),
+    ]  # fmt: skip
+    assert [m.shape.as_list() for m in shapes] == [
+        [None, None], [None, 3], [2, 3, None, None], [2, 3, 2, None]
+    ]  # fmt: skip
+    with tf.Session() as session:
+        assert session.run(shapes[1], {n: 2}).tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
+def test_sizes_below_zero_are_refused_early() -> None:
+    with pytest.raises(ValueError, match="Fill dimensions must be >= 0"):
+        tf.fill([-1], 1.0)
+    with pytest.raises(ValueError, match="must be non-negative"):
+        tf.raw_ops.Bincount(arr=[1], size=-1, weights=[1.0])
+    for axis, shapes, text in (
+        (4, [[2, 3], [2, 3]], "Concat dim is out of range: 4 vs. 2"),
+        (1, [[2, 3], [3, 7]], "All dimensions except 1 must match. Input 1"),
+        (1, [[2, 3], [2]], "input 1 should contain 2 elements, but got 1"),
+        (1, [[[2, 3]], [[2, 3]]], "should be a vector"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=text):
+            value(tf.raw_ops.ConcatOffset(concat_dim=axis, shape=shapes))
+
+
+def test_a_table_of_vectors_is_exported() -> None:
+    table = tf.contrib.lookup.MutableHashTable(tf.string, tf.int64, [-1, -2])
+    keys, values = table.export()
+    assert values.shape.as_list() == [None, 2]
+    with tf.Session() as session:
+        assert session.run(values).shape == (0, 2)
+        session.run(table.insert(["a", "b"], [[1, 2], [3, 4]]))
+        assert session.run([keys, values])[1].tolist() == [[1, 2], [3, 4]]
+        assert session.run(table.lookup(["b", "z"])).tolist() == [[3, 4], [-1, -2]]
