@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from graphflow import errors
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
@@ -142,7 +143,13 @@ def _infer_pixels(op: Operation) -> Types:
 
 
 def _lower_pixels(function: Callable[..., list[Any]]) -> Callable[..., Any]:
-    return lambda b, op, x: _pixels(b, function(b, *_channels(b, x)))
+    def lower(b: Any, op: Operation, x: Any) -> Any:
+        if x.rank < 1 or x.shape[-1] != 3:
+            text = f"input must have 3 channels, got shape {list(x.shape)}"
+            raise errors.FailedPreconditionError(op.node_def, op, text)
+        return _pixels(b, function(b, *_channels(b, x)))
+
+    return lower
 
 
 def _hsv_gradient(op: Operation, gradient: Any) -> Any:

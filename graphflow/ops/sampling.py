@@ -31,7 +31,7 @@ from graphflow.ops.elementwise import maximum
 from graphflow.ops.host import compute
 from graphflow.ops.identity import with_dependencies
 from graphflow.ops.kinds import INDEX, ORDERED
-from graphflow.ops.random import random_uniform, seed_attrs, shape_tensor
+from graphflow.ops.random import drawn_sizes, random_uniform, seed_attrs, shape_tensor
 from graphflow.ops.reductions import reduce_all
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import Types, known_int, output, with_rank
@@ -73,7 +73,7 @@ def _poisson(rate: Any, state: Any, samples: int, whole: Any) -> Any:
 
 def _lower_samples(function: Any) -> Any:
     def lower(b: Any, op: Operation, shape: Any, parameter: Any) -> Any:
-        sizes = tuple(b.static_ints(shape))
+        sizes = drawn_sizes(b, shape)
         whole = (*sizes, *parameter.shape)
         count = product(sizes)
         state = random_state(b, op, product(whole) * RESERVED_PER_OUTPUT)
@@ -140,7 +140,10 @@ def random_poisson(
 def _infer_categories(op: Operation) -> Types:
     rows = with_rank(op.inputs[0].shape, 2)[0]
     with_rank(op.inputs[1].shape, 0)
-    return output(op, (rows, known_int(op.inputs[1])), op.attrs["output_dtype"])
+    count = known_int(op.inputs[1])
+    if count is not None and count < 0:
+        raise ValueError(f"num_samples should be nonnegative, got {count}")
+    return output(op, (rows, count), op.attrs["output_dtype"])
 
 
 def _categories(logits: Any, state: Any, samples: int) -> Any:

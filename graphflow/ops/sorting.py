@@ -68,6 +68,8 @@ def _largest(x: Any, k: int) -> Any:
 
 def _lower_top_k(b: Any, op: Operation, x: Any, k_node: Any) -> Any:
     k = b.static_int(k_node)
+    if k < 0:
+        raise ValueError(f"Need k >= 0, got {k}")
     if x.rank < 1 or k > x.shape[-1]:
         raise ValueError(f"input must have at least k columns. Had {x.shape[-1]}, needed {k}")
     shape = (*x.shape[:-1], k)

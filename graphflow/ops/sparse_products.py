@@ -89,6 +89,8 @@ def _lower_to_dense(
     b: Any, op: Operation, indices: Any, shape: Any, values: Any, default: Any
 ) -> Any:
     sizes = tuple(b.static_ints(shape))
+    if any(isinstance(size, int) and size < 0 for size in sizes):
+        raise ValueError(f"output_shape must not be negative, got {list(sizes)}")
     if op.inputs[2].dtype.base_dtype is string:
         return compute(b, op, _dense_texts, (indices, shape, values, default), [sizes])
     if indices.rank < 2:

@@ -17,7 +17,7 @@ from graphflow.ir import philox_truncated
 from graphflow.ir.dims import product
 from graphflow.ops.host import compute
 from graphflow.ops.kinds import INDEX
-from graphflow.ops.random import seed_attrs, shape_tensor
+from graphflow.ops.random import drawn_sizes, seed_attrs, shape_tensor
 from graphflow.ops.sampling import random_state
 from graphflow.ops.shape_rules import Types, with_rank_at_most
 
@@ -44,7 +44,7 @@ def _draw(*given: Any, sizes: tuple[int, int], shape: tuple[int, ...]) -> Any:
 
 
 def _lower(b: Any, op: Operation, shape: Any, *parameters: Any) -> Any:
-    extents: tuple[int, ...] = tuple(b.static_ints(shape))
+    extents: tuple[int, ...] = drawn_sizes(b, shape)
     if not extents:
         raise ValueError("Shape tensor must not be empty, got []")
     _check(parameters, extents[0])
