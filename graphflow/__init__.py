@@ -91,9 +91,8 @@ from graphflow.graph.dtypes import (
 )
 from graphflow.graph.dtypes import bool_ as bool
 from graphflow.graph.graph import Graph
-from graphflow.graph.graph_def import import_graph_def
+from graphflow.graph.graph_def import import_graph_def, make_tensor_proto
 from graphflow.graph.graph_def import tensor_array as make_ndarray
-from graphflow.graph.graph_def import tensor_proto as make_tensor_proto
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.opdef import RegisterGradient, define_more, no_gradient
 from graphflow.graph.opdef import no_gradient as NoGradient
@@ -336,7 +335,9 @@ _LATE_NAMES = {
         "data.queues": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue",
         "ops.critical_section": "CriticalSection",
         "data.sequence_examples": "parse_single_sequence_example",
+        "data.session_tensors": "delete_session_tensor get_session_handle get_session_tensor",
         "data.sparse_accumulators": "SparseConditionalAccumulator",
+        "runtime.eager_functions": "py_function",
     }.items()
     for name in names.split()
 }  # fmt: skip
@@ -353,7 +354,9 @@ def _import_all_ops() -> None:
         "data.file_readers",
         "data.iterator",
         "data.queues",
+        "data.session_tensors",
         "data.sparse_accumulators",
+        "runtime.eager_functions",
     )
     in_ops = [f"ops.{module.name}" for module in pkgutil.iter_modules(_ops.__path__)]
     for module in (*in_ops, *elsewhere):

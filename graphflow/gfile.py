@@ -38,10 +38,14 @@ def _errors(filename: Any) -> Iterator[str]:
 class GFile:
     """A file, opened when it is first read or written.
 
+    It is read and written apart: what is written first replaces the file, except in mode ``a``, and
+    reading begins at the file's start.
+
     Parameters
     ----------
     name : its path.
-    mode : ``r``, ``w``, ``a``, with ``+`` and ``b`` as `open` takes them; texts are UTF-8.
+    mode : ``r``, ``w`` or ``a``, with ``+`` for both reading and writing and ``b`` for bytes; texts
+        are UTF-8.
     """
 
     def __init__(self, name: Any, mode: str = "r") -> None:
@@ -50,7 +54,8 @@ class GFile:
                 None, None, "mode is not 'r' or 'w' or 'a' or 'r+' or 'w+' or 'a+'"
             )
         self._name, self._mode = name, mode
-        self._file: Any = None
+        self._reader: Any = None
+        self._writer: Any = None
 
     @property
     def name(self) -> Any:
@@ -62,74 +67,83 @@ class GFile:
         """The mode, as it was given."""
         return self._mode
 
-    def _opened(self, kinds: str, action: str) -> Any:
-        if not any(kind in self._mode for kind in kinds):
-            text = f"File isn't open for {action}"
-            raise errors.PermissionDeniedError(None, None, text)
-        if self._file is None:
-            mode = self._mode.replace("b", "") + "b"
+    def _read_from(self) -> Any:
+        if not set("r+") & set(self._mode):
+            raise errors.PermissionDeniedError(None, None, "File isn't open for reading")
+        if self._reader is None:
             with _errors(self._name) as path:
-                self._file = open(path, mode)
-        return self._file
+                self._reader = open(path, "rb")
+        return self._reader
+
+    def _written_to(self) -> Any:
+        if not set("wa+") & set(self._mode):
+            raise errors.PermissionDeniedError(None, None, "File isn't open for writing")
+        if self._writer is None:
+            with _errors(self._name) as path:
+                self._writer = open(path, "ab" if "a" in self._mode else "wb")
+        return self._writer
 
     def _shown(self, data: bytes) -> Any:
         return data if "b" in self._mode else data.decode("utf-8")
 
     def read(self, n: int = -1) -> Any:
         """Return `n` bytes from where the file stands, or all that is left."""
-        file = self._opened("r+", "reading")
+        file = self._read_from()
         with _errors(self._name):
             return self._shown(file.read(n if n != -1 else None))
 
     def readline(self) -> Any:
         """Return the next line with its end; nothing at the end of the file."""
-        return self._shown(self._opened("r+", "reading").readline())
+        return self._shown(self._read_from().readline())
 
     def readlines(self) -> list[Any]:
         """Return all lines that are left."""
-        return [self._shown(line) for line in self._opened("r+", "reading").readlines()]
+        return [self._shown(line) for line in self._read_from().readlines()]
 
     def write(self, file_content: Any) -> None:
         """Write a text, or bytes."""
-        file = self._opened("wa+", "writing")
+        file = self._written_to()
         with _errors(self._name):
             file.write(as_bytes(file_content))
 
     def seek(self, offset: int | None = None, whence: int = 0, position: int | None = None) -> None:
-        """Go to a place; `position` is the old name of `offset`."""
+        """Go to a place to read from; `position` is the old name of `offset`."""
         offset = position if offset is None else offset
         if offset is None:
             raise TypeError("seek(): offset argument required")
         if whence not in (0, 1, 2):
             text = f"Invalid whence argument: {whence}. Valid values are 0, 1, or 2."
             raise errors.InvalidArgumentError(None, None, text)
-        self._opened("r+", "reading").seek(offset, whence)
+        self._read_from().seek(offset, whence)
 
     def tell(self) -> int:
-        """Return where the file stands."""
-        return self._opened("r+", "reading").tell()
+        """Return where the file stands: where it is read, if it is."""
+        is_read = set("r+") & set(self._mode)
+        place: int = (self._read_from() if is_read else self._written_to()).tell()
+        return place
 
     def size(self) -> int:
         """Return the size of the file in bytes."""
         with _errors(self._name) as path:
             return os.stat(path).st_size
 
-    def seekable(self) -> bool:
-        """Return whether `seek` works: always."""
-        return True
-
     def flush(self) -> None:
         """Write to the disk what was written."""
-        if self._file is not None:
+        if self._writer is not None:
             with _errors(self._name):
-                self._file.flush()
+                self._writer.flush()
 
     def close(self) -> None:
         """Close the file."""
-        file, self._file = self._file, None
-        if file is not None:
-            with _errors(self._name):
-                file.close()
+        files, self._reader, self._writer = (self._reader, self._writer), None, None
+        for file in files:
+            if file is not None:
+                with _errors(self._name):
+                    file.close()
+
+    def seekable(self) -> bool:
+        """Return whether `seek` works: always."""
+        return True
 
     def __enter__(self) -> GFile:
         return self

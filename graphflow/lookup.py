@@ -150,7 +150,7 @@ class _Table:
     def __init__(self, key_dtype: Any, value_dtype: Any, default: Any, mutable: bool) -> None:
         self.key_dtype, self.value_dtype = as_dtype(key_dtype), as_dtype(value_dtype)
         self._default_value = convert_to_tensor(default, dtype=self.value_dtype)
-        self._content = Content(mutable)
+        self._content = Content(mutable, self._default_value.shape.extents)
         self.resource_handle: Any = None
 
     @property

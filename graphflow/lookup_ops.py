@@ -13,7 +13,7 @@ from graphflow import errors
 from graphflow.graph import dtypes
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
-from graphflow.graph.shapes import shape_from_tuple
+from graphflow.graph.shapes import TensorShape, shape_from_tuple
 from graphflow.ops.shape_rules import Types
 from graphflow.ops.strings import object_array
 from graphflow.runtime.context import running
@@ -24,10 +24,15 @@ _NONE = "tables have no gradient"
 
 
 class Content:
-    """What a table holds, by session; `key` names the table in messages."""
+    """What a table holds, by session.
 
-    def __init__(self, mutable: bool) -> None:
-        self.mutable = mutable
+    Attributes
+    ----------
+    value_shape : the sizes of a value; None when they are not known.
+    """
+
+    def __init__(self, mutable: bool, value_shape: Sequence[int | None] | None = None) -> None:
+        self.mutable, self.value_shape = mutable, value_shape
         self.by_session: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = (
             weakref.WeakKeyDictionary()
         )
@@ -175,13 +180,22 @@ def _sizer(op: Operation) -> Callable[..., list[Array]]:
     return lambda *_: [np.array(len(_content(op).get(op)), np.int64)]
 
 
+def _value_shape(op: Operation) -> Any:
+    """The shape of a value, as far as it is known: of a table from a file nothing is."""
+    content = op.attrs.get("content")
+    return TensorShape(None if content is None else content.value_shape)
+
+
 def _exporter(op: Operation) -> Callable[..., list[Array]]:
     def export(*_: Array) -> list[Array]:
         pairs = _content(op).get(op)
         kinds, count = [t.dtype for t in op.outputs], len(pairs)
+        found = _content(op).value_shape or ()
+        inner = np.shape(next(iter(pairs.values()))) if pairs else tuple(n or 0 for n in found)
+        values = [v for row in pairs.values() for v in row] if inner else list(pairs.values())
         return [
             _as_array(list(pairs), (count,), kinds[0]),
-            _as_array(list(pairs.values()), (count,), kinds[1]),
+            _as_array(values, (count, *inner), kinds[1]),
         ]
 
     return export
@@ -215,6 +229,9 @@ _define(
 )  # fmt: skip
 _define(
     "LookupTableExportV2",
-    lambda op: [(op.attrs[k], shape_from_tuple((None,))) for k in ("Tkeys", "Tvalues")],
+    lambda op: [
+        (op.attrs["Tkeys"], shape_from_tuple((None,))),
+        (op.attrs["Tvalues"], shape_from_tuple((None,)).concatenate(_value_shape(op))),
+    ],
     lambda b, op, _: b.call_python(_exporter(op), (), [(t.dtype, None) for t in op.outputs]),
 )  # fmt: skip

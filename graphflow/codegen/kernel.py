@@ -299,14 +299,13 @@ class KernelEmitter(ExprEmitter):
         return emit_pointwise(self.builder, name, local.dtype, local.dtype, left, right)
 
     def better(self, local: Local, new: ir.Value, old: ir.Value) -> ir.Value:
-        """Whether `new` beats `old` for argmax or argmin: the first nan beats all."""
+        """Whether `new` beats `old` for argmax or argmin: no nan does."""
         sign = ">" if local.combiner == "argmax" else "<"
         builder = self.builder
         if not local.dtype.is_floating:
             compare = builder.icmp_signed if local.dtype.kind == "int" else builder.icmp_unsigned
             return compare(sign, new, old)
-        beats = builder.fcmp_unordered(sign, new, old)
-        return builder.and_(beats, builder.fcmp_ordered("ord", old, old))
+        return builder.fcmp_ordered(sign, new, old)
 
     def finish_accumulators(self) -> None:
         """Combine the partial results of locals that were declared at this level."""

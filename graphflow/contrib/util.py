@@ -1,7 +1,7 @@
 """TensorFlow's `tf.contrib.util`."""
 
+from graphflow.graph.graph_def import make_tensor_proto
 from graphflow.graph.graph_def import tensor_array as make_ndarray
-from graphflow.graph.graph_def import tensor_proto as make_tensor_proto
 from graphflow.ops.shape_rules import known_array as constant_value
 
 MakeNdarray = make_ndarray

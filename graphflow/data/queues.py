@@ -6,6 +6,7 @@ What a queue holds is kept by session. A run that waits in one thread does not h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,16 +23,19 @@ from graphflow.data.queue_contents import (
 )
 from graphflow.data.rows import stacked
 from graphflow.data.walks import padded_rows
+from graphflow.graph import nest
 from graphflow.graph.apply import Signature
 from graphflow.graph.constants import constant_value
 from graphflow.graph.convert import convert_to_tensor
-from graphflow.graph.default import name_scope
+from graphflow.graph.default import get_default_graph, name_scope
 from graphflow.graph.dtypes import as_dtype, bool_, int32, int64, resource, string
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.random_seed import get_seed
-from graphflow.graph.shapes import TensorShape
+from graphflow.graph.shapes import TensorShape, unknown_shape
 from graphflow.graph.tensor import Tensor
+from graphflow.ops.conditionals import switch_case
+from graphflow.ops.gathering import gather
 from graphflow.ops.shape_rules import merge_size
 from graphflow.ops.strings import object_array
 
@@ -231,6 +235,27 @@ class QueueBase:
             container="", shared_name=shared_name or "", **attrs,
         ).outputs[0]  # fmt: skip
 
+    @staticmethod
+    def from_list(index: Any, queues: Sequence[QueueBase]) -> QueueBase:
+        """Return the queue of a list that `index` says in a run.
+
+        Raises
+        ------
+        TypeError : no queues, or queues of other components.
+        """
+        are_queues = isinstance(queues, (list, tuple)) and all(
+            isinstance(queue, QueueBase) for queue in queues
+        )
+        if not queues or not are_queues:
+            raise TypeError("A list of queues expected")
+        first = queues[0]
+        if any(queue.dtypes != first.dtypes for queue in queues):
+            raise TypeError("Queues do not have matching component dtypes.")
+        if any(queue.names != first.names for queue in queues):
+            raise TypeError("Queues do not have matching component names.")
+        alike = [_common_shape(shapes) for shapes in zip(*(q.shapes for q in queues), strict=True)]
+        return _ChosenQueue(first.dtypes, alike, first.names, index, queues)
+
     @property
     def name(self) -> str:
         """The operation's name."""
@@ -262,20 +287,29 @@ class QueueBase:
     def enqueue(self, vals: Any, name: str | None = None) -> Operation:
         """An operation that adds an element, when there is room."""
         with name_scope(name, f"{self.name}_enqueue", [self.queue_ref]) as scope:
-            parts = self._components(vals)
-            for tensor, shape in zip(parts, self.shapes, strict=True):
-                tensor.shape.assert_is_compatible_with(shape)
-            return _PUT(self.queue_ref, parts, name=scope)
+            return self._put(_PUT, self._element(vals), scope)
 
     def enqueue_many(self, vals: Any, name: str | None = None) -> Operation:
         """An operation that adds one element for each row."""
         with name_scope(name, f"{self.name}_EnqueueMany", [self.queue_ref]) as scope:
-            parts = self._components(vals)
-            rows = None
-            for tensor, shape in zip(parts, self.shapes, strict=True):
-                tensor.shape.assert_is_compatible_with(TensorShape([None]).concatenate(shape))
-                rows = merge_size(rows, (tensor.shape.extents or (None,))[0])
-            return _PUT_MANY(self.queue_ref, parts, name=scope)
+            return self._put(_PUT_MANY, self._elements(vals), scope)
+
+    def _element(self, vals: Any) -> list[Tensor]:
+        parts = self._components(vals)
+        for tensor, shape in zip(parts, self.shapes, strict=True):
+            tensor.shape.assert_is_compatible_with(shape)
+        return parts
+
+    def _elements(self, vals: Any) -> list[Tensor]:
+        parts = self._components(vals)
+        rows = None
+        for tensor, shape in zip(parts, self.shapes, strict=True):
+            tensor.shape.assert_is_compatible_with(TensorShape([None]).concatenate(shape))
+            rows = merge_size(rows, (tensor.shape.extents or (None,))[0])
+        return parts
+
+    def _put(self, make: Signature, parts: list[Tensor], name: str | None) -> Operation:
+        return make(self.queue_ref, parts, name=name)
 
     # ---- taking
 
@@ -342,6 +376,73 @@ def _names(names: Any, count: int) -> list[str] | None:
             f"List of names must have the same length as the list of dtypes: {len(names)}, {count}"
         )
     return list(names)
+
+
+def _common_shape(shapes: Sequence[TensorShape]) -> TensorShape:
+    """What shapes have in common: their rank, and the sizes in which they agree."""
+    listed = [None if s.extents is None else list(s.extents) for s in shapes]
+    if any(sizes is None for sizes in listed) or len({len(s or ()) for s in listed}) > 1:
+        return unknown_shape()
+    columns = zip(*(sizes or () for sizes in listed), strict=True)
+    return TensorShape([sizes[0] if len(set(sizes)) == 1 else None for sizes in columns])
+
+
+class _ChosenQueue(QueueBase):
+    """One of several queues, which an index says in the run: its operations are branches."""
+
+    def __init__(
+        self, dtypes: Any, shapes: Any, names: Any, index: Any, queues: Sequence[QueueBase]
+    ) -> None:
+        self.dtypes, self.shapes, self.names, self._queues = dtypes, shapes, names, list(queues)
+        self._index = gather(list(range(len(queues))), index)  # which checks it
+        self.queue_ref = self._index
+
+    def _in_branches(self, make: Callable[[QueueBase], Any]) -> Any:
+        return switch_case(self._index, [partial(make, queue) for queue in self._queues])
+
+    def _for_effect(self, make: Callable[[QueueBase], Operation]) -> Operation:
+        def done(queue: QueueBase) -> Tensor:
+            with get_default_graph().control_dependencies([make(queue)]):
+                return convert_to_tensor(0)
+
+        found: Tensor = self._in_branches(done)
+        return found.op
+
+    def _put(self, make: Signature, parts: list[Tensor], name: str | None) -> Operation:
+        return self._for_effect(lambda queue: make(queue.queue_ref, parts))
+
+    def close(self, cancel_pending_enqueues: bool = False, name: str | None = None) -> Operation:
+        """See `QueueBase`."""
+        return self._for_effect(lambda queue: queue.close(cancel_pending_enqueues, name))
+
+    def dequeue(self, name: str | None = None) -> Any:
+        """See `QueueBase`."""
+        return self._with_shapes(self._in_branches(lambda queue: queue.dequeue(name)), [])
+
+    def dequeue_many(self, n: Any, name: str | None = None) -> Any:
+        """See `QueueBase`."""
+        made = self._in_branches(lambda queue: queue.dequeue_many(n, name))
+        return self._with_shapes(made, [constant_value(convert_to_tensor(n))])
+
+    def dequeue_up_to(self, n: Any, name: str | None = None) -> Any:
+        """See `QueueBase`."""
+        made = self._in_branches(lambda queue: queue.dequeue_up_to(n, name))
+        return self._with_shapes(made, [None])
+
+    def is_closed(self, name: str | None = None) -> Tensor:
+        """See `QueueBase`."""
+        found: Tensor = self._in_branches(lambda queue: queue.is_closed(name))
+        return found
+
+    def size(self, name: str | None = None) -> Tensor:
+        """See `QueueBase`."""
+        found: Tensor = self._in_branches(lambda queue: queue.size(name))
+        return found
+
+    def _with_shapes(self, made: Any, rows: list[Any]) -> Any:
+        for tensor, shape in zip(nest.flatten(made), self.shapes, strict=True):
+            tensor.set_shape(TensorShape(rows).concatenate(shape))
+        return made
 
 
 class FIFOQueue(QueueBase):

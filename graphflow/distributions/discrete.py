@@ -19,6 +19,7 @@ from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.casting import cast
 from graphflow.ops.creation import ones_like, zeros_like
+from graphflow.ops.functional import map_fn
 from graphflow.ops.identity import identity
 from graphflow.ops.joining import concat
 from graphflow.ops.losses import sigmoid_cross_entropy_with_logits
@@ -205,7 +206,7 @@ class OneHotCategorical(_OfClasses):
 
 
 class Multinomial(_OfClasses):
-    """How often each class comes in `total_count` draws; `total_count` is one number for all."""
+    """How often each class comes in `total_count` draws; that may differ from one to another."""
 
     def __init__(
         self, total_count: Any, logits: Any = None, probs: Any = None,
@@ -217,6 +218,7 @@ class Multinomial(_OfClasses):
             self._total_count = convert_to_tensor(
                 total_count, dtype=self._logits.dtype.base_dtype, name="total_count"
             )
+            self._means = expand_dims(self._total_count, -1) * self._probs
         super().__init__(
             self._probs.dtype.base_dtype, NOT_REPARAMETERIZED, validate_args, allow_nan_stats,
             given, [], name,
@@ -224,16 +226,32 @@ class Multinomial(_OfClasses):
 
     total_count = property(lambda self: self._total_count, doc="The number of draws.")
 
+    def _batch_shape_tensor(self) -> Tensor:
+        return shape_of(self._means)[:-1]
+
+    def _batch_shape(self) -> TensorShape:
+        return self._means.shape[:-1]
+
+    def _event_shape_tensor(self) -> Tensor:
+        return shape_of(self._means)[-1:]
+
     def _event_shape(self) -> TensorShape:
-        return self._logits.shape[-1:]
+        return self._means.shape[-1:]
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        if self._total_count.shape.rank != 0:
-            raise NotImplementedError("samples need one total_count for the whole batch")
-        count = cast(self._total_count, int32)
-        drawn = one_hot(self._draws(n * count, seed), self._classes(), dtype=self.dtype)
-        sizes = concat([[n, count], shape_of(self._logits)], 0)
-        return reduce_sum(reshape(drawn, sizes), axis=1)
+        """Each distribution of the batch in turn, as TensorFlow draws them."""
+        classes = self._classes()
+        counts = ones_like(self.logits[..., 0], dtype=int32) * cast(self._total_count, int32)
+        logits = ones_like(expand_dims(counts, -1), dtype=self.logits.dtype) * self.logits
+        every = [reshape(logits, [-1, classes]), n * reshape(counts, [-1])]
+
+        def sample_one(arguments: Any) -> Any:
+            drawn = multinomial(expand_dims(arguments[0], 0), arguments[1], seed)
+            hits = one_hot(reshape(drawn, [n, -1]), classes)
+            return reduce_sum(hits, axis=-2)
+
+        drawn = transpose(map_fn(sample_one, every, dtype=self.dtype), [1, 0, 2])
+        return reshape(drawn, concat([[n], self.batch_shape_tensor(), [classes]], 0))
 
     def _log_prob(self, counts: Any) -> Any:
         kept = reduce_sum(counts * log_softmax(self.logits), axis=-1)
@@ -241,7 +259,7 @@ class Multinomial(_OfClasses):
         return kept + ways
 
     def _mean(self) -> Any:
-        return self.probs * expand_dims(self._total_count, -1)
+        return identity(self._means)
 
     def _variance(self) -> Any:
         return self._mean() * (1.0 - self.probs)

@@ -159,6 +159,7 @@ class WhileContext(ControlFlowContext):
         self.maximum_iterations = maximum_iterations
         self.variables: list[LoopVariable] = []
         self.loop_cond: Tensor | None = None
+        self.early_operations = 0  # of the counter, which TensorFlow has not made so far
         self.counter: LoopVariable | None = None
         self.forward: WhileContext | None = None
         self.capture_forward: Callable[[Tensor], Tensor] | None = None

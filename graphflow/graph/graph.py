@@ -43,6 +43,7 @@ class Graph(Names, ControlScopes, DeviceScopes, Collections, Shown):
         self._operations: list[Operation] = []
         self._operation_by_name: dict[str, Operation] = {}
         self._last_id = 0
+        self._early_operations = 0  # which TensorFlow has not made so far
         self._changes = 0
         self._finalized = False
         self._building_function = False

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow.graph.arrays import make_array
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.dtypes import DType, as_dtype
 from graphflow.graph.expansion import (
@@ -59,12 +60,57 @@ def tensor_proto(array: Any, dtype: DType | None = None) -> Any:
         flat = array.ravel().tolist()
         proto.string_val.extend(t if isinstance(t, bytes) else str(t).encode() for t in flat)
     elif array.size == 1 and dtype.name in _NUMBER_FIELDS and dtype.kind != "complex":
-        number = array.reshape(())[()]
-        if dtype.name in ("float16", "bfloat16"):
-            number = array.reshape(1).view(np.uint16)[0]
-        getattr(proto, _NUMBER_FIELDS[dtype.name]).append(number.item())
+        _add_numbers(proto, array, dtype)
     else:
         proto.tensor_content = np.ascontiguousarray(array).tobytes()
+    return proto
+
+
+def _add_numbers(proto: Any, array: np.ndarray[Any, Any], dtype: DType) -> None:
+    """Append numbers to the field of their type, in which the last stands for all that follow."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    if dtype.name in ("float16", "bfloat16"):
+        flat = flat.view(np.uint16)
+    elif dtype.kind == "complex":
+        flat = flat.view(flat.real.dtype)
+    getattr(proto, _NUMBER_FIELDS[dtype.name]).extend(flat.tolist())
+
+
+def make_tensor_proto(
+    values: Any, dtype: Any = None, shape: Any = None, verify_shape: bool = False,
+    allow_broadcast: bool = False,
+) -> Any:  # fmt: skip
+    """Return a TensorProto of what `tf.constant` takes.
+
+    Parameters
+    ----------
+    dtype : element type; found from `values` when None.
+    shape : sizes; when there are fewer values than it asks for, the last one is repeated.
+    verify_shape : require that `values` has `shape` already.
+    allow_broadcast : require that, or a single value.
+
+    Raises
+    ------
+    TypeError, ValueError : as `graphflow.graph.arrays.make_array`; both of the last two.
+    """
+    if allow_broadcast and verify_shape:
+        raise ValueError("allow_broadcast and verify_shape are not both allowed.")
+    wanted = None if dtype is None else as_dtype(dtype)
+    whole = make_array(values, wanted, shape, verify_shape)
+    kind = wanted if wanted is not None and wanted.is_quantized else as_dtype(whole.dtype)
+    if shape is None or not whole.size:
+        return tensor_proto(whole, kind)
+    given = make_array(values, wanted)
+    if allow_broadcast and given.size != whole.size and given.shape not in ((), (1,)):
+        raise TypeError(f"Expected Tensor's shape: {whole.shape}, got {given.shape}.")
+    if given.size == whole.size and whole.size > 1:
+        return tensor_proto(whole, kind)
+    proto = tensor_proto(np.zeros(0, whole.dtype), kind)
+    proto.tensor_shape.CopyFrom(shape_proto(TensorShape(whole.shape)))
+    if kind.kind == "string":
+        proto.string_val.extend(given.ravel().tolist())
+    else:
+        _add_numbers(proto, given, kind)
     return proto
 
 

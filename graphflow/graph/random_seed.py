@@ -17,7 +17,8 @@ def get_seed(op_seed: int | None) -> tuple[int | None, int | None]:
     """
     graph = get_default_graph()
     if graph.seed is not None:
-        seeds = graph.seed % _MAX_INT32, (graph._last_id if op_seed is None else op_seed)
+        count = graph._last_id - graph._early_operations
+        seeds = graph.seed % _MAX_INT32, (count if op_seed is None else op_seed)
     elif op_seed is not None:
         seeds = DEFAULT_GRAPH_SEED, op_seed
     else:

@@ -376,12 +376,13 @@ class Builder:
     # ---- reductions and products
 
     def reduce(self, name: str, x: Node, axes: Sequence[int], keepdims: bool = False) -> Node:
-        """Reduce over `axes` with the primitive ``reduce_<name>``."""
+        """Reduce over `axes` with the primitive ``reduce_<name>``; axes of one element just go."""
         axes = tuple(sorted({a % x.rank if x.rank else a for a in axes}))
-        reduced = x if not axes else self.make(f"reduce_{name}", x, axes=axes)
-        if not keepdims:
-            return reduced
-        return self.reshape(reduced, [1 if k in axes else d for k, d in enumerate(x.shape)])
+        wide = tuple(a for a in axes if not dims_equal(x.shape[a], 1))
+        reduced = self.make(f"reduce_{name}", x, axes=wide) if wide else x
+        if keepdims:
+            return self.reshape(reduced, [1 if k in axes else d for k, d in enumerate(x.shape)])
+        return self.reshape(reduced, [d for k, d in enumerate(x.shape) if k not in axes])
 
     def matmul(self, a: Node, b: Node, trans_a: bool = False, trans_b: bool = False) -> Node:
         """Matrix product of the last two axes; leading axes are batches and broadcast."""

@@ -174,8 +174,7 @@ class _Run:
         at = np.take_along_axis(positions, first, -1)[..., 0]
         old = state.value
         assert state.position is not None
-        beats = new > old if combiner == "argmax" else new < old
-        better = (beats | (new != new)) & (old == old)
+        better = new > old if combiner == "argmax" else new < old
         state.value = np.where(better, new, old)
         state.position = np.where(better, at, state.position)
 

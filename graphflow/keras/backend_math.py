@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphflow.gradients.reverse import gradients as gradients_op
+from graphflow.graph.constants import constant
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
@@ -152,7 +153,7 @@ def l2_normalize(x: Any, axis: Any = None) -> Any:
 
 
 def _variable(value: Any, name: str | None) -> Any:
-    return Variable(value, name=name)
+    return Variable(value, name=name, use_resource=True)
 
 
 def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
@@ -180,11 +181,17 @@ def ones_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
     return ones_like_op(x, dtype, name)
 
 
+def drawn_seed(given: int | None, limit: int = 10**7) -> int:
+    """The seed given, or one by NumPy's generator, so that its seed decides as in TensorFlow."""
+    return int(np.random.randint(limit)) if given is None else given  # noqa: NPY002
+
+
 def random_uniform_variable(
     shape: Any, low: float, high: float, dtype: Any = None, name: str | None = None,
     seed: int | None = None,
 ) -> Any:  # fmt: skip
     """A variable of uniform numbers."""
+    seed = drawn_seed(seed, 10**9)
     return _variable(random_uniform_op(shape, low, high, dtype or floatx(), seed), name)
 
 
@@ -193,6 +200,7 @@ def random_normal_variable(
     seed: int | None = None,
 ) -> Any:  # fmt: skip
     """A variable of normal numbers."""
+    seed = drawn_seed(seed, 10**9)
     return _variable(random_normal_op(shape, mean, scale, dtype or floatx(), seed), name)
 
 
@@ -207,14 +215,14 @@ def random_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: int | None = None
 ) -> Any:
     """Normal numbers."""
-    return random_normal_op(shape, mean, stddev, dtype or floatx(), seed)
+    return random_normal_op(shape, mean, stddev, dtype or floatx(), drawn_seed(seed))
 
 
 def truncated_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: int | None = None
 ) -> Any:
     """Normal numbers, none further than two deviations from the mean."""
-    return truncated_normal_op(shape, mean, stddev, dtype or floatx(), seed)
+    return truncated_normal_op(shape, mean, stddev, dtype or floatx(), drawn_seed(seed))
 
 
 def random_uniform(
@@ -222,13 +230,13 @@ def random_uniform(
     seed: int | None = None,
 ) -> Any:  # fmt: skip
     """Uniform numbers."""
-    return random_uniform_op(shape, minval, maxval, dtype or floatx(), seed)
+    return random_uniform_op(shape, minval, maxval, dtype or floatx(), drawn_seed(seed))
 
 
 def random_binomial(shape: Any, p: float = 0.0, dtype: Any = None, seed: int | None = None) -> Any:
     """Ones with a probability, else zeros."""
     kind = dtype or floatx()
-    return cast(random_uniform_op(shape, dtype=kind, seed=seed) <= p, kind)
+    return cast(random_uniform_op(shape, dtype=kind, seed=drawn_seed(seed)) <= p, kind)
 
 
 def one_hot(indices: Any, num_classes: int) -> Any:
@@ -365,8 +373,8 @@ def resize_images(
     first = data_format == "channels_first"
     images = transpose_op(x, [0, 2, 3, 1]) if first else x
     known = images.shape.as_list()[1:3]
-    sizes = shape(images)[1:3] if None in known else known
-    wanted = sizes * np.array([height_factor, width_factor], np.int32)
+    sizes: Any = shape(x)[2:] if first else shape(x)[1:3]
+    wanted = sizes * constant(np.array([height_factor, width_factor], np.int32))
     resize = resize_nearest_neighbor if interpolation == "nearest" else resize_bilinear
     made = resize(images, wanted, half_pixel_centers=True)
     high, wide = (n and n * f for n, f in zip(known, (height_factor, width_factor), strict=True))

@@ -10,11 +10,12 @@ from graphflow.graph import nest
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
+from graphflow.keras.backend_math import drawn_seed
 from graphflow.keras.backend_state import epsilon, image_data_format
 from graphflow.layers.arguments import as_data_format, as_tuple, op_layout
 from graphflow.ops.activations import elu as elu_op
+from graphflow.ops.activations import leaky_relu, relu6, softsign
 from graphflow.ops.activations import relu as relu_op
-from graphflow.ops.activations import softsign
 from graphflow.ops.batch_norm import batch_normalization as batch_normalization_op
 from graphflow.ops.casting import cast
 from graphflow.ops.clip import clip_by_value
@@ -63,13 +64,17 @@ __all__ = [
 
 def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
     """``x`` above a threshold, at most `max_value`; ``alpha (x - threshold)`` below."""
-    if alpha == 0 and max_value is None and threshold == 0:
-        return relu_op(x)
     x = convert_to_tensor(x)
-    above = relu_op(x) if threshold == 0 else x * cast(greater(x, threshold), x.dtype)
-    if max_value is not None:
+    if alpha and max_value is None and threshold == 0:
+        return leaky_relu(x, alpha)
+    below = relu_op(-x + threshold if threshold else -x) if alpha else None
+    if threshold:
+        above = x * cast(greater(x, threshold), x.dtype)
+    else:
+        above = relu6(x) if max_value == 6 else relu_op(x)
+    if max_value is not None and (threshold or max_value != 6):
         above = clip_by_value(above, 0.0, max_value)
-    return above - alpha * relu_op(threshold - x) if alpha else above
+    return above if below is None else above - alpha * below
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -84,8 +89,11 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 
 def dropout(x: Any, level: float, noise_shape: Any = None, seed: int | None = None) -> Any:
-    """Elements set to zero with a probability, the others scaled up."""
-    return dropout_op(x, noise_shape=noise_shape, seed=seed, rate=level)
+    """Elements set to zero with a probability, the others scaled up.
+
+    Without a seed NumPy's generator gives one, as it does for all of this module's draws.
+    """
+    return dropout_op(x, noise_shape=noise_shape, seed=drawn_seed(seed), rate=level)
 
 
 def in_top_k(predictions: Any, targets: Any, k: int) -> Any:

@@ -184,7 +184,9 @@ def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
 
 def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Any:
     """A variable that starts at a value."""
-    return Variable(np.asarray(value, dtype or floatx()), name=name, constraint=constraint)
+    return Variable(
+        np.asarray(value, dtype or floatx()), name=name, constraint=constraint, use_resource=True
+    )
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Tensor:

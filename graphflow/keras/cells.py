@@ -53,6 +53,8 @@ class _Cell(Layer):
     """
 
     GATES = 1
+    # Operations that TensorFlow makes more along sequences, with a product for each gate.
+    MORE_OPERATIONS = 0
 
     def __init__(
         self, units: int, activation: Any = "tanh", use_bias: bool = True,
@@ -163,6 +165,7 @@ class LSTMCell(_Cell):
     """Long short-term memory (Hochreiter & Schmidhuber, 1997)."""
 
     GATES = 4
+    MORE_OPERATIONS = 44
 
     def __init__(
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "hard_sigmoid",
@@ -215,6 +218,7 @@ class GRUCell(_Cell):
     """
 
     GATES = 3
+    MORE_OPERATIONS = 56
 
     def __init__(
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "hard_sigmoid",

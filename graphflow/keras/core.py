@@ -52,6 +52,8 @@ class Layer(_Layer):
     """
 
     supports_masking = False
+    _use_resource = True
+    _collects = False
     if TYPE_CHECKING:  # what `set_named` sets
 
         def __getattr__(self, name: str) -> Any: ...
@@ -69,6 +71,7 @@ class Layer(_Layer):
     ) -> None:
         self._initial_weights = kwargs.pop("weights", None)
         self._inbound: list[tuple[Any, Any]] = []
+        self._late_losses: list[tuple[str, Any, Callable[..., Any]]] = []
         shape = kwargs.pop("batch_input_shape", None)
         if shape is None and "input_dim" in kwargs:
             shape = (None, kwargs.pop("input_dim"))
@@ -99,10 +102,33 @@ class Layer(_Layer):
             outputs = nest.map_structure(identity, outputs)
         for output in nest.flatten(outputs):
             output._keras_history = (self, inputs, args, kwargs)
-        if has_mask(mask) or type(self).compute_mask is not Layer.compute_mask:
+        makes_mask = has_mask(mask) or type(self).compute_mask is not Layer.compute_mask
+        if makes_mask and not has_mask(nest.map_structure(mask_of, outputs)):
             self._note_masks(outputs, self.compute_mask(inputs, mask))
         self._inbound.append((inputs, outputs))
         return outputs
+
+    # ---- losses: those of variables are made when they are asked for
+
+    def _regularize(self, name: str, variable: Any, regularizer: Callable[..., Any]) -> None:
+        self._late_losses.append((variable.op.name, variable, regularizer))
+
+    def _make_losses(self) -> None:
+        late, self._late_losses = self._late_losses, []
+        for name, variable, regularizer in late:
+            with get_default_graph().name_scope(f"{name}/Regularizer"):
+                self.add_loss(regularizer(variable))
+
+    @property
+    def losses(self) -> list[Any]:
+        """Its regularisation losses."""
+        self._make_losses()
+        return super().losses
+
+    def get_losses_for(self, inputs: Any) -> list[Any]:
+        """The losses that depend on these inputs; with None, those that depend on none."""
+        self._make_losses()
+        return super().get_losses_for(inputs)
 
     def _note_masks(self, outputs: Any, masks: Any) -> None:
         flat = nest.flatten(outputs)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 from graphflow import initializers as init
+from graphflow.graph.constants import constant
 from graphflow.keras import backend as K
 from graphflow.keras import constraints
 from graphflow.keras.serialization import get_custom_objects
 from graphflow.ops.activations import elu, relu, selu, softsign
-from graphflow.ops.elementwise import add
 from graphflow.ops.layer_base import snake_case
 from graphflow.ops.softmax import softmax
 from graphflow.ops.unary import abs as absolute
@@ -106,13 +105,15 @@ class L1L2(Regularizer):
         self.l1, self.l2 = float(l1), float(l2)
 
     def __call__(self, x: Any) -> Any:
-        """The loss of a variable; None where both factors are zero."""
-        parts = []
+        """The loss of a variable."""
+        if not self.l1 and not self.l2:
+            return constant(0.0)
+        total: Any = 0.0
         if self.l1:
-            parts.append(self.l1 * K.sum(absolute(x)))
+            total += K.sum(self.l1 * absolute(x))
         if self.l2:
-            parts.append(self.l2 * K.sum(square(x)))
-        return functools.reduce(add, parts) if parts else None
+            total += K.sum(self.l2 * square(x))
+        return total
 
 
 def l1(l: float = 0.01) -> L1L2:  # noqa: E741  # Keras's name

@@ -10,7 +10,6 @@ from graphflow.layers.arguments import as_data_format
 from graphflow.ops.activations import leaky_relu, relu
 from graphflow.ops.casting import cast
 from graphflow.ops.comparison import greater
-from graphflow.ops.random import random_normal, random_uniform
 from graphflow.ops.shape import shape as shape_op
 from graphflow.ops.softmax import softmax
 
@@ -103,7 +102,7 @@ class PReLU(Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        return relu(inputs) - self.alpha * relu(-inputs)
+        return relu(inputs) + -self.alpha * relu(-inputs)
 
 
 class ThresholdedReLU(Layer):
@@ -164,7 +163,7 @@ class GaussianNoise(_InTraining):
 
     def noised(self, inputs: Any) -> Any:
         """The inputs and noise."""
-        return inputs + random_normal(shape_op(inputs), 0.0, self.stddev, inputs.dtype)
+        return inputs + backend.random_normal(shape_op(inputs), 0.0, self.stddev, inputs.dtype)
 
 
 class GaussianDropout(_InTraining):
@@ -179,7 +178,7 @@ class GaussianDropout(_InTraining):
         if not 0 < self.rate < 1:
             return inputs
         spread = (self.rate / (1.0 - self.rate)) ** 0.5
-        return inputs * random_normal(shape_op(inputs), 1.0, spread, inputs.dtype)
+        return inputs * backend.random_normal(shape_op(inputs), 1.0, spread, inputs.dtype)
 
 
 class AlphaDropout(_InTraining):
@@ -198,7 +197,7 @@ class AlphaDropout(_InTraining):
         if not 0 < self.rate < 1:
             return inputs
         sizes = shape_op(inputs) if self.noise_shape is None else self.noise_shape
-        kept = cast(random_uniform(sizes, seed=self.seed) >= self.rate, inputs.dtype)
+        kept = cast(backend.random_uniform(sizes, seed=self.seed) >= self.rate, inputs.dtype)
         scale = ((1 - self.rate) * (1 + self.rate * self.LOWEST**2)) ** -0.5
         return scale * (inputs * kept + self.LOWEST * (1 - kept) - self.LOWEST * self.rate)
 

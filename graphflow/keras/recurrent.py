@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow.graph.default import get_default_graph
 from graphflow.graph.shapes import TensorShape
 from graphflow.keras import backend
 from graphflow.keras.cells import (
@@ -133,10 +134,19 @@ class RNN(Layer):
             step, inputs, states, self.go_backwards, mask, constants, time_major=self.time_major,
             zero_output_for_mask=self.zero_output_for_mask,
         )  # fmt: skip
+        self._count_more(inputs, mask)
         if self.stateful:
             self.add_update([assign(k, s) for k, s in zip(self.states, states, strict=True)])
         found = outputs if self.return_sequences else last
         return [found, *states] if self.return_state else found
+
+    def _count_more(self, inputs: Any, mask: Any) -> None:
+        """Count as TensorFlow does, whose cells have products for each gate (see `_skip_ids`)."""
+        cell, more = self.cell, getattr(self.cell, "MORE_OPERATIONS", 0)
+        if not more or cell.dropout or cell.recurrent_dropout or not cell.use_bias:
+            return
+        unknown = 2 if inputs.shape.as_list()[0 if self.time_major else 1] is None else 0
+        get_default_graph()._skip_ids(more - unknown + (0 if mask is None else 13))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The inputs' mask, where all outputs are given."""

@@ -31,10 +31,8 @@ class Reshape(Layer):
         self.target_shape = tuple(target_shape)
 
     def call(self, inputs: Any) -> Any:
-        first = inputs.shape.as_list()[0]
-        return reshape(
-            inputs, [shape_op(inputs)[0] if first is None else first, *self.target_shape]
-        )
+        sizes: Any = shape_op(inputs)
+        return reshape(inputs, [sizes[0], *self.target_shape])
 
 
 class Permute(Layer):

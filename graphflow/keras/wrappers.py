@@ -11,9 +11,8 @@ from graphflow.keras.cells import build_inside
 from graphflow.keras.core import Layer
 from graphflow.ops.casting import cast
 from graphflow.ops.comparison import not_equal
-from graphflow.ops.joining import concat
 from graphflow.ops.reductions import reduce_any
-from graphflow.ops.shape import reshape
+from graphflow.ops.shape import reshape, squeeze
 from graphflow.ops.shape import shape as shape_op
 from graphflow.ops.slicing import reverse
 
@@ -35,7 +34,9 @@ class Masking(Layer):
 
     def call(self, inputs: Any) -> Any:
         kept = reduce_any(not_equal(inputs, self.mask_value), -1, True)
-        return inputs * cast(kept, inputs.dtype)
+        outputs: Any = inputs * cast(kept, inputs.dtype)
+        outputs._keras_mask = squeeze(kept, -1)
+        return outputs
 
 
 class Wrapper(Layer):
@@ -59,15 +60,24 @@ class TimeDistributed(Wrapper):
         self.built = True
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        sizes, known = shape_op(inputs), inputs.shape.as_list()
-        rows = reshape(inputs, concat([[-1], sizes[2:]], 0))
-        rows.set_shape([None, *known[2:]])
+        known = inputs.shape.as_list()
+        rows = reshape(inputs, [-1, *self._sizes(inputs, 2)])
         takes = inspect.signature(self.layer.call).parameters
         more = {"training": training} if "training" in takes and training is not None else {}
         made = self.layer.call(rows, **more) if isinstance(self.layer, Layer) else self.layer(rows)
-        outputs = reshape(made, concat([sizes[:2], shape_op(made)[1:]], 0))
+        length = self._sizes(inputs, 1)[0]
+        outputs = reshape(made, [-1, length, *self._sizes(made, 1)])
         outputs.set_shape([*known[:2], *made.shape.as_list()[1:]])
         return outputs
+
+    @staticmethod
+    def _sizes(x: Any, start: int) -> list[Any]:
+        """The sizes from an axis on, as numbers where they are known."""
+        known = x.shape.as_list()[start:]
+        if None not in known:
+            return known
+        dynamic: Any = shape_op(x)
+        return [dynamic[start + k] if size is None else size for k, size in enumerate(known)]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The inputs' mask."""
@@ -100,6 +110,15 @@ class Bidirectional(Wrapper):
         back = layer if backward_layer is None else backward_layer
         self.backward_layer = self._turned(back, "backward_", not layer.go_backwards)
         self._sublayers = [self.forward_layer, self.backward_layer]
+
+    def build(self, input_shape: Any) -> None:
+        """Make the variables of both layers."""
+        for layer in (self.forward_layer, self.backward_layer):
+            layer._dtype = layer._dtype or self._dtype
+            layer._set_scope(None)
+            if not layer.built:
+                layer.build(input_shape)
+        self.built = True
 
     @staticmethod
     def _turned(layer: Any, prefix: str, backwards: bool) -> Any:

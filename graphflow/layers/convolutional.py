@@ -24,6 +24,7 @@ from graphflow.ops.layer_base import Layer
 from graphflow.ops.nn import bias_add
 from graphflow.ops.padding import pad
 from graphflow.ops.shape import reshape
+from graphflow.ops.windows import count_dilated
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution", "conv1d", "conv2d", "conv3d"]
 
@@ -116,9 +117,12 @@ class Convolution(Layer):
             constraint=self.kernel_constraint, dtype=self.dtype,
         )  # fmt: skip
         self._build_bias()
-        # TensorFlow makes this constant. Operations count in the seeds of those that follow.
-        constant(self.dilation_rate, int32, name="dilation_rate")
+        self._note_dilation()
         self.built = True
+
+    def _note_dilation(self) -> None:
+        """Make a constant as TensorFlow: operations count in the seeds of those that follow."""
+        constant(self.dilation_rate, int32, name="dilation_rate")
 
     def _build_bias(self) -> None:
         if not self.use_bias:
@@ -134,6 +138,7 @@ class Convolution(Layer):
     def _convolve(self, inputs: Any) -> Any:
         layout = op_layout(self.data_format, self.RANK)
         padding = "VALID" if self.padding == "causal" else self.padding.upper()
+        count_dilated(inputs, self.dilation_rate, padding, layout)
         if self.RANK == 1:
             return conv1d_op(
                 inputs, self.kernel, self.strides[0], padding, data_format=layout,

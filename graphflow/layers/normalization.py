@@ -243,7 +243,13 @@ class BatchNormalization(Layer):
         if known is not False:
             self.add_update(lambda: self._move(self.moving_mean, mean, momentum), inputs)
             self.add_update(lambda: self._move(self.moving_variance, variance, momentum), inputs)
+            self._count_reads()
         return output
+
+    def _count_reads(self) -> None:
+        """Count the reads of the moving statistics that TensorFlow makes of Keras's variables."""
+        if self._use_resource:
+            self._graph._skip_ids(2)
 
     # ---- the composition
 
@@ -342,6 +348,8 @@ class BatchNormalization(Layer):
                 ),
                 inputs,
             )
+        if _known(training) is not False:
+            self._count_reads()
 
     def _corrections(self, mean: Any, variance: Any, training: Any) -> tuple[Any, Any, Any, Any]:
         """The factor and offset of renormalisation, and the statistics to keep."""

@@ -51,6 +51,9 @@ class TransposedConvolution(Convolution):
     def _kernel_shape(self, channels: int) -> tuple[int, ...]:
         return (*self.kernel_size, self.filters or 0, channels)
 
+    def _note_dilation(self) -> None:
+        """TensorFlow makes no constant for it here."""
+
     def _length(self, size: Any, axis: int) -> Any:
         """The size of the result along an axis, for one of the inputs, a number or a tensor."""
         kernel, stride = self.kernel_size[axis], self.strides[axis]
@@ -73,8 +76,11 @@ class TransposedConvolution(Convolution):
         around = [[1, 1, *self.strides] if first else [1, *self.strides, 1]]
         wanted = [batch, self.filters, *space] if first else [batch, *space, self.filters]
         transposed = conv2d_transpose_op if self.RANK == 2 else conv3d_transpose_op
+        output_shape: Any = stack(wanted)
+        if self.RANK == 2:
+            _ = output_shape[0]  # made by TensorFlow, which asks whether it is None
         outputs = transposed(
-            inputs, self.kernel, stack(wanted), around[0], self.padding.upper(),
+            inputs, self.kernel, output_shape, around[0], self.padding.upper(),
             data_format=op_layout(self.data_format, self.RANK),
         )  # fmt: skip
         outputs.set_shape(self.compute_output_shape(inputs.shape))

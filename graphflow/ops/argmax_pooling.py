@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from graphflow.graph.apply import Signature
+from graphflow.graph.constants import constant
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
 from graphflow.graph.dtypes import DType, as_dtype, int32, int64
@@ -249,6 +250,7 @@ def pool(
         if any(r > 1 for r in rate):
             first = data_format is not None and channels_first(data_format)
             return _dilated(input, window, rate, pooling_type, 2 if first else 1)
+        constant(rate, int32, name="dilation_rate")  # as TensorFlow, whose seeds count it
         return functions[pooling_type, rank](
             input, window, steps, padding, data_format=data_format, name=scope
         )

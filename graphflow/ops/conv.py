@@ -84,6 +84,11 @@ def _infer_from_sizes(op: Operation, place: int) -> Types:
 def _lower_conv(b: Any, op: Operation, x: Any, kernel: Any) -> Any:
     data_format = op.attrs["data_format"]
     x = to_channels_last(b, x, data_format)
+    strides = op.attrs["strides"]
+    if strides[0] != 1 or strides[channel_axis(data_format, len(strides))] != 1:
+        raise ValueError(
+            "Current implementation does not yet support strides in the batch and depth dimensions."
+        )
     if x.rank != kernel.rank or not _divides(kernel.shape[-2], x.shape[-1]):
         raise ValueError(
             f"input depth must be evenly divisible by filter depth: {x.shape[-1]} vs "

@@ -11,7 +11,7 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ops.conv import PLANE, SPACE, conv_attrs
 from graphflow.ops.joining import concat
 from graphflow.ops.shape import expand_dims, one_of, squeeze
-from graphflow.ops.windows import axis_values, channels_first
+from graphflow.ops.windows import axis_values, channels_first, count_dilated
 
 __all__ = [
     "atrous_conv2d",
@@ -240,6 +240,7 @@ def convolution(
         strides, rate = _spatial_values(strides, dilation_rate, rank)
         first = data_format is not None and channels_first(data_format)
         around = [[1, 1, *v] if first else [1, *v, 1] for v in (strides, rate)]
+        count_dilated(input, rate, padding, data_format, 1)
         if rank == 1:
             layout = "NCW" if first else "NWC"
             return conv1d(

@@ -50,7 +50,10 @@ __all__ = [
 
 def _infer_bincount(op: Operation) -> Types:
     with_rank(op.inputs[1].shape, 0)
-    return output(op, (known_int(op.inputs[1]),), op.inputs[2].dtype.base_dtype)
+    size = known_int(op.inputs[1])
+    if size is not None and size < 0:
+        raise ValueError(f"size ({size}) must be non-negative")
+    return output(op, (size,), op.inputs[2].dtype.base_dtype)
 
 
 def _lower_bincount(b: Any, op: Operation, values: Any, size: Any, weights: Any) -> Any:

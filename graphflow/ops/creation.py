@@ -17,7 +17,7 @@ from graphflow.graph.tensor import Tensor
 from graphflow.ops.identity import same_as_input
 from graphflow.ops.shape import INDEX, reshape
 from graphflow.ops.shape import shape as shape_of
-from graphflow.ops.shape_rules import Types, output, shape_of_value, with_rank
+from graphflow.ops.shape_rules import Types, known_ints, output, shape_of_value, with_rank
 
 __all__ = ["fill", "ones", "ones_like", "zeros", "zeros_like"]
 
@@ -26,6 +26,8 @@ _SMALL = 1000  # a constant of fewer elements is kept as such; a larger one is f
 
 def _infer_fill(op: Operation) -> Types:
     with_rank(op.inputs[1].shape, 0)
+    if any(size is not None and size < 0 for size in known_ints(op.inputs[0]) or ()):
+        raise ValueError("Fill dimensions must be >= 0")
     return output(op, shape_of_value(op.inputs[0]), op.inputs[1].dtype.base_dtype)
 
 

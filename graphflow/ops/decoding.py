@@ -185,7 +185,7 @@ def dynamic_decode(
         lengths = zeros_like(finished, dtype=int32)
         start = convert_to_tensor(0, dtype=int32)
         kept = nest.pack_sequence_as(types, blanks) if impute_finished else None
-        run = _Decoding(decoder, limit, kept)
+        run = _Decoding(decoder, kept)
         _, arrays, state, _, _, lengths = while_loop(
             lambda time, arrays, state, inputs, finished, lengths: logical_not(
                 reduce_all(finished)
@@ -205,8 +205,8 @@ def dynamic_decode(
 class _Decoding:
     """The loop's body, with the arrays that it fills."""
 
-    def __init__(self, decoder: Decoder, limit: Any, blanks: Any) -> None:
-        self.decoder, self.limit, self.blanks = decoder, limit, blanks
+    def __init__(self, decoder: Decoder, blanks: Any) -> None:
+        self.decoder, self.blanks = decoder, blanks
         sizes, types = _output_specs(decoder)
         self.arrays = nest.pack_sequence_as(types, [
             TensorArray(t, size=0, dynamic_size=True,
@@ -219,11 +219,8 @@ class _Decoding:
     ) -> Any:
         outputs, following, next_inputs, done = self.decoder.step(time, inputs, state)
         stopped = done if self.decoder.tracks_own_finished else logical_or(done, finished)
-        if self.limit is not None:
-            stopped = logical_or(stopped, greater_equal(time + 1, self.limit))
         nest.assert_same_structure(state, following)
-        counts = fill(shape_of(lengths), time + 1)
-        counts = where(logical_not(finished), counts, lengths)
+        counts = where(logical_not(finished), fill(shape_of(lengths), time + 1), lengths)
         counts.set_shape(lengths.shape)
         if self.blanks is not None:
             outputs = nest.map_structure(

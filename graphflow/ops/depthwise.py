@@ -30,6 +30,7 @@ from graphflow.ops.windows import (
     channels_first,
     check_attr,
     check_ints,
+    count_dilated,
     find_windows,
     from_channels_last,
     infer_counts,
@@ -302,9 +303,12 @@ def _rate_attrs(rate: Any, data_format: str | None, strides: Any) -> tuple[str, 
     return data_format, [1, 1, *rate] if channels_first(data_format) else [1, *rate, 1]
 
 
-def _note_dilation(rate: Any) -> None:
-    """Make the constant that TensorFlow makes: operations count in the seeds of later ones."""
-    constant([1, 1] if rate is None else rate, int32, name="dilation_rate")
+def _note_dilation(x: Tensor, filter: Tensor, rate: Any, data_format: str) -> None:
+    """Make the constants that TensorFlow makes: operations count in the seeds of later ones."""
+    shape_of(filter)
+    rates = [1, 1] if rate is None else [rate, rate] if isinstance(rate, int) else list(rate)
+    constant(rates, int32, name="dilation_rate")
+    count_dilated(x, rates, "VALID", data_format)
 
 
 def depthwise_conv2d(
@@ -329,7 +333,7 @@ def depthwise_conv2d(
         input = convert_to_tensor(input, name="tensor_in")
         filter = convert_to_tensor(filter, name="filter_in")
         data_format, dilated = _rate_attrs(rate, data_format, strides)
-        _note_dilation(rate)
+        _note_dilation(input, filter, rate, data_format)
         return depthwise_conv2d_native(
             input, filter, strides, padding, data_format, dilated, name=scope
         )
@@ -357,7 +361,7 @@ def separable_conv2d(
             if size not in (1, None):
                 raise ValueError(f"Dimensions 1 and {size} are not compatible")
         layout, dilated = _rate_attrs(rate, data_format, strides)
-        _note_dilation(rate)
+        _note_dilation(input, depthwise_filter, rate, layout)
         made = depthwise_conv2d_native(
             input, depthwise_filter, strides, padding, layout, dilated, name="depthwise"
         )

@@ -23,7 +23,14 @@ from graphflow.ops.joining import concat
 from graphflow.ops.kinds import INDEX
 from graphflow.ops.reductions import reduce_sum
 from graphflow.ops.shape import shape as shape_of
-from graphflow.ops.shape_rules import Types, merge_size, output, with_rank_at_least
+from graphflow.ops.shape_rules import (
+    Types,
+    known_int,
+    known_ints,
+    merge_size,
+    output,
+    with_rank_at_least,
+)
 from graphflow.ops.strided_slice import strided_slice
 
 __all__ = [
@@ -295,6 +302,9 @@ def eye(
             diagonal = concat([batch, [shorter]], axis=0)
             whole = None if square else concat([batch, sizes], axis=0)
         values = ones(diagonal, dtype=dtype)
-        if square:
-            return matrix_diag(values)
-        return matrix_set_diag(zeros(whole, dtype=dtype), values)
+        made = matrix_diag(values) if square else matrix_set_diag(zeros(whole, dtype=dtype), values)
+        known = known_ints(batch) if isinstance(batch, Tensor) else [int(n) for n in batch]
+        ends = [known_int(s) if isinstance(s, Tensor) else s for s in sizes]
+        if known is not None:
+            made.set_shape([*known, *ends])
+        return made

@@ -276,14 +276,14 @@ maximum = define_binary(
     "Maximum",
     lambda b, op, x, y: b.max(x, y),
     (*FLOATS, *INDEX),
-    "Return the larger of ``x`` and ``y``, element by element; nan where either is.",
+    "Return the larger of ``x`` and ``y``, element by element; ``x`` where either is nan.",
     gradient=_extreme_gradient(greater_equal),
 )
 minimum = define_binary(
     "Minimum",
     lambda b, op, x, y: b.min(x, y),
     (*FLOATS, *INDEX),
-    "Return the smaller of ``x`` and ``y``, element by element; nan where either is.",
+    "Return the smaller of ``x`` and ``y``, element by element; ``x`` where either is nan.",
     gradient=_extreme_gradient(less_equal),
 )
 squared_difference = define_binary(

@@ -121,10 +121,12 @@ class _Pool:
             _borders(size, count, pseudo_random, draws)
             for size, count in ((x.shape[1], rows), (x.shape[2], columns))
         ]
-        combine = np.maximum if name == "max" else np.add
+        combine = np.fmax if name == "max" else np.add
         result = x.astype(np.int64) if x.dtype.kind == "i" else x
         for axis in (1, 2):
             result = _reduced(result, borders[axis - 1], axis, overlapping, combine)
+        if name == "max" and x.dtype.kind == "f":
+            result = np.where(np.isnan(result), np.finfo(x.dtype).min, result)
         if name != "max":
             counts = np.outer(*(_counts(b, overlapping) for b in borders))[None, :, :, None]
             result = result // counts if x.dtype.kind == "i" else result / counts

@@ -87,6 +87,10 @@ class _Sampling:
 def _crops(
     image: Array, boxes: Array, which: Array, size: Array, extrapolation_value: float, method: str
 ) -> Array:
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"boxes must have 4 columns, got shape {list(boxes.shape)}")
+    if (size <= 0).any():
+        raise ValueError("crop dimensions must be positive")
     sampling = _Sampling(image.shape, boxes, which, size.tolist())
     if method == "nearest":
         found = image[(sampling.which, *sampling.nearest())].astype(np.float32)
@@ -132,7 +136,8 @@ def _box_gradient(grads: Array, image: Array, boxes: Array, which: Array) -> Arr
 
 def _infer_crops(op: Operation) -> Types:
     _, _, _, depth = with_rank(op.inputs[0].shape, 4)
-    count, _ = with_rank(op.inputs[1].shape, 2)
+    count, columns = with_rank(op.inputs[1].shape, 2)
+    merge_size(columns, 4)
     with_rank(op.inputs[2].shape, 1)
     size = shape_of_value(op.inputs[3]) or (None, None)
     return output(op, (count, *size, depth), dtypes.float32)
@@ -222,8 +227,8 @@ def _glimpses(
 def _infer_glimpse(op: Operation) -> Types:
     batch, _, _, depth = with_rank(op.inputs[0].shape, 4)
     size = shape_of_value(op.inputs[1]) or (None, None)
-    with_rank(op.inputs[2].shape, 2)
-    return output(op, (batch, *size, depth))
+    count = with_rank(op.inputs[2].shape, 2)[0]
+    return output(op, (merge_size(batch, count), *size, depth))
 
 
 define_host_op(
@@ -372,6 +377,10 @@ def _suppressed(
     pad_to_max_output_size: bool = False,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Indices and scores of the chosen boxes, and their number."""
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"boxes must have 4 columns, got shape {list(boxes.shape)}")
+    if scores.shape != boxes.shape[:1]:
+        raise ValueError(f"scores has incompatible shape {list(scores.shape)}")
     if not 0 <= float(threshold) <= 1:
         raise ValueError("iou_threshold must be in [0, 1]")
     chosen, kept = _choose(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from graphflow import errors
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
@@ -106,8 +107,9 @@ def _pixels(b: Any, parts: list[Any]) -> Any:
 
 
 def _to_hsv(b: Any, red: Any, green: Any, blue: Any) -> list[Any]:
-    value = b.max(b.max(red, green), blue)
-    spread = b.sub(value, b.min(b.min(red, green), blue))
+    pixels = _pixels(b, [red, green, blue])
+    value = b.reduce("max", pixels, [pixels.rank - 1])
+    spread = b.sub(value, b.reduce("min", pixels, [pixels.rank - 1]))
     has_colour = b.gt(spread, 0)
     zero = b.full(value.shape, 0, value.dtype)
     saturation = b.select(b.gt(value, 0), b.div(spread, value), zero)
@@ -141,7 +143,13 @@ def _infer_pixels(op: Operation) -> Types:
 
 
 def _lower_pixels(function: Callable[..., list[Any]]) -> Callable[..., Any]:
-    return lambda b, op, x: _pixels(b, function(b, *_channels(b, x)))
+    def lower(b: Any, op: Operation, x: Any) -> Any:
+        if x.rank < 1 or x.shape[-1] != 3:
+            text = f"input must have 3 channels, got shape {list(x.shape)}"
+            raise errors.FailedPreconditionError(op.node_def, op, text)
+        return _pixels(b, function(b, *_channels(b, x)))
+
+    return lower
 
 
 def _hsv_gradient(op: Operation, gradient: Any) -> Any:

@@ -118,9 +118,24 @@ def _sizes_along(parts: Sequence[Tensor], axis: Tensor) -> Any:
 
 def _lower_offsets(b: Any, op: Operation, axis: Any, *shapes: Any) -> tuple[Any, ...]:
     """Where each part of a concatenation begins: 0, but along the axis what is before it."""
+    for k, shape in enumerate(shapes):
+        if shape.rank != 1:
+            raise ValueError(f"input {k} should be a vector, but got shape {list(shape.shape)}")
     known = [b.static_ints(shape) for shape in shapes]
-    place, begin, found = b.static_int(axis) % len(known[0]), 0, []
-    for extents in known:
+    first, place = known[0], b.static_int(axis)
+    if not -len(first) <= place < len(first):
+        raise ValueError(f"Concat dim is out of range: {place} vs. {len(first)}")
+    place, begin, found = place % len(first), 0, []
+    for k, extents in enumerate(known):
+        if len(extents) != len(first):
+            raise ValueError(
+                f"input {k} should contain {len(first)} elements, but got {len(extents)}"
+            )
+        if any(m != n for j, (m, n) in enumerate(zip(extents, first, strict=True)) if j != place):
+            raise ValueError(
+                f"All dimensions except {place} must match. Input {k} has shape {list(extents)} "
+                f"and doesn't match input 0 with shape {list(first)}."
+            )
         found.append(b.shape_value([begin if k == place else 0 for k in range(len(extents))]))
         begin = begin + extents[place]
     return tuple(found)

@@ -70,6 +70,9 @@ class Layer:
 
     input_spec: Any = None
 
+    _use_resource: bool | None = None  # of the layer's variables, where nothing is said
+    _collects = True  # whether losses and updates are in the graph's collections, too
+
     def __init__(
         self, trainable: bool = True, name: Any = None, dtype: Any = None,
         activity_regularizer: Callable[..., Any] | None = None, **kwargs: Any,
@@ -209,14 +212,22 @@ class Layer:
 
     def add_loss(self, losses: Any, inputs: Any = None) -> None:
         """Add losses, which depend on `inputs`, or on variables alone when None."""
-        _add(self._losses, losses, inputs, GraphKeys.REGULARIZATION_LOSSES)
+        self._add(self._losses, losses, inputs, GraphKeys.REGULARIZATION_LOSSES)
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """Add operations, or functions that make them, to be run with each training step."""
         found = updates if isinstance(updates, (list, tuple)) else [updates]
         made = [update() if callable(update) else update for update in found]
         operations = [getattr(update, "op", update) for update in made]
-        _add(self._updates, operations, inputs, GraphKeys.UPDATE_OPS)
+        self._add(self._updates, operations, inputs, GraphKeys.UPDATE_OPS)
+
+    def _add(self, found: list[tuple[Any, Any]], values: Any, inputs: Any, collection: str) -> None:
+        for value in values if isinstance(values, (list, tuple)) else [values]:
+            if value is None:
+                continue
+            found.append((value, inputs))
+            if self._collects and value not in get_default_graph().get_collection_ref(collection):
+                add_to_collection(collection, value)
 
     def get_losses_for(self, inputs: Any) -> list[Any]:
         """The losses that depend on these inputs; with None, those that depend on none."""
@@ -327,7 +338,8 @@ class Layer:
                 variable = get_variable(
                     name, shape=shape, dtype=dtype or self._dtype or float32,
                     initializer=initializer, trainable=is_trained, constraint=constraint,
-                    partitioner=partitioner, use_resource=use_resource, **options, **kwargs,
+                    partitioner=partitioner, **options, **kwargs,
+                    use_resource=self._use_resource if use_resource is None else use_resource,
                 )  # fmt: skip
                 if regularizer is not None and variable not in known:
                     self._regularize(name, variable, regularizer)
@@ -364,15 +376,6 @@ class Layer:
 
 def _tensor(value: Any) -> Any:
     return convert_to_tensor(value) if isinstance(value, (np.ndarray, float, int)) else value
-
-
-def _add(found: list[tuple[Any, Any]], values: Any, inputs: Any, collection: str) -> None:
-    for value in values if isinstance(values, (list, tuple)) else [values]:
-        if value is None:
-            continue
-        found.append((value, inputs))
-        if value not in get_default_graph().get_collection_ref(collection):
-            add_to_collection(collection, value)
 
 
 def _for_inputs(found: Sequence[tuple[Any, Any]], inputs: Any) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow import errors
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
@@ -54,11 +55,11 @@ def _infer_cross(op: Operation) -> Types:
 
 
 def _lower_cross(b: Any, op: Operation, x: Any, y: Any) -> Any:
-    if x.shape != y.shape or x.shape[-1] != 3:
-        raise ValueError(
-            f"inputs must have the same shape, in 3-dimensional vectors: {list(x.shape)} vs. "
-            f"{list(y.shape)}"
-        )
+    if x.shape != y.shape:
+        raise ValueError(f"both inputs must have same shape: {list(x.shape)} vs. {list(y.shape)}")
+    if x.shape[-1] != 3:
+        text = f"input shapes must have 3 elements in the last dimension, got {list(x.shape)}"
+        raise errors.FailedPreconditionError(op.node_def, op, text)
     lead = x.shape[:-1]
 
     def part(node: Any, k: int) -> Any:

@@ -95,8 +95,8 @@ def _raised(b: Any, op: Operation, x: Any, kernel: Any) -> tuple[list[Any], Wind
 
 
 def _largest(b: Any, parts: list[Any]) -> Any:
-    total = parts[0]
-    for part in parts[1:]:
+    total = b.full(parts[0].shape, parts[0].dtype.min, parts[0].dtype)
+    for part in parts:
         total = b.max(total, part)
     return total
 

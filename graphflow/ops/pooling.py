@@ -12,6 +12,7 @@ from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import shapes_equal
+from graphflow.ir.prims.reductions import neutral_element
 from graphflow.ops.creation import zeros_like
 from graphflow.ops.identity import stop_gradient
 from graphflow.ops.pooling_lowering import (
@@ -118,7 +119,8 @@ def _check_gradient(op: Operation, windows: Windows, gradient: Any) -> None:
 
 
 def _lower_max(b: Any, op: Operation, x: Any) -> Any:
-    return max_node(b, x, _windows(op, x.shape))
+    start = neutral_element("reduce_max", x.dtype) if x.rank == 5 else x.dtype.min
+    return max_node(b, x, _windows(op, x.shape), start)
 
 
 def _lower_max_gradient(b: Any, op: Operation, x: Any, maxima: Any, gradient: Any) -> Any:
@@ -240,7 +242,7 @@ def _infer_max_v2(op: Operation) -> Types:
 
 def _lower_max_v2(b: Any, op: Operation, x: Any, ksize: Any, strides: Any) -> Any:
     windows = pool_windows(op, x.shape, b.static_ints(ksize), b.static_ints(strides))
-    return max_node(b, x, windows)
+    return max_node(b, x, windows, x.dtype.min)
 
 
 def _lower_max_v2_gradient(

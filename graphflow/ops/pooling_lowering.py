@@ -61,8 +61,14 @@ def tap_views(
     return [b.slice(x, start, counts, windows.strides) for start in itertools.product(*starts)]
 
 
-def _combined(b: Any, x: Any, windows: Windows, name: str, fill: Any) -> Any:
-    """Reduce every window by a pointwise operation and the reduction that it makes."""
+def _combined(b: Any, x: Any, windows: Windows, name: str, fill: Any, start: Any = None) -> Any:
+    """Reduce every window by a pointwise operation and the reduction that it makes.
+
+    Parameters
+    ----------
+    fill : what lies in the padding.
+    start : a number that each window's elements are compared with first; the first one if None.
+    """
     axes = [k for k, taps in enumerate(windows.taps) if taps != 1 or windows.strides[k] != 1]
     if math.prod(windows.taps) < MANY_TAPS or len(axes) < 2:
         counts = tuple(
@@ -70,15 +76,15 @@ def _combined(b: Any, x: Any, windows: Windows, name: str, fill: Any) -> Any:
         )  # fmt: skip
         if all(windows.counts[k] == 1 for k in axes) and math.prod(windows.taps) >= MANY_TAPS:
             return _reduced_whole(b, x, windows, name, axes)
-        parts = tap_views(b, x, windows, fill, counts)
-        total = parts[0]
-        for part in parts[1:]:
+        first, *rest = tap_views(b, x, windows, fill, counts)
+        total = b.max(b.full(first.shape, start, x.dtype), first) if start is not None else first
+        for part in rest:
             total = b.pointwise("add" if name == "sum" else name, total, part)
         return total
     if all(windows.counts[k] == 1 for k in axes):
         return _reduced_whole(b, x, windows, name, axes)
     for axis in reversed(axes):
-        x = _combined(b, x, _one_axis(windows, axis), name, fill)
+        x = _combined(b, x, _one_axis(windows, axis), name, fill, start)
     return x
 
 
@@ -91,11 +97,20 @@ def _reduced_whole(b: Any, x: Any, windows: Windows, name: str, axes: list[int])
     return b.reduce(name, b.slice(x, start, size), axes, keepdims=True)
 
 
-def max_node(b: Any, x: Any, windows: Windows) -> Any:
-    """The maximum of every window."""
+def max_node(b: Any, x: Any, windows: Windows, start: Any = None) -> Any:
+    """The maximum of every window, of what is not nan.
+
+    Parameters
+    ----------
+    start : what the elements are compared with: the maximum of nothing but nan. With None they are
+        compared with the window's first, so that a window that begins with nan gives that.
+    """
     if 0 in windows.counts:
         return b.full(windows.counts, 0, x.dtype)
-    return _combined(b, x, windows, "max", neutral_element("reduce_max", x.dtype))
+    if not x.dtype.is_floating:
+        start = None
+    fill = neutral_element("reduce_max", x.dtype)
+    return _combined(b, x, windows, "max", fill, start)
 
 
 def mean_node(b: Any, x: Any, windows: Windows) -> Any:
@@ -126,16 +141,23 @@ def valid_counts(b: Any, windows: Windows, sizes: Any, dtype: DType) -> Any:
 
 
 def first_maximum(b: Any, x: Any, maxima: Any, windows: Windows) -> Any:
-    """The number of the tap, in row-major order, under which each window has its maximum first."""
+    """The number of the tap, in row-major order, under which each window has its maximum first.
+
+    The first of all for a window that begins with nan, as TensorFlow looks for it.
+    """
     fill = neutral_element("reduce_max", x.dtype)
-    return first_equal(b, tap_views(b, x, windows, fill), maxima, windows)
+    first, *rest = tap_views(b, x, windows, fill)
+    if not rest:
+        return b.full(windows.counts, 0, int32)
+    number = first_equal(b, rest, maxima, windows, 1)
+    return b.select(b.lt(first, maxima), number, b.full(windows.counts, 0, int32))
 
 
-def first_equal(b: Any, parts: list[Any], maxima: Any, windows: Windows) -> Any:
-    """The number of the first part that equals the maximum, for each window."""
-    number = b.full(windows.counts, len(parts) - 1, int32)
+def first_equal(b: Any, parts: list[Any], maxima: Any, windows: Windows, start: int = 0) -> Any:
+    """The number, counted from `start`, of the first part that equals each window's maximum."""
+    number = b.full(windows.counts, start + len(parts) - 1, int32)
     for tap in reversed(range(len(parts) - 1)):
-        here = b.const(tap, int32)
+        here = b.const(start + tap, int32)
         number = b.select(
             b.eq(parts[tap], maxima), b.broadcast(here, windows.counts, ()), number
         )  # fmt: skip

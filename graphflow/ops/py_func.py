@@ -1,4 +1,4 @@
-"""Python functions as ops: `py_func`, `numpy_function`, `py_function`."""
+"""Python functions as ops: `py_func`, `numpy_function`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ Arrays = np.ndarray[Any, Any]
 _CPP_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
 
 
-def _infer(op: Operation) -> list[Any]:
+def promised_types(op: Operation) -> list[Any]:
+    """The types that the function's results must have; nothing is known of shapes."""
     return [(dtype, unknown_shape()) for dtype in op.attrs["Tout"]]
 
 
@@ -93,7 +94,7 @@ def _checked_result(op: Operation, index: int, value: Any) -> Arrays:
     return result
 
 
-def _lower(b: Any, op: Operation, *inputs: Any) -> Any:
+def lower_function(b: Any, op: Operation, *inputs: Any) -> Any:
     """A call in the run; one without a state, of constants, while the program is compiled."""
     call, promised = _checked(op), op.attrs["Tout"]
     if not op.definition.stateful and all(i.op == "const" for i in inputs):
@@ -106,15 +107,15 @@ def _lower(b: Any, op: Operation, *inputs: Any) -> Any:
 
 define_op(
     name="PyFunc",
-    infer=_infer,
-    lower=_lower,
+    infer=promised_types,
+    lower=lower_function,
     no_gradient="a Python function has no gradient that is known",
     stateful=True,
 )
 define_op(
     name="PyFuncStateless",
-    infer=_infer,
-    lower=_lower,
+    infer=promised_types,
+    lower=lower_function,
     no_gradient="a Python function has no gradient that is known",
 )
 

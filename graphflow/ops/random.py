@@ -52,8 +52,21 @@ def _bounds_message(low: Any, high: Any) -> str:
     return f"Need minval < maxval, got {int(low)} >= {int(high)}"
 
 
+def drawn_sizes(b: Any, shape: Any) -> tuple[Any, ...]:
+    """The sizes that a vector asks for; ValueError where it is none, or one is below zero."""
+    if shape.rank != 1:
+        raise ValueError(
+            f"shape must be a vector of {{int32,int64}}, got shape {list(shape.shape)}"
+        )
+    sizes = tuple(b.static_ints(shape))
+    for size in sizes:
+        if isinstance(size, int) and size < 0:
+            raise ValueError(f"Dimension {size} must be >= 0")
+    return sizes
+
+
 def _draw(b: Any, op: Operation, kind: str, dtype: DType, shape: Any, bounds: Any = ()) -> Any:
-    sizes = b.static_ints(shape)
+    sizes = drawn_sizes(b, shape)
     seeds = op.attrs["seed"], op.attrs["seed2"]
     if seeds == (0, 0):
         seeds = secrets.randbits(64), secrets.randbits(64)

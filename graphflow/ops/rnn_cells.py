@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphflow.graph.constants import constant
+from graphflow.graph.dtypes import int32
 from graphflow.ops import initializers
 from graphflow.ops.activations import relu
 from graphflow.ops.clip import clip_by_value
+from graphflow.ops.elementwise import add, multiply
 from graphflow.ops.joining import split
 from graphflow.ops.linear import matmul
 from graphflow.ops.nn import bias_add, dropout, moments
+from graphflow.ops.partitioned_variables import fixed_size_partitioner
 from graphflow.ops.rnn_cell_base import LayerRNNCell, LSTMStateTuple, RNNCell, linear
-from graphflow.ops.slicing import concat
+from graphflow.ops.slicing import concat, slice
 from graphflow.ops.unary import rsqrt, sigmoid, softplus, tanh
 from graphflow.ops.variable_scope import get_variable, variable_scope
 
@@ -170,11 +174,6 @@ class _PairState(LayerRNNCell):
         """The size of the output."""
         return self._num_outputs
 
-    def _parts(self, state: Any) -> Any:
-        if self._state_is_tuple:
-            return state
-        return split(state, [self._num_units, self._num_outputs], axis=1)
-
     def _joined(self, c: Any, h: Any) -> Any:
         return LSTMStateTuple(c, h) if self._state_is_tuple else concat([c, h], 1)
 
@@ -203,12 +202,14 @@ class BasicLSTMCell(_PairState):
 
     def call(self, inputs: Any, state: Any) -> Any:
         """The output and the next state."""
-        c, h = self._parts(state)
+        one = constant(1, int32)
+        c, h = state if self._state_is_tuple else split(state, num_or_size_splits=2, axis=one)
         gates = bias_add(matmul(concat([inputs, h], 1), self._kernel), self._bias)
-        i, j, f, o = split(gates, num_or_size_splits=4, axis=1)
-        kept = c * sigmoid(f + self._forget_bias)
-        c = kept + sigmoid(i) * self._activation(j)
-        h = self._activation(c) * sigmoid(o)
+        i, j, f, o = split(gates, num_or_size_splits=4, axis=one)
+        forget_bias = constant(self._forget_bias, f.dtype)
+        kept = multiply(c, sigmoid(add(f, forget_bias)))
+        c = add(kept, multiply(sigmoid(i), self._activation(j)))
+        h = multiply(self._activation(c), sigmoid(o))
         return h, self._joined(c, h)
 
 
@@ -219,6 +220,7 @@ class LSTMCell(_PairState):
     ----------
     use_peepholes : let the gates see the memory.
     cell_clip : clip the memory to plus and minus this.
+    num_unit_shards, num_proj_shards : into how many parts the kernels' variables are cut.
     num_proj : project the output to this size; `proj_clip` clips what comes out.
     forget_bias : added to the forget gate.
     state_is_tuple : whether the state is an `LSTMStateTuple`, or one matrix.
@@ -237,6 +239,7 @@ class LSTMCell(_PairState):
         self._use_peepholes, self._forget_bias = use_peepholes, forget_bias
         self._cell_clip, self._proj_clip = cell_clip, proj_clip
         self._initializer = initializer
+        self._shards = num_unit_shards, num_proj_shards
         self._state_is_tuple = state_is_tuple
         self._activation = activation_function(activation)
         self._peephole_names = ("w_f_diag", "w_i_diag", "w_o_diag")
@@ -244,9 +247,11 @@ class LSTMCell(_PairState):
     def build(self, inputs_shape: Any) -> None:
         """Make the kernel, the bias, the peepholes and the projection."""
         depth, units, start = self._input_depth(inputs_shape), self._num_units, self._initializer
+        of_units, of_projection = (fixed_size_partitioner(n) if n else None for n in self._shards)
         self._kernel = self.add_weight(
-            "kernel", [depth + self._num_outputs, 4 * units], initializer=start
-        )
+            "kernel", [depth + self._num_outputs, 4 * units], initializer=start,
+            partitioner=of_units,
+        )  # fmt: skip
         zeros = initializers.Zeros(dtype=self.dtype)
         self._bias = self.add_weight("bias", [4 * units], initializer=zeros)
         self._diagonal = {}
@@ -255,13 +260,19 @@ class LSTMCell(_PairState):
                 self._diagonal[name[2]] = self.add_weight(name, [units], initializer=start)
         if self._num_proj is not None:
             self._projection = self.add_weight(
-                "projection/kernel", [units, self._num_proj], initializer=start
-            )
+                "projection/kernel", [units, self._num_proj], initializer=start,
+                partitioner=of_projection,
+            )  # fmt: skip
         self.built = True
 
     def call(self, inputs: Any, state: Any) -> Any:
         """The output and the next state."""
-        memory, last = self._parts(state)
+        units = self._num_units
+        if self._state_is_tuple:
+            memory, last = state
+        else:
+            memory = slice(state, [0, 0], [-1, units])
+            last = slice(state, [0, units], [-1, self._num_outputs])
         gates = bias_add(matmul(concat([inputs, last], 1), self._kernel), self._bias)
         i, j, f, o = split(gates, num_or_size_splits=4, axis=1)
         f = f + self._forget_bias

@@ -10,6 +10,7 @@ from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops import initializers
 from graphflow.ops.activations import relu
+from graphflow.ops.conv import conv2d
 from graphflow.ops.conv_variants import convolution
 from graphflow.ops.joining import split
 from graphflow.ops.linear import matmul
@@ -19,7 +20,7 @@ from graphflow.ops.rnn_cell_base import LayerRNNCell, LSTMStateTuple, RNNCell, l
 from graphflow.ops.rnn_cells import OneStateCell, activation_function
 from graphflow.ops.rnn_wrappers import _Wrapper, assert_like_rnncell
 from graphflow.ops.shape import expand_dims, reshape
-from graphflow.ops.slicing import concat
+from graphflow.ops.slicing import concat, slice
 from graphflow.ops.softmax import softmax
 from graphflow.ops.unary import sigmoid, tanh
 from graphflow.ops.variable_scope import get_variable, get_variable_scope, variable_scope
@@ -335,7 +336,11 @@ class AttentionCellWrapper(RNNCell):
         """The output and the next state."""
         if not self._state_is_tuple:
             sizes = [self._cell.state_size, self._size, self._size * self._length]
-            state = split(state, sizes, 1)
+            starts = [0, sizes[0], sizes[0] + sizes[1]]
+            state = [
+                slice(state, [0, start], [-1, size])
+                for start, size in zip(starts, sizes, strict=True)
+            ]
         inner, attention, seen = state
         seen = reshape(seen, [-1, self._length, self._size])
         mixed = linear([inputs, attention], self._input_size or inputs.shape.as_list()[1], True)
@@ -351,8 +356,9 @@ class AttentionCellWrapper(RNNCell):
         with variable_scope("attention"):
             weights = get_variable("attn_w", [1, 1, self._size, self._features])
             vector = get_variable("attn_v", [self._features])
-            asked = expand_dims(linear(query, self._features, True), 1)
-        flat = matmul(reshape(seen, [-1, self._size]), reshape(weights, [-1, self._features]))
-        features = reshape(flat, [-1, self._length, self._features])
-        shares = softmax(reduce_sum(vector * tanh(features + asked), [2]))
-        return reduce_sum(expand_dims(shares, -1) * seen, [1]), seen[:, 1:]
+            hidden = reshape(seen, [-1, self._length, 1, self._size])
+            features = conv2d(hidden, weights, [1, 1, 1, 1], "SAME")
+            asked = reshape(linear(query, self._features, True), [-1, 1, 1, self._features])
+            shares = softmax(reduce_sum(vector * tanh(features + asked), [2, 3]))
+            mean = reduce_sum(reshape(shares, [-1, self._length, 1, 1]) * hidden, [1, 2])
+            return reshape(mean, [-1, self._size]), slice(seen, [0, 1, 0], [-1, -1, -1])

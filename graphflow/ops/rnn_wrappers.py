@@ -13,13 +13,13 @@ from graphflow.graph.default import device, name_scope
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 from graphflow.ops import initializers
-from graphflow.ops.gathering import gather
-from graphflow.ops.joining import split
+from graphflow.ops.elementwise import div
+from graphflow.ops.embedding import embedding_lookup
 from graphflow.ops.nn import dropout
 from graphflow.ops.random import random_uniform
 from graphflow.ops.rnn_cell_base import LSTMStateTuple, RNNCell, linear
 from graphflow.ops.shape import reshape
-from graphflow.ops.slicing import concat
+from graphflow.ops.slicing import concat, slice
 from graphflow.ops.tensor_array import TensorArray
 from graphflow.ops.unary import floor
 from graphflow.ops.variable_scope import get_variable, get_variable_scope, variable_scope
@@ -95,12 +95,15 @@ class MultiRNNCell(RNNCell):
                     f"Expected state to be a tuple of length {len(self.state_size)}, but received: "
                     f"{state}"
                 )
-            states = list(state)
-        else:
-            states = split(state, [cell.state_size for cell in self._cells], axis=1)
-        following = []
-        for number, (cell, own) in enumerate(zip(self._cells, states, strict=True)):
+        following: list[Any] = []
+        place = 0  # of a cell's part of one matrix
+        for number, cell in enumerate(self._cells):
             with variable_scope(f"cell_{number}"):
+                if self._state_is_tuple:
+                    own = state[number]
+                else:
+                    own = slice(state, [0, place], [-1, cell.state_size])
+                    place += cell.state_size
                 inputs, made = cell(inputs, own)
                 following.append(made)
         return inputs, tuple(following) if self._state_is_tuple else concat(following, 1)
@@ -206,13 +209,11 @@ class DropoutWrapper(_Wrapper):
             if what == "input" and not self._drops("input"):
                 continue
             flat = [size] if isinstance(size, TensorShape) else nest.flatten(size)
+            shapes = [TensorShape([s] if isinstance(s, int) else s).as_list() for s in flat]
             self._noise[what] = [
-                random_uniform(
-                    [1, *TensorShape([s] if isinstance(s, int) else s).as_list()], dtype=dtype,
-                    seed=self._seed_for(what, number),
-                )
-                for number, s in enumerate(flat)
-            ]  # fmt: skip
+                random_uniform(concat([[1], s], 0), dtype=dtype, seed=self._seed_for(what, number))
+                for number, s in enumerate(shapes)
+            ]
 
     def _drops(self, what: str) -> bool:
         keep = self._keep[what]
@@ -238,7 +239,7 @@ class DropoutWrapper(_Wrapper):
         if not self._variational:
             return dropout(value, keep_prob=keep, seed=self._seed_for(what, number))
         mask = floor(keep + self._noise[what][number])
-        made = value / keep * mask
+        made = div(value, keep) * mask
         made.set_shape(value.shape)
         return made
 
@@ -393,5 +394,5 @@ class EmbeddingWrapper(_Projecting):
                 start = initializers.RandomUniform(-limit, limit)
             dtype = nest.flatten(state)[0].dtype
             embedding = get_variable("embedding", self._shape, initializer=start, dtype=dtype)
-            embedded = gather(embedding, reshape(inputs, [-1]))
+            embedded = embedding_lookup(embedding, reshape(inputs, [-1]))
         return self._cell(embedded, state)

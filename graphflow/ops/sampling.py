@@ -31,7 +31,7 @@ from graphflow.ops.elementwise import maximum
 from graphflow.ops.host import compute
 from graphflow.ops.identity import with_dependencies
 from graphflow.ops.kinds import INDEX, ORDERED
-from graphflow.ops.random import random_uniform, seed_attrs, shape_tensor
+from graphflow.ops.random import drawn_sizes, random_uniform, seed_attrs, shape_tensor
 from graphflow.ops.reductions import reduce_all
 from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.shape_rules import Types, known_int, output, with_rank
@@ -44,7 +44,7 @@ __all__ = [
 _NONE = "random numbers depend on no input but the shape"
 
 
-def _state(b: Any, op: Operation, steps: Any) -> Any:
+def random_state(b: Any, op: Operation, steps: Any) -> Any:
     """The operation's generator, moved on by `steps` for the next run."""
     seeds = op.attrs["seed"], op.attrs["seed2"]
     if seeds == (0, 0):
@@ -73,10 +73,10 @@ def _poisson(rate: Any, state: Any, samples: int, whole: Any) -> Any:
 
 def _lower_samples(function: Any) -> Any:
     def lower(b: Any, op: Operation, shape: Any, parameter: Any) -> Any:
-        sizes = tuple(b.static_ints(shape))
+        sizes = drawn_sizes(b, shape)
         whole = (*sizes, *parameter.shape)
         count = product(sizes)
-        state = _state(b, op, product(whole) * RESERVED_PER_OUTPUT)
+        state = random_state(b, op, product(whole) * RESERVED_PER_OUTPUT)
         options: dict[str, Any] = {"samples": count, "whole": whole}
         return compute(b, op, function, (parameter, state), [whole], **options)
 
@@ -140,7 +140,10 @@ def random_poisson(
 def _infer_categories(op: Operation) -> Types:
     rows = with_rank(op.inputs[0].shape, 2)[0]
     with_rank(op.inputs[1].shape, 0)
-    return output(op, (rows, known_int(op.inputs[1])), op.attrs["output_dtype"])
+    count = known_int(op.inputs[1])
+    if count is not None and count < 0:
+        raise ValueError(f"num_samples should be nonnegative, got {count}")
+    return output(op, (rows, count), op.attrs["output_dtype"])
 
 
 def _categories(logits: Any, state: Any, samples: int) -> Any:
@@ -161,7 +164,7 @@ def _lower_categories(b: Any, op: Operation, logits: Any, count: Any) -> Any:
     _check_classes(logits)
     rows = logits.shape[0]
     reserved = rows * (-(-samples // 4) * 4) * 2  # words: a draw takes two of them
-    state = _state(b, op, reserved * RESERVED_PER_OUTPUT)
+    state = random_state(b, op, reserved * RESERVED_PER_OUTPUT)
     return compute(b, op, _categories, (logits, state), [(rows, samples)], samples=samples)
 
 
@@ -243,7 +246,7 @@ def _lower_shuffle(b: Any, op: Operation, x: Any) -> Any:
     count = x.shape[0] if x.rank else 1
     if count <= 1 or 0 in x.shape:
         return x
-    state = _state(b, op, -(-(count - 1) // 4))
+    state = random_state(b, op, -(-(count - 1) // 4))
     if x.dtype.kind == "string":  # which generated code does not move
         shuffled = _Shuffled(count)
         return b.call_python(shuffled, (state, x), [(x.dtype, x.shape)], stateful=False)[0]

@@ -77,9 +77,12 @@ def _segments(data: Any, ids: Any, mode: str, count: int | None = None) -> Any:
         return found
     first = np.flatnonzero(np.r_[True, np.diff(ids) > 0])
     sizes = np.diff(np.r_[first, len(ids)])
-    function: Any = {"prod": np.multiply, "max": np.maximum, "min": np.minimum}.get(mode, np.add)
+    function: Any = {"prod": np.multiply, "max": np.fmax, "min": np.fmin}.get(mode, np.add)
     total = function.reduceat(data, first, axis=0)
     divisor = sizes.reshape((-1,) + (1,) * (data.ndim - 1))
+    if mode in ("max", "min") and data.dtype.kind == "f":
+        nothing = np.isnan(total) & (divisor > 1)  # of several rows nan is left out
+        total = np.where(nothing, -np.inf if mode == "max" else np.inf, total)
     if mode == "mean":
         total = total / divisor
     elif mode == "sqrt_n":

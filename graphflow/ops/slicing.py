@@ -46,7 +46,7 @@ def _infer_slice(op: Operation) -> Types:
     for bounds in (begin, sizes):
         with_rank(bounds.shape, 1)
     (rank,) = merge_in_op(begin.shape, sizes.shape).extents or (None,)
-    wanted = all_known_ints(sizes)
+    wanted = known_ints(sizes)
     if rank is None:
         extents = x.shape.extents
         return output(op, None if extents is None else (None,) * len(extents))
@@ -60,8 +60,8 @@ def _infer_slice(op: Operation) -> Types:
     )
 
 
-def _slice_size(extent: int | None, start: int | None, wanted: int) -> int | None:
-    if wanted >= 0:
+def _slice_size(extent: int | None, start: int | None, wanted: int | None) -> int | None:
+    if wanted is None or wanted >= 0:
         return wanted
     if wanted < -1:
         raise ValueError(f"Invalid size {wanted}: sizes must be >= -1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from graphflow.ops.py_func import py_func
 from graphflow.ops.variables import Variable
 
 __all__ = [
-    "TensorSpec", "get_logger", "is_tensor", "py_function", "timestamp", "vectorized_map",
+    "TensorSpec", "get_logger", "is_tensor", "timestamp", "vectorized_map",
 ]  # fmt: skip
 
 
@@ -48,23 +48,6 @@ def vectorized_map(fn: Callable[..., Any], elems: Any) -> Any:
     with_types = fn(nest.map_structure(lambda t: t[0], elems)) if shapes else None
     types = nest.map_structure(lambda t: t.dtype, with_types)
     return map_fn(fn, elems, dtype=types)
-
-
-class _Given(np.ndarray[Any, Any]):
-    """An array that has a tensor's `numpy` method, for functions written for eager tensors."""
-
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """The array."""
-        return np.asarray(self)
-
-
-def py_function(func: Callable[..., Any], inp: Sequence[Any], Tout: Any, name: Any = None) -> Any:
-    """`py_func`, for a function that calls `numpy()` on what it is given."""
-
-    def with_arrays(*arrays: Any) -> Any:
-        return func(*[np.asarray(a).view(_Given) for a in arrays])
-
-    return py_func(with_arrays, inp, Tout, name=name or "EagerPyFunc")
 
 
 class TensorSpec:

@@ -103,9 +103,12 @@ def solved(matrix: Any, right: Any, message: str) -> Any:
 
 def _inverse(x: Any, adjoint: bool) -> Any:
     try:
-        return np.linalg.inv(wide(adjoint_array(x) if adjoint else x))
+        found = np.linalg.inv(wide(adjoint_array(x) if adjoint else x))
     except np.linalg.LinAlgError:
         raise ValueError(NOT_INVERTIBLE) from None
+    if np.isnan(x).any():
+        raise ValueError(NOT_INVERTIBLE)
+    return found
 
 
 def _solve(matrix: Any, right: Any, adjoint: bool) -> Any:

@@ -55,9 +55,11 @@ def _infer_top_k(op: Operation) -> Types:
 
 
 def _largest(x: Any, k: int) -> Any:
-    """The k largest along the last axis, of equal ones those that come first."""
+    """The k largest along the last axis, of equal ones those that come first; nan is the least."""
     count = x.shape[-1]
     wide = x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind not in "iu" else x
+    if wide.dtype.kind == "f":
+        wide = np.where(np.isnan(wide), -np.inf, wide)
     # Ascending and stable from the back, read from the back: descending and stable.
     order = count - 1 - np.argsort(wide[..., ::-1], axis=-1, kind="stable")[..., ::-1]
     places = order[..., :k]
@@ -66,6 +68,8 @@ def _largest(x: Any, k: int) -> Any:
 
 def _lower_top_k(b: Any, op: Operation, x: Any, k_node: Any) -> Any:
     k = b.static_int(k_node)
+    if k < 0:
+        raise ValueError(f"Need k >= 0, got {k}")
     if x.rank < 1 or k > x.shape[-1]:
         raise ValueError(f"input must have at least k columns. Had {x.shape[-1]}, needed {k}")
     shape = (*x.shape[:-1], k)
@@ -129,7 +133,7 @@ def _lower_in_top_k(b: Any, op: Operation, predictions: Any, targets: Any, k: An
     larger = b.reduce("sum", b.cast(b.gt(predictions, spread), dtypes.int64), [1])
     finite = b.reduce("and", b.is_finite(predictions), [1])
     few = b.lt(larger, b.cast(k, dtypes.int64))
-    return b.and_(b.and_(valid, few), b.or_(finite, b.is_finite(chosen)))
+    return b.and_(b.and_(valid, few), finite)
 
 
 define_op("InTopKV2", _infer_in_top_k, _lower_in_top_k, no_gradient="boolean output")

@@ -13,13 +13,14 @@ import numpy as np
 from graphflow.graph.apply import Signature
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import name_scope
-from graphflow.graph.dtypes import int64, string
+from graphflow.graph.dtypes import as_dtype, int64, string
 from graphflow.graph.opdef import define_op
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import shape_from_tuple, unknown_shape
 from graphflow.graph.sparse_tensor import SparseTensor, as_sparse, components
 from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import product
+from graphflow.ir.prims.reductions import neutral_element
 from graphflow.ops.gathering import flat_places, gather, gather_nd
 from graphflow.ops.host import compute, define_host_op
 from graphflow.ops.kinds import ALL_NUMBERS, INDEX, ORDERED
@@ -88,6 +89,8 @@ def _lower_to_dense(
     b: Any, op: Operation, indices: Any, shape: Any, values: Any, default: Any
 ) -> Any:
     sizes = tuple(b.static_ints(shape))
+    if any(isinstance(size, int) and size < 0 for size in sizes):
+        raise ValueError(f"output_shape must not be negative, got {list(sizes)}")
     if op.inputs[2].dtype.base_dtype is string:
         return compute(b, op, _dense_texts, (indices, shape, values, default), [sizes])
     if indices.rank < 2:
@@ -296,10 +299,8 @@ def _totals(indices: Any, values: Any, sizes: Any, axes: Any, mode: str) -> tupl
     which = which.reshape(-1)
     found = np.zeros(len(places), values.dtype)
     if mode == "max":
-        first = np.full(len(places), len(values))
-        np.minimum.at(first, which, np.arange(len(values)))
-        found[:] = values[first]
-        np.maximum.at(found, which, values)
+        found[:] = neutral_element("reduce_max", as_dtype(values.dtype))
+        np.fmax.at(found, which, values)
     else:
         np.add.at(found, which, values)
     return places, found, left

@@ -18,6 +18,7 @@ from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import shape_from_tuple
 from graphflow.graph.sparse_tensor import SparseTensor, as_sparse, components
 from graphflow.graph.tensor import Tensor
+from graphflow.ir.prims.pointwise import larger, smaller
 from graphflow.ops.casting import cast
 from graphflow.ops.gathering import gather
 from graphflow.ops.host import define_host_op
@@ -270,7 +271,7 @@ def _combined(function: Any) -> Any:
 
 
 _EXTREMES: dict[str, Signature] = {}
-for _name, _function in [("Maximum", np.maximum), ("Minimum", np.minimum)]:
+for _name, _function in [("Maximum", larger), ("Minimum", smaller)]:
     define_host_op(
         f"SparseSparse{_name}",
         lambda op: sparse_types(op.inputs[1].dtype, None, shape_rank(op.inputs[2]))[:2],

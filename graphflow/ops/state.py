@@ -23,9 +23,9 @@ from graphflow.ops.identity import Types, no_outputs
 
 
 def variable_of(reference: Tensor) -> Operation:
-    """Return the ``VariableV2`` operation that a reference belongs to."""
+    """Return the operation, a ``VariableV2`` mostly, that a reference belongs to."""
     op = reference.op
-    while op.type != "VariableV2":
+    while op.inputs:
         op = op.inputs[0].op
     return op
 
@@ -83,6 +83,21 @@ define_op(
     infer=lambda op: [(op.attrs["dtype"]._as_ref, op.attrs["shape"])],
     lower=lambda b, op: b.read_variable(op),
     no_gradient="it has no inputs",
+    stateful=True,
+)
+# TensorFlow's has memory for as long as a run; its value is what was assigned in that run.
+define_op(
+    name="TemporaryVariable",
+    infer=lambda op: [(op.attrs["dtype"]._as_ref, op.attrs["shape"])],
+    lower=lambda b, op: b.read_variable(op),
+    no_gradient="it has no inputs",
+    stateful=True,
+)
+define_op(
+    name="DestroyTemporaryVariable",
+    infer=lambda op: [(op.inputs[0].dtype.base_dtype, op.inputs[0].shape)],
+    lower=lambda b, op, value: value,
+    no_gradient="a reference has none",
     stateful=True,
 )
 define_op(

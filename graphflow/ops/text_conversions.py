@@ -21,7 +21,7 @@ from graphflow.graph.shapes import shape_from_tuple
 from graphflow.graph.tensor import Tensor
 from graphflow.ops.host import compute, define_host_op
 from graphflow.ops.shape import one_of
-from graphflow.ops.shape_rules import Types, output
+from graphflow.ops.shape_rules import Types, known_int, output, with_rank
 from graphflow.ops.strings import object_array, same_shape
 
 __all__ = [
@@ -183,13 +183,50 @@ define_host_op(
 _RAW = Signature("DecodeRaw", "bytes: string")
 
 
+def _padded(x: Array, length: Array, out_type: Any, little_endian: bool) -> Array:
+    count = int(length)
+    if count <= 0:
+        raise ValueError(f"fixed_length ({count}) must be greater than zero.")
+    texts = [text[:count].ljust(count, b"\0") for text in x.ravel()]
+    return _raw(object_array(x.shape, texts), out_type, little_endian)
+
+
+def _infer_padded(op: Operation) -> Types:
+    extents = op.inputs[0].shape.extents
+    with_rank(op.inputs[1].shape, 0)
+    length, width = known_int(op.inputs[1]), op.attrs["out_type"].size
+    if length is not None and length < 0:
+        raise ValueError(
+            f"Dimension size, given by scalar input 1, must be non-negative but is {length}"
+        )
+    if length is not None and length % width:
+        raise ValueError(f"Dimension size must be evenly divisible by {width} but is {length}")
+    last = None if length is None else length // width
+    return output(op, None if extents is None else (*extents, last), op.attrs["out_type"])
+
+
+define_host_op(
+    "DecodePaddedRaw", _infer_padded, _padded, None, ("out_type", "little_endian"),
+    no_gradient=_NONE,
+)  # fmt: skip
+_PADDED = Signature("DecodePaddedRaw", "input_bytes: string", "fixed_length: int32")
+
+
 def decode_raw(
     input_bytes: Any = None, out_type: Any = None, little_endian: bool = True,
-    name: str | None = None, bytes: Any = None,
+    name: str | None = None, bytes: Any = None, fixed_length: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Return the bytes of texts, which are of one length, as numbers of `out_type`."""
+    """Return the bytes of texts as numbers of `out_type`.
+
+    Parameters
+    ----------
+    fixed_length : how many bytes of each text: longer ones are cut and shorter ones filled with
+        zeros. When None, the texts must be of one length.
+    """
     texts = one_of("input_bytes", input_bytes, "bytes", bytes)
     attrs: dict[str, Any] = {"out_type": as_dtype(out_type), "little_endian": little_endian}
+    if fixed_length is not None:
+        return _PADDED(texts, fixed_length, name=name, **attrs).outputs[0]
     return _RAW(texts, name=name, **attrs).outputs[0]
 
 

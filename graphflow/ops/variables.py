@@ -28,6 +28,7 @@ from graphflow.graph.tensor import Tensor, TensorReference
 from graphflow.ops import state
 from graphflow.ops.identity import identity
 from graphflow.ops.initial_values import guarded_initial_value
+from graphflow.ops.variable_updates import VariableUpdates
 
 
 class VariableSynchronization(enum.Enum):
@@ -100,7 +101,7 @@ def _chained(creator: Callable[..., Any], make: Callable[..., Any]) -> Callable[
     return lambda **kwargs: creator(make, **kwargs)
 
 
-class Variable(metaclass=_VariableType):
+class Variable(VariableUpdates, metaclass=_VariableType):
     """A value that stays from run to run of a session.
 
     Parameters
@@ -114,7 +115,8 @@ class Variable(metaclass=_VariableType):
     dtype : element type to convert `initial_value` to.
     constraint : function from value to value that an optimiser applies after an update.
     shape : the shape when it is not that of `initial_value`.
-    variable_def, expected_shape, import_scope, use_resource, synchronization, aggregation :
+    use_resource : count operations as TensorFlow makes them for variables that are handles.
+    variable_def, expected_shape, import_scope, synchronization, aggregation :
         accepted for TensorFlow's sake; there is one kind of variable.
 
     Raises
@@ -160,6 +162,7 @@ class Variable(metaclass=_VariableType):
         self._trainable = trainable
         self._constraint = constraint
         self._caching_device = caching_device
+        self._counts_reads = bool(use_resource)
         self._save_slice_info: SaveSliceInfo | None = None
         with init_scope():
             self._make_operations(initial_value, name, dtype, validate_shape, shape)
@@ -200,6 +203,8 @@ class Variable(metaclass=_VariableType):
                 place = graph.colocate_with(self._variable.op)
             with place:
                 self._snapshot = identity(self._variable, name="read")
+            if self._counts_reads:
+                graph._skip_ids(1)  # TensorFlow makes a handle, and asks whether it has a value
 
     @classmethod
     def _of_operations(
@@ -211,6 +216,7 @@ class Variable(metaclass=_VariableType):
         made._synchronization = VariableSynchronization.AUTO
         made._aggregation = VariableAggregation.NONE
         made._trainable, made._constraint, made._caching_device = trainable, None, None
+        made._counts_reads = False
         made._variable, made._initializer_op = variable, initializer
         made._snapshot, made._initial_value = snapshot, initial_value
         made._save_slice_info = part
@@ -310,7 +316,13 @@ class Variable(metaclass=_VariableType):
     # ---- reading
 
     def value(self) -> Tensor:
-        """Return the tensor that reads it: always the same one."""
+        """Return the tensor that reads it: always the same one.
+
+        TensorFlow makes one for each use of a variable with `use_resource`; it is counted, as seeds
+        of random operations come from the count.
+        """
+        if self._counts_reads:
+            self.graph._skip_ids(1)
         return self._snapshot
 
     def read_value(self) -> Tensor:

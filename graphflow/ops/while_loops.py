@@ -194,7 +194,10 @@ class _LoopBuilder:
         self.forbid_fetching(enters)
         exits = [v.exit.outputs[0] for v in context.variables if v.exit]
         if any(is_tensor_array(v) and v.dynamic_size for v in self.originals):
+            before = graph._last_id
             count_rounds(context)  # an array's size may depend on it
+            context.early_operations = graph._last_id - before
+            graph._early_operations += context.early_operations
         return self.packed_as(made, exits)
 
     def forbid_fetching(self, enters: Sequence[Any]) -> None:
@@ -274,7 +277,12 @@ def add_loop_variable(
 
 
 def count_rounds(loop: WhileContext) -> LoopVariable:
-    """The variable that counts a loop's rounds, added to the loop on first use."""
+    """The variable that counts a loop's rounds, added to the loop on first use.
+
+    TensorFlow adds it for the first gradient: from then on its operations count in seeds.
+    """
+    loop.graph._early_operations -= loop.early_operations
+    loop.early_operations = 0
     if loop.counter is None:
         with made_in(loop.outer, loop), name_scope("f_count"):
             zero = convert_to_tensor(0)

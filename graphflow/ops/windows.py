@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphflow.graph import dtypes
+from graphflow.graph.default import get_default_graph
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import Extents
+from graphflow.graph.tensor import Tensor
 from graphflow.ir.dims import UndecidableDim
 
 FLOATS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
@@ -170,6 +172,22 @@ def find_windows(op: Operation, sizes: Sequence[Any], taps: Sequence[int]) -> Wi
     return Windows(
         tuple(taps), strides, dilation, tuple(p for _, p in found), tuple(c for c, _ in found)
     )
+
+
+def count_dilated(
+    x: Tensor, rates: Sequence[int], padding: str, data_format: str | None, more: int = 0
+) -> None:
+    """Count the operations that TensorFlow makes around a dilated convolution, and `more`.
+
+    It moves blocks into the batch and back, for which it computes paddings in the graph where it
+    does not know the sizes. Seeds of random operations come from the count (`Graph._skip_ids`).
+    """
+    if all(rate == 1 for rate in rates) or x.shape.extents is None:
+        return
+    first = data_format is not None and channels_first(data_format)
+    sizes = x.shape.extents[2:] if first else x.shape.extents[1:-1]
+    blocks = 35 + 19 * len(rates) if None in sizes else 10
+    get_default_graph()._skip_ids(blocks + (padding == "SAME") + more)
 
 
 def infer_counts(

@@ -25,11 +25,13 @@ def make_messages() -> dict[str, Any]:
         name="graphflow/tensorflow.proto", package=PACKAGE, syntax="proto3",
         dependency=[any_pb2.DESCRIPTOR.name],
     )  # fmt: skip
+    declared: dict[str, Any] = {}
     for name, values in ENUMS.items():
-        enum = file.enum_type.add(name=name)
+        outer, _, own = name.rpartition(".")
+        place = _declare(file, declared, outer) if outer else file
+        enum = place.enum_type.add(name=own)
         for label, number in values.items():
             enum.value.add(name=label, number=number)
-    declared: dict[str, Any] = {}
     for name, fields in _parse(SCHEMA).items():
         _declare(file, declared, name)
         for field in fields:

@@ -13,7 +13,7 @@ ENUMS = {
         "DT_QUINT16": 16, "DT_UINT16": 17, "DT_COMPLEX128": 18, "DT_HALF": 19, "DT_RESOURCE": 20,
         "DT_VARIANT": 21, "DT_UINT32": 22, "DT_UINT64": 23,
     },
-    "CheckpointFormatVersion": {"LEGACY": 0, "V1": 1, "V2": 2},
+    "SaverDef.CheckpointFormatVersion": {"LEGACY": 0, "V1": 1, "V2": 2},
     "Endianness": {"LITTLE": 0, "BIG": 1},
     "SessionStatus": {"STATUS_UNSPECIFIED": 0, "START": 1, "STOP": 2, "CHECKPOINT": 3},
 }  # fmt: skip
@@ -145,7 +145,7 @@ message SaverDef
   4 int32 max_to_keep
   5 bool sharded
   6 float keep_checkpoint_every_n_hours
-  7 CheckpointFormatVersion version
+  7 SaverDef.CheckpointFormatVersion version
 message CollectionDef.NodeList
   1 *string value
 message CollectionDef.BytesList

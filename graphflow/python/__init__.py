@@ -32,6 +32,7 @@ _PLACES = {
     "googletest": ("test",),
     "moving_averages": ("train.moving_averages",),
     "init_ops": ("initializers", ""),
+    "lookup_ops": ("contrib.lookup",),
     "ops": ("graph.convert", "graph.default", "graph.graph"),
     "tensor_shape": ("graph.shapes", "compat"),
     "tf_decorator": ("python.decorators",),
@@ -42,8 +43,11 @@ _PLACES = {
     "rnn": ("nn", "contrib.rnn"),
     "rnn_cell": ("nn.rnn_cell", "contrib.rnn"),
     "rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),
+    "script_ops": ("runtime.eager_functions",),
     "seq2seq": ("contrib.legacy_seq2seq",),
+    "random_ops": ("ops.truncated_sampling",),
     "session": ("",),
+    "session_ops": ("runtime.handles", "data.session_tensors"),
     "slot_creator": ("train.slots",),
     "sparse_ops": ("ops.sparse_serialization",),
     "string_ops": ("strings", "ops.checks"),
@@ -65,6 +69,7 @@ _PLACES = {
 _STANDARD = {"tf_contextlib": "contextlib", "tf_inspect": "inspect"}
 # Private names that published programs take, and what they are here.
 _RENAMED = {
+    "matrix_exponential": ("linalg", "expm"),
     "_linear": ("ops.rnn_cell_base", "linear"),
     "VariableV1": ("ops.variables", "Variable"),
     "ResourceVariable": ("ops.variables", "Variable"),  # one kind of variable does for both
@@ -150,8 +155,8 @@ class PrivateModule(ModuleType):
         found = _public((".".join(below),), name)
         if found is None:
             found = _in_places(own, name)
-        if found is None:
-            found = _public((own, *_SEARCHED), name)
+        if found is None:  # `ops.distributions.normal`: the namespace in the middle is public
+            found = _public((*reversed(below[:-1]), own, *_SEARCHED), name)
         if found is not None:
             return found
         if own.endswith("_ops") and (made := _part("raw_ops").function_named(name)):

@@ -14,6 +14,7 @@ from graphflow.graph.graph import Graph
 from graphflow.graph.indexed_slices import IndexedSlices
 from graphflow.graph.sparse_tensor import SparseTensor, components
 from graphflow.graph.tensor import Tensor
+from graphflow.runtime.handles import TensorHandle
 
 Array = np.ndarray[Any, Any]
 
@@ -93,6 +94,8 @@ def convert_feed(tensor: Tensor, value: Any) -> Array:
             f"tensor object was {value} which was passed to the feed with key {tensor}."
         )
     dtype = tensor.dtype.base_dtype
+    if isinstance(value, TensorHandle):
+        value = value.value()
     array = _as_array(tensor, dtype, value)
     if not tensor.shape.is_compatible_with(array.shape):
         raise ValueError(

@@ -14,6 +14,7 @@ from graphflow.graph.indexed_slices import IndexedSlices, IndexedSlicesValue
 from graphflow.graph.operation import Operation
 from graphflow.graph.sparse_tensor import SparseTensor, SparseTensorValue, components
 from graphflow.graph.tensor import Tensor
+from graphflow.runtime.handles import HANDLE_OPS, TensorHandle
 
 Build = Callable[[list[Any]], Any]
 
@@ -25,19 +26,25 @@ class FetchPlan:
     ----------
     tensors : the tensors to compute, each once.
     operations : the operations to run.
+    store : the session's variables, by which handles find what it keeps;
+        None to have handles as text.
     form : ``single``, ``list`` or ``tuple`` when the result is just that of `items`, else None.
     items : for a simple form, an index into `tensors` for each item; None for an operation.
     """
 
-    def __init__(self, graph: Graph, fetches: Any) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, fetches: Any, store: Any = None) -> None:
+        self.graph, self._store = graph, store
         self.tensors: list[Tensor] = []
         self.operations: list[Operation] = []
         self._index: dict[Any, int] = {}
         self.build = self._plan(fetches)
         self.form: str | None = None
         self.items: list[int | None] = []
-        self._simplify(fetches)
+        if not any(self._is_handle(t) for t in self.tensors):
+            self._simplify(fetches)
+
+    def _is_handle(self, tensor: Tensor) -> bool:
+        return self._store is not None and tensor.op.type in HANDLE_OPS
 
     def _simplify(self, fetches: Any) -> None:
         if isinstance(fetches, (Tensor, Operation, str)) or hasattr(fetches, "_as_graph_element"):
@@ -107,6 +114,9 @@ class FetchPlan:
             self._index[found] = len(self.tensors)
             self.tensors.append(found)
         position = self._index[found]
+        if self._is_handle(found):
+            dtype, store = found.op.inputs[0].dtype.base_dtype, self._store
+            return lambda values: TensorHandle(values[position], dtype, store)
         return lambda values: values[position]
 
 

@@ -168,7 +168,7 @@ class BaseSession:
             key = known = None
         if known is not None:
             return known
-        plan = FetchPlan(self._graph, fetches)
+        plan = FetchPlan(self._graph, fetches, self._engine.store)
         from graphflow.runtime.requests import Request
 
         request = Request(tuple(plan.tensors), tuple(plan.operations), fed)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow import errors
 from graphflow.graph.arrays import as_array
 from graphflow.graph.dtypes import DType
 from graphflow.graph.operation import Operation
@@ -210,10 +211,11 @@ class ArrayBuilder(Builder):
             return array
         known = handle.element if handle.element.is_fully_defined() else shape
         if not known.is_fully_defined():
-            raise ValueError(
+            raise errors.UnimplementedError(
+                None, None,
                 f"TensorArray {handle.name}: {_unwritten(0)}  Furthermore, the element shape is "
-                f"not fully defined: {known}."
-            )
+                f"not fully defined: {known}.",
+            )  # fmt: skip
         return self.full((array.size or 0, *known.as_list()), 0, array.dtype)
 
     def array_size(self, handle: TensorArrayValue, array: Any) -> Dim:

@@ -361,9 +361,17 @@ class Tracer(ArrayBuilder):
         results = made if isinstance(made, tuple) else (made,)
         for tensor, node in zip(op.outputs, results, strict=True):
             if node is not None:
+                _check_sizes(op, node)
                 self.values[tensor] = node
                 if op.location is not None and not tensor.dtype._is_ref_dtype:
                     self.sources.record(node, op.name, op.location.place)
+
+
+def _check_sizes(op: Operation, made: Any) -> None:
+    """Raise InvalidArgumentError for a size below zero, which a shape that is fed may have."""
+    if isinstance(made, Node) and any(isinstance(size, int) and size < 0 for size in made.shape):
+        text = f"{op.name}: sizes must be >= 0, got {list(made.shape)}"
+        raise errors.InvalidArgumentError(None, op, text)
 
 
 class _Describe:
@@ -482,7 +490,7 @@ def trace(
 
 def _is_reference_only(op: Operation) -> bool:
     """Variables and their cached reads do nothing by themselves: they are read where used."""
-    if op.type in ("VariableV2", "RefSwitch", "RefEnter"):
+    if op.type in ("VariableV2", "TemporaryVariable", "RefSwitch", "RefEnter"):
         return True
     return op.type == "Identity" and op.inputs[0].dtype._is_ref_dtype
 

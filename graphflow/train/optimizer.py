@@ -98,7 +98,7 @@ class Optimizer:
 
         Parameters
         ----------
-        loss : the tensor to minimize.
+        loss : the tensor to minimize, or a function that makes it.
         global_step : a variable that the step increments.
         var_list : the variables to update; all trainable ones when None.
         gate_gradients, aggregation_method, colocate_gradients_with_ops : see `compute_gradients`.
@@ -114,7 +114,7 @@ class Optimizer:
             aggregation_method=aggregation_method,
             colocate_gradients_with_ops=colocate_gradients_with_ops, grad_loss=grad_loss,
         )  # fmt: skip
-        if all(gradient is None for gradient, _ in found):
+        if all(gradient is None for gradient, _ in found):  # also when there are no variables
             raise ValueError(
                 "No gradients provided for any variable, check your graph for ops that do not "
                 f"support gradients, between variables {[str(v) for _, v in found]} and loss "
@@ -135,6 +135,8 @@ class Optimizer:
 
         Parameters
         ----------
+        loss : a tensor, or a function that makes it: then the gradients are by the variables that
+            the result depends on when `var_list` is None.
         gate_gradients : ``GATE_NONE``, ``GATE_OP`` or ``GATE_GRAPH``; the last waits for all
             gradients before any is used.
         aggregation_method : how gradients are summed; see `AggregationMethod`.
@@ -149,6 +151,9 @@ class Optimizer:
                 "gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
                 f"Optimizer.GATE_GRAPH.  Not {gate_gradients}"
             )
+        is_made = callable(loss)
+        loss = loss() if is_made else loss
+        var_list = var_list() if callable(var_list) else var_list
         self._assert_valid_dtypes([loss])
         if grad_loss is not None:
             self._assert_valid_dtypes([grad_loss])
@@ -161,6 +166,9 @@ class Optimizer:
             aggregation_method=aggregation_method,
             colocate_gradients_with_ops=colocate_gradients_with_ops,
         )  # fmt: skip
+        if is_made and var_list is None:
+            used = [k for k, gradient in enumerate(found) if gradient is not None]
+            found, variables = [found[k] for k in used], [variables[k] for k in used]
         if gate_gradients == Optimizer.GATE_GRAPH:
             found = tuple_op(found)
         pairs = list(zip(found, variables, strict=True))

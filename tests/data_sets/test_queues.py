@@ -146,3 +146,28 @@ def test_the_variable_of_matched_names_has_the_scope_s_name(tmp_path):
     with tf.Session() as session:
         session.run(tf.local_variables_initializer())
         assert session.run(names).tolist() == [str(tmp_path / "a.txt").encode()]
+
+
+def test_a_queue_of_a_list_is_chosen_in_the_run() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        first = tf.FIFOQueue(3, tf.float32, shapes=[(2, 3)])
+        second = tf.FIFOQueue(3, tf.float32, shapes=[(2, 4)])
+        place = tf.placeholder(tf.int32, [])
+        chosen = tf.QueueBase.from_list(place, [first, second])
+        assert chosen.shapes[0].as_list() == [2, None]
+        session.run(chosen.enqueue(tf.ones([2, 3])), {place: 0})
+        session.run(second.enqueue_many(tf.zeros([2, 2, 4])))
+        assert session.run([first.size(), second.size()]) == [1, 2]
+        size, taken, rows = chosen.size(), chosen.dequeue(), chosen.dequeue_many(1)
+        assert taken.shape.as_list() == [2, None]
+        assert rows.shape.as_list() == [1, 2, None]
+        assert session.run(size, {place: 1}) == 2
+        assert session.run(taken, {place: 1}).shape == (2, 4)
+        assert session.run(rows, {place: 1}).shape == (1, 2, 4)
+        assert session.run(taken, {place: 0}).tolist() == [[1.0] * 3] * 2
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"is not in \[0, 2\)"):
+            session.run(size, {place: 5})
+        other = tf.FIFOQueue(3, tf.int32)
+        for queues, text in (([], "list of queues"), ([first, 3], "list"), ([first, other], "dty")):
+            with pytest.raises(TypeError, match=text):
+                tf.QueueBase.from_list(place, queues)

@@ -67,3 +67,13 @@ def test_a_divergence_that_is_not_known() -> None:
         tf.distributions.kl_divergence(
             tf.distributions.Normal(0.0, 1.0), tf.distributions.Gamma(1.0, 1.0)
         )
+
+
+def test_counts_of_several_numbers_of_draws() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        drawn = tf.distributions.Multinomial([3.0, 5.0], probs=[0.5, 0.5])
+        assert drawn.batch_shape.as_list() == [2]
+        found = session.run(drawn.sample(4, seed=1))
+        assert found.shape == (4, 2, 2)
+        assert found.sum(-1).tolist() == [[3.0, 5.0]] * 4
+        assert session.run(drawn.mean()).tolist() == [[1.5, 1.5], [2.5, 2.5]]

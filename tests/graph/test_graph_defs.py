@@ -230,3 +230,31 @@ def test_forms_of_renamed_nodes_stay():
         written.input.extend(inputs)
     (y,) = tf.import_graph_def(again, return_elements=["b/a/y:0"], name="")
     assert tf.Session().run(y) == 2
+
+
+def test_tensor_protos_of_fewer_values_than_a_shape_has() -> None:
+    make = tf.make_tensor_proto
+    filled = make(3.0, shape=[2, 2])
+    assert list(filled.float_val) == [3.0]
+    assert filled.tensor_content == b""
+    assert tf.make_ndarray(filled).tolist() == [[3.0, 3.0], [3.0, 3.0]]
+    assert tf.make_ndarray(make([1, 2], shape=[2, 2])).tolist() == [[1, 2], [2, 2]]
+    assert list(make(np.float16(1.5), shape=[2]).half_val) == [15872]
+    assert list(make("a", shape=[3]).string_val) == [b"a"]
+    assert make([[1, 2], [3, 4]], shape=[4]).tensor_content == np.arange(1, 5, dtype="i4").tobytes()
+    assert list(make(3, dtype=tf.float32, shape=[]).float_val) == [3.0]
+    for error, text, arguments in (
+        (ValueError, "Too many elements", {"values": [1, 2, 3], "shape": [2]}),
+        (TypeError, "got \\(2,\\)", {"values": [1.0, 2.0], "shape": [3], "verify_shape": True}),
+        (TypeError, "got \\(2,\\)", {"values": [1, 2], "shape": [2, 2], "allow_broadcast": True}),
+        (ValueError, "None values", {"values": None}),
+        (TypeError, "single Tensor expected", {"values": tf.constant(1)}),
+    ):
+        with pytest.raises(error, match=text):
+            make(**arguments)
+
+
+def test_a_savers_versions_have_names() -> None:
+    kind = tf.train.SaverDef
+    assert (kind.LEGACY, kind.V1, kind.V2) == (0, 1, 2)
+    assert kind.CheckpointFormatVersion.Name(2) == "V2"

@@ -97,7 +97,7 @@ def test_stages_with_a_scratch_row():
 
 
 @pytest.mark.parametrize("name", ["argmax", "argmin"])
-def test_places_are_the_first_and_nan_beats_all(name):
+def test_places_are_the_first_and_nan_beats_nothing(name):
     i, j = Axis("i", 3), Axis("j", 4)
     x, y = buffer("x", (3, 4)), buffer("y", (3,), "out", int64)
     best = Local("s", float32, name)
@@ -107,7 +107,7 @@ def test_places_are_the_first_and_nan_beats_all(name):
     kernel = Kernel("places", [x, y], nest((i,), body))
     given = np.array([[1, 3, 3, 0], [2, np.nan, 5, np.nan], [-np.inf] * 4], np.float32)
     (found,) = run(kernel, x=given, y=np.zeros(3, np.int64))
-    np.testing.assert_array_equal(found, getattr(np, name)(given, 1))
+    assert found.tolist() == [1 if name == "argmax" else 3, 2 if name == "argmax" else 0, 0]
 
 
 def test_a_reduction_of_nothing():

@@ -68,3 +68,28 @@ def test_gfile(tmp_path):
     tf.gfile.DeleteRecursively(str(tmp_path / "one"))
     assert not tf.gfile.Exists(base)
     assert np.size(tf.gfile.Glob(str(tmp_path / "*"))) == 0
+
+
+def test_files_are_read_and_written_apart(tmp_path):
+    """As TensorFlow has it: what is written first replaces the file, but in mode ``a``."""
+    path = str(tmp_path / "x")
+    with tf.gfile.GFile(path, "w") as file:
+        file.write("hello\nworld\n")
+    with tf.gfile.GFile(path, "r+") as file:
+        assert file.read() == "hello\nworld\n"
+    with tf.gfile.GFile(path, "r+") as file:
+        file.write("X")
+        file.flush()
+        assert file.read() == "X"
+    for mode, text, wanted in (("w+", "ab", "ab"), ("a+", "cd", "abcd")):
+        with tf.gfile.GFile(path, mode) as file:
+            file.write(text)
+            file.flush()
+            assert file.read() == wanted
+    with tf.gfile.GFile(path, "wb+") as file:
+        file.write(b"q")
+        assert (file.size(), file.tell()) == (0, 0)
+    with tf.gfile.GFile(path, "w") as file:
+        assert file.tell() == 0
+        with pytest.raises(tf.errors.PermissionDeniedError, match="open for reading"):
+            file.read()

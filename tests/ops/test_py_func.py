@@ -44,3 +44,16 @@ def test_structured_arrays_are_refused():
     with tf.Session() as session:
         with pytest.raises(tf.errors.InternalError, match="Unsupported numpy data type"):
             session.run(bad)
+
+
+def test_a_function_may_call_operations_and_has_a_gradient() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.constant([3.0, 4.0])
+        total = tf.py_function(lambda a: tf.reduce_sum(a * a) + 1.0, [x], tf.float32)
+        assert total.op.type == "EagerPyFunc"
+        assert session.run(total) == 26.0
+        assert session.run(tf.gradients(total, x))[0].tolist() == [6.0, 8.0]
+        doubled = tf.py_function(lambda a: a.numpy() * 2, [x], [tf.float32])
+        assert session.run(doubled)[0].tolist() == [6.0, 8.0]
+        with pytest.raises(ValueError, match="callable"):
+            tf.py_function(3, [x], tf.float32)

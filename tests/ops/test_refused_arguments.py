@@ -111,3 +111,77 @@ def test_weights_that_come_with_an_extra_axis() -> None:
     weights, logits = tf.placeholder(tf.float32), 100.0 * np.eye(3, dtype=np.float32)
     loss = tf.losses.sparse_softmax_cross_entropy([[2], [0], [1]], logits, weights)
     assert run(loss, feed={weights: [[1.2], [3.4], [5.6]]}) == pytest.approx(340)
+
+
+def _sized(make):
+    return make, [np.array([2, -2], np.int32)]
+
+
+def _below_zero(make):
+    return make, [np.array(-1, np.int32)]
+
+
+def _images(make, *sizes):
+    return make, [np.zeros(sizes, np.float32)]
+
+
+BAD_SIZES = {
+    "uniform": _sized(tf.random_uniform), "normal": _sized(tf.random_normal),
+    "truncated": _sized(tf.truncated_normal), "fill": _sized(lambda s: tf.fill(s, 1.0)),
+    "whole": _sized(lambda s: tf.random_uniform(s, 0, 5, tf.int32)),
+    "gamma": _sized(lambda s: tf.random_gamma(s, [1.0])),
+    "poisson": _sized(lambda s: tf.random_poisson([1.0], s)),
+    "reshape": _sized(lambda s: tf.reshape(tf.zeros([4]), s)),
+    "broadcast": _sized(lambda s: tf.broadcast_to(tf.zeros([1]), s)),
+    "scatter": _sized(lambda s: tf.scatter_nd([[0, 0]], [1.0], s)),
+    "dense": _sized(lambda s: tf.sparse_to_dense([[0, 0]], s, [1.0])),
+    "top_k": _below_zero(lambda k: tf.nn.top_k(tf.zeros([3]), k)[0]),
+    "multinomial": _below_zero(lambda k: tf.multinomial(tf.zeros([1, 2]), k)),
+    "one_hot": _below_zero(lambda k: tf.one_hot([1], k)),
+    "pad": _below_zero(lambda k: tf.pad(tf.zeros([2]), [[k, 0]])),
+    "histogram": _below_zero(lambda k: tf.histogram_fixed_width([1.0], [0.0, 1.0], k)),
+    "eye": _below_zero(tf.eye),
+    "hsv": _images(tf.image.rgb_to_hsv, 2, 2),
+    "cross": _images(lambda x: tf.cross(x, x), 2),
+    "no image": _images(lambda x: tf.nn.conv2d(x, tf.ones([2, 2, 3, 1]), [1] * 4, "SAME"), 4, 4, 3),
+    "boxes": _images(lambda b: tf.image.non_max_suppression(b, tf.zeros([2]), 3), 2, 3),
+    "crops": _images(
+        lambda b: tf.image.crop_and_resize(tf.zeros([1, 2, 2, 1]), b, [0], [2, 2]), 1, 3
+    ),
+}  # fmt: skip
+LATE = {"hsv": tf.errors.FailedPreconditionError, "cross": tf.errors.FailedPreconditionError}
+
+
+@pytest.mark.parametrize("name", BAD_SIZES)
+def test_bad_sizes_are_refused_when_made_and_when_run(name):
+    """TensorFlow 1.15's classes: ValueError for what is known early."""
+    make, arrays = BAD_SIZES[name]
+    if name != "eye":
+        with tf.Graph().as_default(), pytest.raises(ValueError):  # noqa: PT011  # any text
+            make(*(tf.constant(a) for a in arrays))
+    with tf.Graph().as_default():
+        fed = [tf.placeholder(a.dtype) for a in arrays]
+        made = make(*fed)
+        with pytest.raises(LATE.get(name, REFUSED)):
+            run(made, feed=dict(zip(fed, arrays, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda k: tf.confusion_matrix([0], [0], k), REFUSED),
+        (lambda k: tf.image.crop_and_resize(
+            tf.zeros([1, 2, 2, 1]), tf.zeros([1, 4]), [0], tf.stack([k, k])), REFUSED),
+        (lambda k: tf.nn.conv2d(tf.zeros([1, 3, 3, 1]), tf.ones([2, 2, 1, 1]), [2, 1, 1, 1], "SAME")
+         * tf.cast(k, tf.float32), REFUSED),
+        (lambda k: tf.matrix_inverse([[tf.cast(k, tf.float32) * np.nan]]), REFUSED),
+        (lambda k: tf.map_fn(lambda v: v, tf.placeholder_with_default(tf.zeros([0, 3]), None)),
+         tf.errors.UnimplementedError),
+    ],
+)  # fmt: skip
+def test_what_only_a_run_can_refuse(make, error):
+    with tf.Graph().as_default():
+        k = tf.placeholder(tf.int32, [])
+        made = make(k)
+        with pytest.raises(error):
+            run(made, feed={k: -1})

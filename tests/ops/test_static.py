@@ -93,3 +93,15 @@ def test_a_value_that_was_built_on_cannot_be_fed():
 
 def test_large_constants_are_left_alone():
     assert constant_value(tf.constant(np.ones(100_000, np.float32)) * 2) is None
+
+
+def test_a_block_has_the_sizes_that_are_known():
+    x, k = tf.placeholder(tf.float32, [None, 5]), tf.placeholder(tf.int32, [])
+    rows = tf.shape(x)[0]
+    assert tf.slice(x, [0, 0], [rows, 5]).shape.as_list() == [None, 5]
+    assert tf.slice(x, [k, 1], [k, -1]).shape.as_list() == [None, 4]
+    assert tf.random_crop(x, [rows, 2]).shape.as_list() == [None, 2]
+    windows = tf.image.extract_glimpse(
+        tf.placeholder(tf.float32, [None, 8, 8, 3]), [2, 4], tf.zeros([6, 2])
+    )
+    assert windows.shape.as_list() == [6, 2, 4, 3]

@@ -77,6 +77,26 @@ EXACT = {
 }  # fmt: skip
 
 
+def _ordered(op, is_second, x, number):
+    return b.pointwise(op, x, number) if is_second else b.pointwise(op, number, x)
+
+
+def _nested_bounds(op, first, second, limits):
+    return lambda x, y: _ordered(op, second, _ordered(op, first, x, limits[0]), limits[1])
+
+
+for _op, _first, _second, *_limits in itertools.product(
+    ("max", "min"), (True, False), (True, False), (-0.0, 0.0, 0.5), (-0.0, 0.0, 0.5)
+):
+    EXACT[f"{_op}_{_first}_{_second}_{_limits}"] = _nested_bounds(_op, _first, _second, _limits)
+for _first in (-0.5, 0.0, float("-inf")):  # the number in front: what comes out where x is nan
+    EXACT[f"bound_before_{_first}"] = lambda x, y, c=_first: b.max(c, b.abs(x))
+for _inner, _middle, _outer in itertools.product((True, False), repeat=3):
+    EXACT[f"clip_twice_{_inner}_{_middle}_{_outer}"] = lambda x, y, i=_inner, m=_middle, o=_outer: (
+        _ordered("max", o, _ordered("min", m, _ordered("max", i, x, 0.3), 0.6), 0.1)
+    )
+
+
 @pytest.mark.parametrize("name", EXACT)
 def test_exact_rules_keep_every_value(name: str) -> None:
     _, before, after = over_pairs(EXACT[name])

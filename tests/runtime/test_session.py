@@ -511,3 +511,46 @@ def test_partial_runs() -> None:
             assert sess.run(v) == before + 1
         with pytest.raises(errors.InvalidArgumentError, match="at least one target"):
             sess.partial_run_setup([])
+
+
+def test_a_tensor_stays_in_a_session_as_long_as_its_handle() -> None:
+    with tf.Graph().as_default(), tf.Session() as session, tf.Session() as other:
+        with pytest.raises(TypeError, match="must be of type Tensor"):
+            tf.get_session_handle(3)
+        kept = tf.get_session_handle(tf.constant([1.0, 2.0]))
+        assert kept.op.type == "GetSessionHandle"
+        handle, number = session.run([kept, tf.constant(3)])
+        assert str(handle).startswith("GetSessionHandle;0;/job:localhost")
+        assert number == 3
+        holder, found = tf.get_session_tensor(handle.handle, tf.float32)
+        more = tf.get_session_handle(found + 1)
+        for _ in range(3):
+            handle = session.run(more, {holder: handle.handle})
+        assert handle.eval().tolist() == [4.0, 5.0]
+        plain = tf.placeholder(tf.float32)
+        assert session.run(plain * 2, {plain: handle}).tolist() == [8.0, 10.0]
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not in the session store"):
+            other.run(found, {holder: handle.handle})
+        text = handle.get_raw_handle()
+        del handle
+        assert session.run(found, {holder: text}).tolist() == [4.0, 5.0]
+        deleted_holder, delete = tf.delete_session_tensor(text)
+        session.run(delete, {deleted_holder: text})
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not in the session store"):
+            session.run(found, {holder: text})
+        text = session.run(kept).handle  # the object, and with it the tensor, are gone
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not in the session store"):
+            session.run(found, {holder: text})
+        handle = session.run(kept)
+        handle.delete()
+        with pytest.raises(TypeError, match="may have already been deleted"):
+            handle.eval()
+
+
+def test_a_temporary_variable_is_what_was_assigned_in_the_run() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        reference = tf.raw_ops.TemporaryVariable(shape=[1, 2], dtype=tf.float32, var_name="a")
+        total = tf.assign_add(tf.assign(reference, [[4.0, 5.0]]), [[1.0, 2.0]])
+        ended = tf.raw_ops.DestroyTemporaryVariable(ref=total, var_name="a")
+        for _ in range(2):
+            assert session.run(ended).tolist() == [[5.0, 7.0]]

@@ -43,6 +43,23 @@ def _images(name, build):
 
 
 _matrix("sum_int_axis", lambda th, T, x: T.cast(x * 4, "int32").sum(axis=0))
+HOLED = np.array([[np.nan, 3, 3, 1], [2, np.nan, 2, np.nan], [-1, -4, 0, -1]], "float32")
+
+
+def _holed(name, build):
+    def make(theano):
+        x = theano.tensor.fmatrix("x")
+        return [x], [HOLED], build(theano.tensor, x)
+
+    CASES[name] = make
+
+
+_holed("nan_maximum", lambda T, x: T.maximum(x, x[::-1]))
+_holed("nan_minimum", lambda T, x: T.minimum(1.0, x))
+_holed("nan_max", lambda T, x: T.stack([x.max(axis=0), x.min(axis=0)]))
+_holed("nan_max_whole", lambda T, x: T.stack([x.max(), x.min(), x[2].max()]))
+_holed("nan_argmax", lambda T, x: T.stack([x.argmax(axis=0), x.argmin(axis=0)]))
+_holed("ties_max", lambda T, x: T.grad(x[2].max() + x[2].min() + x[2, :2].max(), x))
 _matrix("mean_of_bools", lambda th, T, x: T.mean(T.neq(x, x[0])))
 _matrix("argmax", lambda th, T, x: T.argmax(x, axis=1))
 _matrix("max_flat_argmax", lambda th, T, x: x.argmax())

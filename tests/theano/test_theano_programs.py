@@ -14,7 +14,7 @@ import graphflow.theano as theano
 import graphflow.theano.tensor as T
 from graphflow.theano.errors import DisconnectedInputError, MissingInputError, UnusedInputError
 from graphflow.theano.sandbox.rng_mrg import MRG_RandomStreams
-from graphflow.theano.tensor.signal import downsample
+from graphflow.theano.tensor.signal import downsample, pool
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.randn(64, 5).astype("float32")
@@ -201,3 +201,12 @@ def test_scripts_import_theano(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     command = [sys.executable, "-c", code, "run", str(tmp_path / "script.py")]
     subprocess.run(command, check=True)
     assert capfd.readouterr().out.split("\n")[:2] == ["3.0", "no cuda"]
+
+
+def test_windows_that_begin_with_nan_pool_to_nan() -> None:
+    """As Theano 1.0.5's C code, which compares with a window's first element."""
+    x = T.ftensor4("x")
+    holes = [[np.nan, np.nan, 2, 3], [4, 5, np.nan, np.nan], [8, 9, 10, 11], [12, 13, 14, 15]]
+    pooled = theano.function([x], pool.pool_2d(x, (2, 2), ignore_border=True))
+    found = pooled(np.array([[holes]], "float32"))
+    np.testing.assert_array_equal(found[0, 0], [[np.nan, 3], [13, 15]])

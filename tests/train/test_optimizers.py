@@ -130,3 +130,17 @@ def test_adam_updates_variable_and_slots_in_one_kernel():
         with observe.observing(observer):
             session.run(step)
     assert sorted(written[-1]) == [1, 1, 3]  # beta1_power, beta2_power; w, m and v
+
+
+def test_a_function_makes_the_loss() -> None:
+    """With variables of TensorFlow's newer kind, which are all that there are here."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        used = tf.Variable(3.0)
+        tf.Variable(1.0)
+        optimizer = tf.train.GradientDescentOptimizer(0.1)
+        pairs = optimizer.compute_gradients(lambda: used * used)
+        assert [v for _, v in pairs] == [used]
+        step = optimizer.minimize(lambda: used * used, var_list=lambda: [used])
+        session.run(tf.global_variables_initializer())
+        session.run(step)
+        np.testing.assert_allclose(session.run(used), 2.4, rtol=1e-6)

@@ -305,11 +305,13 @@ def instance_norm(
         collections = variables_collections
         beta, gamma = _affine(inputs, [channels], center, scale, trainable, collections)
         axes = [k for k in range(1, rank) if k != axis % rank]
-        spread = [1] * rank
-        spread[axis] = channels
+        if axis == 1:
+            spread = [1, channels, *[1] * (rank - 2)]
+            beta, gamma = (None if v is None else reshape(v, spread) for v in (beta, gamma))
         mean, variance = moments(inputs, axes, keep_dims=True)
-        beta, gamma = (None if v is None else reshape(v, spread) for v in (beta, gamma))
-        outputs = batch_normalization(inputs, mean, variance, beta, gamma, epsilon)
+        outputs = batch_normalization(
+            inputs, mean, variance, beta, gamma, epsilon, name="instancenorm"
+        )
         outputs.set_shape(inputs.shape)
         if activation_fn is not None:
             outputs = activation_fn(outputs)

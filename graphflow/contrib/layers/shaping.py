@@ -13,7 +13,7 @@ from graphflow.graph.default import name_scope
 from graphflow.graph.tensor import Tensor
 from graphflow.layers import core, pooling
 from graphflow.ops.casting import cast
-from graphflow.ops.gathering import gather
+from graphflow.ops.embedding import embedding_lookup
 from graphflow.ops.reductions import reduce_max, reduce_sum
 from graphflow.ops.sequences import one_hot
 from graphflow.ops.shape import reshape
@@ -161,7 +161,7 @@ def embed_sequence(
             "embeddings", shape=shape, initializer=initializer, regularizer=regularizer,
             trainable=trainable,
         )  # fmt: skip
-        return gather(table, ids, name="embedding_lookup")
+        return embedding_lookup(table, ids)
 
 
 # ---- stacks

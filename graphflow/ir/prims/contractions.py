@@ -45,7 +45,7 @@ def _infer_scatter(attrs: Attrs, x: TensorType, at: TensorType, new: TensorType)
     return x
 
 
-_SCATTER_UFUNCS = {"add": np.add, "max": np.maximum, "min": np.minimum, "mul": np.multiply}
+_SCATTER_UFUNCS = {"add": np.add, "max": np.fmax, "min": np.fmin, "mul": np.multiply}
 
 
 def _scatter(attrs: Attrs, x: Array, at: Array, new: Array) -> Array:

@@ -54,6 +54,16 @@ def _through_f32(function: Callable[..., Array]) -> Callable[..., Array]:
     return wrapped
 
 
+def larger(x: Array, y: Array) -> Array:
+    """``y`` where ``x < y``, else ``x``: for a nan on either side, and of the zeros, the first."""
+    return np.where(x < y, y, x)
+
+
+def smaller(x: Array, y: Array) -> Array:
+    """``y`` where ``y < x``, else ``x``; see `larger`."""
+    return np.where(y < x, y, x)
+
+
 FLOAT = ("float",)
 REAL = ("float", "int", "uint")
 NUMBER = (*REAL, "complex")
@@ -185,8 +195,8 @@ _simple("mul", NUMBER, np.multiply)
 _simple("div", ("float", "complex"), np.divide, cost=5)
 _simple("pow", NUMBER, _pow, cost=40)
 _simple("atan2", FLOAT, np.arctan2, cost=30)
-_simple("max", REAL, np.maximum)
-_simple("min", REAL, np.minimum)
+_simple("max", REAL, larger)
+_simple("min", REAL, smaller)
 _simple("floordiv", REAL, _integer_safe(_floordiv), cost=10)
 _simple("truncdiv", REAL, _integer_safe(_truncdiv), cost=10)
 _simple("floormod", REAL, _integer_safe(np.mod), cost=10)

@@ -1,7 +1,7 @@
 """Reductions over axes. The reduced axes disappear; keeping them is a reshape.
 
 Sums and products of float16 and bfloat16 accumulate in float32. Reductions of nothing give the
-neutral element; `reduce_max` and `reduce_min` propagate nan.
+neutral element. Extremes are over what is not nan, as everything beats the neutral element but nan.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _reference(name: str, function: Any) -> Callable[..., Array]:
 _NUMBER = ("float", "int", "uint", "complex")
 for _name, _function, _kinds in [
     ("reduce_sum", np.add, _NUMBER), ("reduce_prod", np.multiply, _NUMBER),
-    ("reduce_max", np.maximum, _NUMBER[:3]), ("reduce_min", np.minimum, _NUMBER[:3]),
+    ("reduce_max", np.fmax, _NUMBER[:3]), ("reduce_min", np.fmin, _NUMBER[:3]),
     ("reduce_and", np.logical_and, ("bool",)), ("reduce_or", np.logical_or, ("bool",)),
 ]:  # fmt: skip
     define(_name, "reduce", _infer_reduce(_name, _kinds), _reference(_name, _function))  # axes
@@ -85,9 +85,11 @@ def _infer_arg(attrs: Attrs, x: TensorType) -> TensorType:
 
 def _arg(function: Callable[..., Any], x: Array, attrs: Attrs) -> Array:
     wide = x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind not in "iub" else x
+    if wide.dtype.kind == "f":
+        wide = np.where(np.isnan(wide), np.inf if function is np.argmin else -np.inf, wide)
     return np.asarray(function(wide, axis=attrs["axis"])).astype(attrs["dtype"].numpy)
 
 
-# attrs: axis, dtype; the first of equals, and the first nan before everything, as NumPy
+# attrs: axis, dtype; the first of equals, and the first element where no other beats -inf
 define("argmax", "reduce", _infer_arg, lambda attrs, x: _arg(np.argmax, x, attrs), cost=2.0)
 define("argmin", "reduce", _infer_arg, lambda attrs, x: _arg(np.argmin, x, attrs), cost=2.0)

@@ -109,12 +109,3 @@ def reshape_after_pointwise(b: Builder, node: Node) -> Node | None:
         return None
     inner = _below(b, node, views[0].inputs[0].shape)
     return b.reshape(inner, node.shape)
-
-
-@rule("reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or")
-def reduction_of_nothing(b: Builder, node: Node) -> Node | None:
-    """Reducing axes of extent one is a reshape. Exact but for -0.0 + 0.0 in sums."""
-    (x,) = node.inputs
-    if all(x.shape[k] == 1 for k in node["axes"]) and node.dtype.size >= 4:
-        return b.reshape(x, node.shape)
-    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphflow.ir.builder import Builder
 from graphflow.ir.dims import product
 from graphflow.ir.node import Node
+from graphflow.ir.prims.reductions import neutral_element
 from graphflow.rewrite.rule import is_scalar, rule, scalar_value
 
 REDUCTIONS = (
@@ -25,7 +26,8 @@ def reduction_of_broadcast(b: Builder, node: Node) -> Node | None:
     """A reduction over axes along which its operand repeats needs no loop.
 
     ``sum(broadcast(x)) -> x * count``: one rounding in place of many. Maxima, minima and logical
-    reductions are x itself; not over an empty axis, whose result is the neutral element.
+    reductions are x itself, of floats ``max(-inf, x)`` for nan; not over an empty axis, whose
+    result is the neutral element.
     """
     (x,) = node.inputs
     if x.op != "broadcast":
@@ -39,6 +41,9 @@ def reduction_of_broadcast(b: Builder, node: Node) -> Node | None:
     smaller = b.broadcast(source, tuple(x.shape[k] for k in kept), [kept.index(k) for k in target])
     kind = node.op.removeprefix("reduce_")
     reduced = b.reduce(kind, smaller, [kept.index(k) for k in left])
+    if kind in ("max", "min") and node.dtype.is_floating:
+        nothing = b.full(reduced.shape, neutral_element(node.op, node.dtype), node.dtype)
+        return b.pointwise(kind, nothing, reduced)
     if kind != "sum":
         return reduced
     count = product(x.shape[k] for k in repeated)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphflow.ir.builder import Builder
 from graphflow.ir.node import Node
 from graphflow.rewrite.rule import NUMBERS, is_scalar, rule, scalar_value
 
 _VIEWS = ("broadcast", "reshape", "transpose", "slice", "gather")
-_FROM_ONE = (*_VIEWS, "reduce_sum", "reduce_prod", "reduce_max", "sqrt")
+_FROM_ONE = (*_VIEWS, "reduce_sum", "reduce_prod", "sqrt")  # the largest of nan is -inf
 _ROUNDINGS = ("floor", "ceil", "rint", "trunc")
 _DEPTH = 8  # operands that are followed to learn a sign
 
@@ -70,12 +70,13 @@ def absolute_of_nonnegative(b: Builder, node: Node) -> Node | None:
 
 @rule("max", over=NUMBERS)
 def bound_of_nonnegative(b: Builder, node: Node) -> Node | None:
-    """``max(x, c) -> x`` for c <= 0 where x cannot be negative: relu(exp(x)). Exact, with nan."""
-    for x, c in (node.inputs, node.inputs[::-1]):
-        value = scalar_value(c)
-        if value is not None and value <= 0 and is_nonnegative(x):
-            return x
-    return None
+    """``max(x, c) -> x`` for c <= 0 where x cannot be negative: relu(exp(x)). Exact, with nan.
+
+    Not ``max(c, x)``, which is c where x is nan.
+    """
+    x, c = node.inputs
+    value = scalar_value(c)
+    return x if value is not None and value <= 0 and is_nonnegative(x) else None
 
 
 @rule("sign", over=("sign",))
@@ -86,7 +87,9 @@ def sign_of_sign(b: Builder, node: Node) -> Node | None:
 
 @rule("max", "min", over=("neg",))
 def bound_of_negations(b: Builder, node: Node) -> Node | None:
-    """``max(-x, -y) -> -min(x, y)`` and its mirror. Exact for floats; the least integer wraps."""
+    """``max(-x, -y) -> -min(x, y)`` and its mirror. Exact for floats, nan and ties included: both
+    sides keep the first operand. The least integer wraps.
+    """  # noqa: D205
     x, y = node.inputs
     if x.op != "neg" or y.op != "neg" or not node.dtype.is_floating:
         return None
@@ -117,14 +120,21 @@ def place_of_negation(b: Builder, node: Node) -> Node | None:
     return b.make(kind, x.inputs[0], **node.attrs)
 
 
-def _bounded(node: Node, op: str) -> tuple[Node, Any] | None:
-    """(x, c) when the node is ``op(x, c)`` with a number c."""
+class _Bound(NamedTuple):
+    """``op(x, c)`` with a number c, or ``op(c, x)``."""
+
+    x: Node
+    limit: Any
+    is_second: bool  # the number is: x is kept where it is nan or equals the number
+
+
+def _bounded(node: Node, op: str) -> _Bound | None:
     if node.op != op:
         return None
-    for x, c in (node.inputs, node.inputs[::-1]):
-        value = scalar_value(c)
+    for place in (1, 0):
+        value = scalar_value(node.inputs[place])
         if value is not None and value == value:
-            return x, value
+            return _Bound(node.inputs[1 - place], value, place == 1)
     return None
 
 
@@ -133,32 +143,42 @@ def nested_bounds(b: Builder, node: Node) -> Node | None:
     """``max(max(x, c), d) -> max(x, e)`` with e the larger number, and ``min`` likewise.
 
     ``max(min(max(x, c), d), e) -> min(max(x, c), d)`` where e is below c and d, and its mirror:
-    the second of two clips that the first implies. Exact, nan included.
+    the second of two clips that the first implies. Exact, nan included; so are the forms with a
+    number in front where they are rewritten. Zeros of either sign are left alone there.
     """
     op, other = node.op, "min" if node.op == "max" else "max"
     outer = _bounded(node, op)
     if outer is None:
         return None
-    inner = _bounded(outer[0], op)
+    inner = _bounded(outer.x, op)
     stricter = max if op == "max" else min
     if inner is not None:
-        return b.pointwise(op, inner[0], stricter(inner[1], outer[1]))
-    middle = _bounded(outer[0], other)
-    first = None if middle is None else _bounded(middle[0], op)
-    if middle is None or first is None:
+        limit = stricter(inner.limit, outer.limit)
+        if inner.is_second and outer.is_second:
+            return b.pointwise(op, inner.x, limit)
+        of_nan = outer.limit if inner.is_second else limit  # what comes out for a nan in x
+        return b.pointwise(op, limit, inner.x) if of_nan == limit != 0 else None
+    middle = _bounded(outer.x, other)
+    first = None if middle is None else _bounded(middle.x, op)
+    if middle is None or first is None or not outer.is_second:
         return None
     implied = (
-        stricter(first[1], outer[1]) == first[1] and stricter(middle[1], outer[1]) == middle[1]
+        stricter(first.limit, outer.limit) == first.limit
+        and stricter(middle.limit, outer.limit) == middle.limit
     )
-    return outer[0] if implied else None
+    return outer.x if implied else None
 
 
 @rule("max", "min", over=NUMBERS)
 def bound_at_infinity(b: Builder, node: Node) -> Node | None:
-    """``max(x, -inf) -> x`` and ``min(x, inf) -> x``. Exact, nan included."""
+    """``max(x, -inf) -> x`` and ``min(x, inf) -> x``. Exact, nan included.
+
+    Not ``max(-inf, x)``, which is -inf where x is nan.
+    """
     found = _bounded(node, node.op) if node.dtype.is_floating else None
     limit = float("-inf") if node.op == "max" else float("inf")
-    return found[0] if found is not None and found[1] == limit else None
+    kept = found is not None and found.is_second and found.limit == limit
+    return found.x if found is not None and kept else None
 
 
 @rule(*_ROUNDINGS, over=(*_ROUNDINGS, "cast"))

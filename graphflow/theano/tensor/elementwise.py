@@ -101,14 +101,24 @@ def _truncated(x: Any) -> Any:
     return gf.where(x < 0, gf.ceil(x), gf.floor(x))
 
 
+def _extreme(name: str, build: Any) -> Callable[..., TensorVariable]:
+    """Theano's, which is nan where either operand is; TensorFlow's is the first operand there."""
+
+    def keeping_nan(a: Any, b: Any) -> Any:
+        made = build(a, b)
+        return gf.where_v2(gf.is_nan(b), b, made) if b.dtype.is_floating else made
+
+    return nary(name, keeping_nan, _wide)
+
+
 add = nary("add", gf.add, _wide)
 mul = nary("mul", gf.multiply, _wide)
 sub = nary("sub", gf.subtract, _wide)
 true_div = nary("true_div", gf.divide, _true_quotient)
 int_div = nary("int_div", gf.floordiv, _wide)
 mod = nary("mod", gf.floormod, _wide)
-maximum = nary("maximum", gf.maximum, _wide)
-minimum = nary("minimum", gf.minimum, _wide)
+maximum = _extreme("maximum", gf.maximum)
+minimum = _extreme("minimum", gf.minimum)
 arctan2 = nary("arctan2", gf.atan2, upgraded_to_float)
 eq = nary("eq", gf.equal)
 neq = nary("neq", gf.not_equal)

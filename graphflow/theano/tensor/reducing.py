@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -61,9 +62,26 @@ all = _reduction("All", gf.reduce_all, _boolean)
 
 
 def _extreme(name: str, build: Callable[..., Any]) -> Callable[..., TensorVariable]:
+    """Theano's: nan if an element is, and every one of equal extremes gets the whole gradient."""
+
     def function(x: Any, axis: Any = None, keepdims: bool = False) -> TensorVariable:
         axes = _axes(axis)
-        return apply(name, lambda t: build(t, axis=axes, keepdims=keepdims), x)
+
+        @gf.custom_gradient
+        def compute(t: Any) -> Any:
+            kept = build(t, axis=axes, keepdims=True)
+            if t.dtype.is_floating:
+                some = gf.reduce_any(gf.is_nan(t), axis=axes, keepdims=True)
+                kept = gf.where_v2(some, gf.constant(math.nan, t.dtype.base_dtype), kept)
+            result = kept if keepdims else build(kept, axis=axes)  # over axes of one element
+
+            def gradient(g: Any) -> Any:
+                chosen = gf.cast(gf.equal(t, kept), g.dtype)
+                return chosen * gf.reshape(g, gf.shape(kept))
+
+            return result, gradient
+
+        return apply(name, compute, x)
 
     function.__name__, function.__doc__ = name, f"Return the {name}imum along axes."
     return function
@@ -79,11 +97,18 @@ def _place(name: str, build: Callable[..., Any]) -> Callable[..., TensorVariable
         place = place[0] if isinstance(place, list) and len(place) == 1 else place
 
         def compute(t: Any) -> Any:
+            flat = gf.reshape(t, [-1]) if place is None else t
+            along = 0 if place is None else place
+            made = build(flat, along, output_type=gf.int64)
+            if t.dtype.is_floating:  # the first nan is before all
+                bad = gf.is_nan(flat)
+                first = gf.argmax(gf.cast(bad, gf.int8), along, output_type=gf.int64)
+                made = gf.where(gf.reduce_any(bad, axis=along), first, made)
+            if not keepdims:
+                return made
             if place is None:
-                made = build(gf.reshape(t, [-1]), 0, output_type=gf.int64)
-                return gf.reshape(made, [1] * t.shape.ndims) if keepdims else made
-            made = build(t, place, output_type=gf.int64)
-            return gf.expand_dims(made, place) if keepdims else made
+                return gf.reshape(made, [1] * t.shape.ndims)
+            return gf.expand_dims(made, place)
 
         return apply(name, compute, x)
 

@@ -74,7 +74,8 @@ class _Pooling:
     def pool(self, x: Any) -> Any:
         """Return the windows' results."""
         if self.mode == "max":
-            return gf.nn.max_pool(self.padded(x, x.dtype.base_dtype.min), **self.windows)
+            padded = self.padded(x, x.dtype.base_dtype.min)
+            return self._keeping_nan(padded, gf.nn.max_pool(padded, **self.windows))
         count = self.sizes[0] * self.sizes[1]
         total = gf.nn.avg_pool(self.padded(x, 0), **self.windows) * count
         if self.mode == "sum":
@@ -97,6 +98,13 @@ class _Pooling:
             "ksize": [1, 1, *self.sizes], "strides": [1, 1, *self.steps], "padding": "VALID",
             "data_format": "NCHW",
         }  # fmt: skip
+
+    def _keeping_nan(self, x: Any, maxima: Any) -> Any:
+        """Return nan for windows that begin with it: Theano compares the rest with that."""
+        down, right = self.steps
+        sizes = gf.shape(maxima)
+        first = x[:, :, ::down, ::right][:, :, : sizes[2], : sizes[3]]
+        return gf.where(gf.is_nan(first), first, maxima)
 
     def padded(self, x: Any, filler: Any) -> Any:
         """Return `x` with what is added around it, and the rest of windows over the end."""
