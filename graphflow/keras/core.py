@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphflow import layers as base
 from graphflow.graph import nest
 from graphflow.graph.collections import GraphKeys
+from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.dtypes import as_dtype
 from graphflow.graph.shapes import TensorShape
@@ -354,13 +355,14 @@ class InputLayer(Layer):
         input_tensor: Any = None, name: str | None = None, batch_input_shape: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(name=name or _unique("input", first=1))
-        shape = batch_input_shape or (batch_size, *(input_shape or ()))
-        self.given_shape = shape
         self.built = True
-        kind = as_dtype(dtype or backend.floatx())
-        self.output = placeholder(kind, TensorShape(shape), name=self.name)
-        if input_tensor is not None:
-            self.output = input_tensor
+        if input_tensor is None:
+            shape = batch_input_shape or (batch_size, *(input_shape or ()))
+            kind = as_dtype(dtype or backend.floatx())
+            self.output = placeholder(kind, TensorShape(shape), name=self.name)
+        else:
+            self.output = convert_to_tensor(input_tensor)
+        self.given_shape = backend.int_shape(self.output)
         self.output._keras_history = (self, None, (), {})
         self.input = self.output
 
