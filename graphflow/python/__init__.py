@@ -50,6 +50,7 @@ _PLACES = {
     "sparse_ops": ("ops.sparse_serialization",),
     "string_ops": ("strings", "ops.checks"),
     "tensor_util": ("contrib.util", "graph.constants"),
+    "utils": ("contrib.layers.utils",),
     "variables": ("ops.variables", "ops.partitioned_variables"),
     "tf_logging": ("logging",),
     "backend": ("keras.backend",),
@@ -59,6 +60,33 @@ _PLACES = {
         ("debug", "debug_data", "hooks", "local_cli_wrapper"), ("train.debug_sessions",)
     ),
     "pywrap_tensorflow": ("train",),
+    **{
+        name: (f"contrib.slim.{name}",)
+        for name in (
+            "data_decoder",
+            "data_provider",
+            "dataset",
+            "dataset_data_provider",
+            "parallel_reader",
+            "prefetch_queue",
+            "tfexample_decoder",
+        )
+    },
+    **{
+        name: (f"contrib.slim.nets.{name}",)
+        for name in (
+            "alexnet",
+            "inception",
+            "overfeat",
+            "resnet_utils",
+            "resnet_v1",
+            "resnet_v2",
+            "vgg",
+        )
+    },
+    **dict.fromkeys(
+        ("inception_v1", "inception_v2", "inception_v3"), ("contrib.slim.nets.inception",)
+    ),
     "core_rnn": ("contrib.rnn",),
     "core_rnn_cell": ("contrib.rnn", "nn.rnn_cell"),
     "core_rnn_cell_impl": ("contrib.rnn", "nn.rnn_cell"),
