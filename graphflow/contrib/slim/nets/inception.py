@@ -209,7 +209,7 @@ def _side_logits(
 
 
 for _network, _size in ((inception_v1, 224), (inception_v2, 224), (inception_v3, 299)):
-    _network.default_image_size = _size  # type: ignore[attr-defined]
+    _network.default_image_size = _size  # type: ignore[union-attr]
 
 
 def inception_v1_arg_scope(
