@@ -24,6 +24,7 @@ from graphflow.keras import (
     serialization,
     utils,
 )
+from graphflow.keras.core import SequenceFeatures as _SequenceFeatures
 from graphflow.keras.layers import Input
 from graphflow.keras.models import Model, Sequential
 from graphflow.ops.initializers import Initializer as _Initializer
@@ -44,6 +45,7 @@ regularizers = _Names(
     serialize=serialization.serialize_keras_object, deserialize=functions.regularizer,
 )  # fmt: skip
 experimental = _Names(
+    SequenceFeatures=_SequenceFeatures,
     export_saved_model=saved_models.export_saved_model,
     load_from_saved_model=saved_models.load_from_saved_model,
 )  # fmt: skip
