@@ -16,6 +16,7 @@ import numpy as np
 from graphflow import errors
 from graphflow.data import walks
 from graphflow.data.functions import ElementFunction, TensorSpec, draw_seed
+from graphflow.data.padding import Padding
 from graphflow.data.rows import Element, rows_of, side_by_side
 from graphflow.graph import nest
 from graphflow.graph.constants import constant_value
@@ -313,33 +314,21 @@ class Dataset:
         Parameters
         ----------
         padded_shapes : for each component the shape; None inside is the largest of the batch.
-        padding_values : for each component what is added; 0, or empty text, when None.
+        padding_values : for each component what is added, an array or a tensor; 0, or empty text,
+            when None.
         """
         tensor, size = self._number(batch_size, "batch_size")
-        flat = nest.flatten(self.element_spec)
-        shapes = [
-            TensorShape(_as_shape(s))
-            for s in nest.flatten_up_to(self.element_spec, padded_shapes, check_types=False)
-        ]
-        if padding_values is None:
-            fillings = [b"" if s.dtype is string else s.dtype.numpy.type(0) for s in flat]
-        else:
-            given = nest.flatten(padding_values)
-            fillings = [np.asarray(_known(v)) for v in given]
+        padding = Padding(self.element_spec, padded_shapes, padding_values)
         rows = constant_value(tensor) if drop_remainder else None
         row = None if rows is None else int(rows)
-        specs = [
-            TensorSpec(s.dtype, TensorShape([row]).concatenate(shape))
-            for s, shape in zip(flat, shapes, strict=True)
-        ]
-        wanted = [shape.as_list() for shape in shapes]
 
         def walk(values: Values) -> Iterator[Element]:
+            shapes, fillings = padding.sizes, padding.fillings(values)
             return walks.padded(
-                self.walk(values), size(values), wanted, fillings, bool(drop_remainder)
+                self.walk(values), size(values), shapes, fillings, bool(drop_remainder)
             )
 
-        return self._with(nest.pack_sequence_as(self.element_spec, specs), walk, [tensor])
+        return self._with(padding.spec(row), walk, [tensor, *padding.tensors])
 
     def unbatch(self) -> Dataset:
         """The rows of every element."""
@@ -496,24 +485,6 @@ def _common(one: TensorSpec, other: TensorSpec) -> TensorSpec:
         return TensorSpec(one.dtype, None)
     pairs = zip(one.shape.as_list(), other.shape.as_list(), strict=True)
     return TensorSpec(one.dtype, [a if a == b else None for a, b in pairs])
-
-
-def _as_shape(shape: Any) -> Any:
-    if isinstance(shape, Tensor):
-        sizes = constant_value(shape)
-        return None if sizes is None else [None if s == -1 else int(s) for s in sizes]
-    if isinstance(shape, TensorShape) or shape is None:
-        return shape
-    return [None if s in (-1, None) else int(s) for s in shape]
-
-
-def _known(value: Any) -> Any:
-    if not isinstance(value, Tensor):
-        return value.encode() if isinstance(value, str) else value
-    known = constant_value(value)
-    if known is None:
-        raise ValueError(f"expected a padding value that is a constant, got {value}")
-    return known
 
 
 def _known_threads(value: Any) -> int:

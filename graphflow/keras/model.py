@@ -21,7 +21,7 @@ from graphflow.keras.configs import (
 from graphflow.keras.core import Input, InputLayer, Layer
 from graphflow.keras.saved import Saved
 from graphflow.keras.serialization import plain
-from graphflow.keras.training import Data, Trainer, data_of, split_rows
+from graphflow.keras.training import Data, Trainer, data_of, split_rows, with_column
 from graphflow.ops.layer_base import snake_case
 from graphflow.ops.variable_scope import variable_scope
 
@@ -452,7 +452,10 @@ class Model(Saved):
         self._build_for(data)
         session = backend.get_session()
         parts = [
-            session.run(self.outputs, dict(zip(self.inputs, xs, strict=True)))
+            session.run(
+                self.outputs,
+                {t: with_column(a, t) for t, a in zip(self.inputs, xs, strict=True)},
+            )
             for xs, _, _ in data.epoch()
         ]
         return _alone([np.concatenate(values) for values in zip(*parts, strict=True)])

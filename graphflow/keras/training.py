@@ -369,7 +369,7 @@ class Trainer:
         for kind, given, wanted in (("inputs", xs, self.model.inputs), ("labels", ys, targets)):
             if len(given) != len(wanted):
                 raise ValueError(f"Expected {len(wanted)} arrays of {kind}, got {len(given)}.")
-        feeds = dict(zip(self.model.inputs, xs, strict=True))
+        feeds = {t: with_column(a, t) for t, a in zip(self.model.inputs, xs, strict=True)}
         for target, array in zip(targets, ys, strict=True):
             feeds[target] = _fitting(array, target)
         if weights is not None:
@@ -410,6 +410,11 @@ def _checked_weights(array: Any, tensor: Any) -> Any:
             'a weight of each step, compile the model with sample_weight_mode="temporal".'
         )
     return array
+
+
+def with_column(array: Any, tensor: Any) -> Any:
+    """A vector of numbers as a column, where an input has one more axis than it."""
+    return array[:, None] if np.ndim(array) == 1 and tensor.shape.rank == 2 else array
 
 
 def _labels(output: Any) -> list[Any]:

@@ -184,3 +184,28 @@ def test_errors_in_a_prefetched_function_and_the_end_of_its_thread():
     with pytest.raises(tf.errors.InvalidArgumentError):
         elements(bad)
     assert threading.active_count() <= before + 4
+
+
+def test_padding_values_of_the_run():
+    table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(["end"], np.array([9])), -1
+    )
+    end = tf.cast(table.lookup(tf.constant("end")), tf.int32)
+    rows = tf.data.Dataset.range(1, 5).map(lambda n: tf.fill([tf.cast(n, tf.int32)], 1))
+    padded = rows.padded_batch(2, [None], padding_values=end)
+    grouped = rows.apply(
+        tf.data.experimental.group_by_window(
+            lambda row: tf.cast(tf.size(row) % 2, tf.int64),
+            lambda _, window: window.padded_batch(2, [None], padding_values=end), window_size=2,
+        )
+    )  # fmt: skip
+    bucketed = rows.apply(
+        tf.data.experimental.bucket_by_sequence_length(tf.size, [3], [2, 2], padding_values=end)
+    )
+    iterators = [d.make_initializable_iterator() for d in (padded, grouped, bucketed)]
+    following = [iterator.get_next() for iterator in iterators]
+    with tf.Session() as session:
+        session.run(tf.tables_initializer())
+        session.run([iterator.initializer for iterator in iterators])
+        found = [value.tolist() for value in session.run(following)]
+    assert found == [[[1, 9], [1, 1]], [[1, 9, 9], [1, 1, 1]], [[1, 9], [1, 1]]]

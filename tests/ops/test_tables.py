@@ -5,6 +5,7 @@ import pytest
 
 import graphflow as tf
 from graphflow.contrib import lookup
+from graphflow.protos.text import parse_text
 
 
 @pytest.fixture(autouse=True)
@@ -176,3 +177,30 @@ def test_names_of_operations():
         "hash_table_Lookup/hash_table_Size/LookupTableSizeV2", "hash_table_Lookup/Add",
         "hash_table_Lookup/NotEqual", "hash_table_Lookup/SelectV2",
     ]  # fmt: skip
+
+
+def test_tables_of_early_graphs():
+    """Programs of early TensorFlow 1 wrote tables whose handles are texts."""
+    nodes = """
+    node { name: "t" op: "HashTable" attr { key: "key_dtype" value { type: DT_STRING } }
+           attr { key: "value_dtype" value { type: DT_INT64 } } }
+    node { name: "k" op: "Const" attr { key: "dtype" value { type: DT_STRING } }
+           attr { key: "value" value { tensor { dtype: DT_STRING tensor_shape { dim { size: 2 } }
+                                                string_val: "a" string_val: "b" } } } }
+    node { name: "v" op: "Const" attr { key: "dtype" value { type: DT_INT64 } }
+           attr { key: "value" value { tensor { dtype: DT_INT64 tensor_shape { dim { size: 2 } }
+                                                int64_val: 3 int64_val: 4 } } } }
+    node { name: "d" op: "Const" attr { key: "dtype" value { type: DT_INT64 } }
+           attr { key: "value" value { tensor { dtype: DT_INT64 tensor_shape {}
+                                                int64_val: -1 } } } }
+    node { name: "init" op: "InitializeTable" input: "t" input: "k" input: "v"
+           attr { key: "Tkey" value { type: DT_STRING } }
+           attr { key: "Tval" value { type: DT_INT64 } } }
+    node { name: "find" op: "LookupTableFind" input: "t" input: "k" input: "d"
+           attr { key: "Tin" value { type: DT_STRING } }
+           attr { key: "Tout" value { type: DT_INT64 } } }
+    """
+    tf.import_graph_def(parse_text(nodes.encode(), tf.GraphDef()), name="")
+    with tf.Session() as session:
+        session.run("init")
+        assert session.run("find:0").tolist() == [3, 4]
