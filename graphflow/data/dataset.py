@@ -23,6 +23,7 @@ from graphflow.graph.constants import constant_value
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.dtypes import as_dtype, int64, string
+from graphflow.graph.random_seed import get_seed
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 
@@ -49,6 +50,7 @@ class Dataset:
         self.element_spec = element_spec
         self._sources, self._walk = list(dict.fromkeys(sources)), walk
         self._block_walk = block_walk
+        self._shuffle: Any = None  # source, orders and buffer, where this shuffles
 
     def sources(self) -> list[Tensor]:
         """The tensors of the graph that it is made from."""
@@ -339,16 +341,29 @@ class Dataset:
         self, buffer_size: Any, seed: int | None = None,
         reshuffle_each_iteration: bool | None = None,
     ) -> Dataset:  # fmt: skip
-        """The elements in another order, each drawn from a buffer of the next ones."""
+        """The elements in another order, each drawn from a buffer of the next ones.
+
+        With a seed the order is TensorFlow's. Each walk of one iterator has another, unless
+        `reshuffle_each_iteration` is False.
+        """
         tensor, size = self._number(buffer_size, "buffer_size")
-        draws = walks.Shuffles(draw_seed(seed), reshuffle_each_iteration is not False)
-        return self._passing(
-            self.element_spec, lambda v, b: draws.shuffled(self.walk(v, b), size(v)), [tensor]
+        draws = walks.Shuffles(get_seed(seed), reshuffle_each_iteration is not False)
+        made = self._passing(
+            self.element_spec, lambda v, b: draws.shuffled(self.walk(v, b), size(v), v), [tensor]
         )
+        made._shuffle = (self, draws, size) if draws.changes else None
+        return made
 
     def repeat(self, count: Any = None) -> Dataset:
         """The elements again and again: `count` times, or for ever when None or -1."""
         tensor, times = self._number(-1 if count is None else count, "count")
+        if self._shuffle is not None:  # one step of two, as TensorFlow makes it
+            source, draws, size = self._shuffle
+            return self._passing(
+                self.element_spec,
+                lambda v, b: draws.repeated(lambda: source.walk(v, b), size(v), times(v)),
+                [tensor],
+            )
         return self._passing(
             self.element_spec,
             lambda v, b: walks.repeated(lambda: self.walk(v, b), times(v)), [tensor],

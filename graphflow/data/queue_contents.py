@@ -226,7 +226,7 @@ def _least(maker: Operation) -> Take:
     return take
 
 
-def _words(seed: int, seed2: int) -> Iterator[int]:
+def generator_words(seed: int, seed2: int) -> Iterator[int]:
     """The words of TensorFlow's generator; of a seed that is drawn when both are zero."""
     if not seed and not seed2:
         seed, seed2 = (random.SystemRandom().getrandbits(64) for _ in range(2))
@@ -238,7 +238,7 @@ def _words(seed: int, seed2: int) -> Iterator[int]:
 
 def _drawn(maker: Operation) -> Take:
     """Elements as TensorFlow's queue draws them: the last one comes where one was taken."""
-    words = _words(int(maker.attrs.get("seed", 0)), int(maker.attrs.get("seed2", 0)))
+    words = generator_words(int(maker.attrs.get("seed", 0)), int(maker.attrs.get("seed2", 0)))
 
     def take(items: deque[Element]) -> Element:
         place = next(words) % len(items)
