@@ -19,9 +19,9 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.data.functions import CALLS_BEFORE_BLOCKS, ElementFunction
-from graphflow.data.queue_contents import generator_words
 from graphflow.data.rows import Batches, Element, kept_together, rows_of
 from graphflow.graph import nest
+from graphflow.ir.philox import generator_words
 from graphflow.ops.strings import object_array
 
 Array = np.ndarray[Any, Any]
