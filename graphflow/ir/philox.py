@@ -38,7 +38,7 @@ WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 EPSILON = 1e-7  # the least argument of Box-Muller's logarithm
 TRUNCATION = 2.0
-_DRAWN_AHEAD = 256  # words that a shuffling queue draws at once
+_DRAWN_AHEAD = 256  # words that `generator_words` computes at once
 RESERVED_PER_OUTPUT = 256  # counter values that a run reserves for each output element
 
 
