@@ -315,7 +315,8 @@ _MESSAGES = {
 }  # fmt: skip
 # Parts that most scripts do without, or that take long to load.
 _LATE = {
-    "app", "audio", "compat", "contrib", "data", "debugging", "distributions", "dtypes",
+    "app", "audio", "compat", "contrib", "data", "debugging", "distribute", "distributions",
+    "dtypes",
     "estimator", "examples", "feature_column", "flags", "graph_util", "image", "io", "keras",
     "layers", "losses", "metrics", "profiler", "python", "python_io", "quantization", "queue",
     "raw_ops", "resource_loader", "saved_model", "sets", "signal", "spectral", "summary",

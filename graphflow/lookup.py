@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from graphflow import lookup_ops  # noqa: F401  # declares the operations
 from graphflow.graph import dtypes
 from graphflow.graph.apply import Signature
 from graphflow.graph.collections import GraphKeys
@@ -16,9 +17,8 @@ from graphflow.graph.dtypes import as_dtype
 from graphflow.graph.operation import Operation
 from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
-from graphflow.lookup_ops import Content
 from graphflow.ops.casting import cast
-from graphflow.ops.comparison import not_equal, where
+from graphflow.ops.comparison import not_equal, where_v2
 from graphflow.ops.elementwise import add
 from graphflow.ops.identity import group, no_op
 from graphflow.ops.strings import (
@@ -27,6 +27,7 @@ from graphflow.ops.strings import (
     string_to_hash_bucket_strong,
 )
 from graphflow.ops.text_conversions import as_string
+from graphflow.train.saveables import SaveableObject, SaveSpec
 
 __all__ = [
     "KeyValueTensorInitializer", "StaticHashTable", "StaticVocabularyTable", "TextFileIndex",
@@ -35,6 +36,8 @@ __all__ = [
 
 _TABLE = "table_handle: resource"
 _HASH_TABLE, _MUTABLE = Signature("HashTableV2"), Signature("MutableHashTableV2")
+_OF_TENSORS = Signature("MutableHashTableOfTensorsV2")
+_DENSE = Signature("MutableDenseHashTableV2", "empty_key: key_dtype", "deleted_key: key_dtype")
 _FIND = Signature("LookupTableFindV2", _TABLE, "keys: Tin", "default_value: Tout")
 _IMPORT = Signature("LookupTableImportV2", _TABLE, "keys: Tin", "values: Tout")
 _INSERT = Signature("LookupTableInsertV2", _TABLE, "keys: Tin", "values: Tout")
@@ -60,17 +63,15 @@ class KeyValueTensorInitializer:
         name: str | None = None,
     ) -> None:  # fmt: skip
         self._name = name or "key_value_init"
-        with name_scope(name, "key_value_init", [keys, values]):
-            self._keys = convert_to_tensor(keys, dtype=key_dtype, name="keys")
-            self._values = convert_to_tensor(values, dtype=value_dtype, name="values")
+        self._keys = convert_to_tensor(keys, dtype=key_dtype, name="keys")
+        self._values = convert_to_tensor(values, dtype=value_dtype, name="values")
         self.key_dtype, self.value_dtype = self._keys.dtype, self._values.dtype
 
     def initialize(self, table: Any) -> Operation:
         """Return the operation that fills a table."""
         _check_types(table, self.key_dtype, self.value_dtype)
         with name_scope(self._name, values=[table.resource_handle, self._keys, self._values]):
-            content = {"content": table._content}
-            op = _IMPORT(table.resource_handle, self._keys, self._values, **content)
+            op = _IMPORT(table.resource_handle, self._keys, self._values)
         add_to_collection(GraphKeys.TABLE_INITIALIZERS, op)
         return op
 
@@ -122,22 +123,22 @@ class TextFileInitializer:
                 )
         if vocab_size is not None and vocab_size <= 0:
             raise ValueError(f"Invalid vocab_size {vocab_size}.")
-        self._filename, self._name = filename, name
-        self._attrs = {
+        self._name = name
+        self._attrs: dict[str, Any] = {
             "key_index": key_index, "value_index": value_index, "delimiter": delimiter,
             "vocab_size": -1 if vocab_size is None else vocab_size,
-            "key_dtype": self.key_dtype, "value_dtype": self.value_dtype,
         }  # fmt: skip
+        places = [filename, vocab_size, key_index, value_index]
+        self._shared_name = "_".join(["hash_table", *(str(p) for p in places if p is not None)])
+        self._filename = convert_to_tensor(filename, dtypes.string, name="asset_path")
+        add_to_collection(GraphKeys.ASSET_FILEPATHS, self._filename)
 
     def initialize(self, table: Any) -> Operation:
         """Return the operation that fills a table."""
         _check_types(table, self.key_dtype, self.value_dtype)
         with name_scope(self._name, "text_file_init", [table.resource_handle]):
-            path = convert_to_tensor(self._filename, dtypes.string, name="asset_filepath")
-            attrs = {**self._attrs, "content": table._content}
-            op = _FROM_FILE(table.resource_handle, path, **attrs)
+            op = _FROM_FILE(table.resource_handle, self._filename, **self._attrs)
         add_to_collection(GraphKeys.TABLE_INITIALIZERS, op)
-        add_to_collection(GraphKeys.ASSET_FILEPATHS, path)
         return op
 
 
@@ -145,12 +146,13 @@ class TextFileInitializer:
 
 
 class _Table:
-    """What all tables have in common."""
+    """What all tables have in common; `_find` is the ending of lookups' names."""
 
-    def __init__(self, key_dtype: Any, value_dtype: Any, default: Any, mutable: bool) -> None:
+    _find = "_Lookup"
+
+    def __init__(self, key_dtype: Any, value_dtype: Any, default: Any) -> None:
         self.key_dtype, self.value_dtype = as_dtype(key_dtype), as_dtype(value_dtype)
         self._default_value = convert_to_tensor(default, dtype=self.value_dtype)
-        self._content = Content(mutable, self._default_value.shape.extents)
         self.resource_handle: Any = None
 
     @property
@@ -165,8 +167,8 @@ class _Table:
 
     def size(self, name: str | None = None) -> Tensor:
         """Return the number of keys."""
-        name = name or f"{self.name}_Size"
-        return _SIZE(self.resource_handle, name=name, content=self._content).outputs[0]
+        with name_scope(name, f"{self.name}_Size", [self.resource_handle]):
+            return _SIZE(self.resource_handle).outputs[0]
 
     def lookup(self, keys: Any, name: str | None = None) -> Any:
         """Return the values of keys: a tensor of any shape, or the values of a sparse one."""
@@ -175,20 +177,19 @@ class _Table:
             raise TypeError(
                 f"Signature mismatch. Keys must be dtype {self.key_dtype}, got {tensor.dtype}."
             )
-        name = name or f"{self.name}_Lookup"
-        made = _FIND(
-            self.resource_handle, tensor, self._default_value, name=name, content=self._content
-        )
-        found = made.outputs[0]
+        operands = [self.resource_handle, tensor, self._default_value]
+        with name_scope(name, self.name + self._find, operands):
+            found = _FIND(*operands).outputs[0]
         if isinstance(keys, SparseTensor):
             return SparseTensor(keys.indices, found, keys.dense_shape)
         return found
 
     def export(self, name: str | None = None) -> tuple[Tensor, Tensor]:
         """Return all keys and their values."""
-        attrs = {"content": self._content, "Tkeys": self.key_dtype, "Tvalues": self.value_dtype}
-        name = name or f"{self.name}_lookup_table_export_values"
-        keys, values = _EXPORT(self.resource_handle, name=name, **attrs).outputs
+        attrs: dict[str, Any] = {"Tkeys": self.key_dtype, "Tvalues": self.value_dtype}
+        scope = f"{self.name}_lookup_table_export_values"
+        with name_scope(name, scope, [self.resource_handle]):
+            keys, values = _EXPORT(self.resource_handle, **attrs).outputs
         return keys, values
 
 
@@ -202,9 +203,14 @@ class StaticHashTable(_Table):
     """
 
     def __init__(self, initializer: Any, default_value: Any, name: str | None = None) -> None:
-        super().__init__(initializer.key_dtype, initializer.value_dtype, default_value, False)
-        attrs = {"key_dtype": self.key_dtype, "value_dtype": self.value_dtype}
-        self.resource_handle = _HASH_TABLE(name=name or "hash_table", **attrs).outputs[0]
+        self._make(initializer, default_value, getattr(initializer, "_shared_name", ""), name)
+
+    def _make(self, initializer: Any, default: Any, shared_name: str, name: str | None) -> None:
+        _Table.__init__(self, initializer.key_dtype, initializer.value_dtype, default)
+        self.resource_handle = _HASH_TABLE(
+            name=name or "hash_table", key_dtype=self.key_dtype, value_dtype=self.value_dtype,
+            shared_name=shared_name,
+        ).outputs[0]  # fmt: skip
         self._init_op = initializer.initialize(self)
 
     @property
@@ -216,45 +222,109 @@ class StaticHashTable(_Table):
 
 
 class HashTable(StaticHashTable):
-    """A `StaticHashTable` with the arguments of `tf.contrib.lookup`."""
+    """A `StaticHashTable` with the arguments of `tf.contrib.lookup`.
+
+    Parameters
+    ----------
+    shared_name : tables of one name are one.
+    """
 
     def __init__(
         self, initializer: Any, default_value: Any, shared_name: str | None = None,
         name: str | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(initializer, default_value, name)
+        self._make(initializer, default_value, shared_name or "", name)
 
 
-class MutableHashTable(_Table):
+class _TableSaveable(SaveableObject):
+    """A mutable table as two tensors of a checkpoint, its keys and their values."""
+
+    def __init__(self, table: _Mutable, name: str) -> None:
+        tensors = zip(table.export(), ("-keys", "-values"), strict=True)
+        specs = [SaveSpec(tensor, "", name + ending) for tensor, ending in tensors]
+        super().__init__(table, specs, name)
+
+    def restore(self, restored_tensors: Any, restored_shapes: Any) -> Operation:
+        """Return the operation that gives the table other pairs, in place of all it has."""
+        with name_scope(f"{self.name}_table_restore"):
+            return _IMPORT(self.op.resource_handle, *restored_tensors)
+
+
+class _Mutable(_Table):
+    """A table to which pairs are added in the run."""
+
+    _find = "_lookup_table_find"
+
+    def _made(self, maker: Signature, reserved: Any, name: str, saved: bool, attrs: Any) -> None:
+        """Make the table's operation, and what a Saver saves of it."""
+        op = maker(
+            *reserved, name=name, key_dtype=self.key_dtype, value_dtype=self.value_dtype,
+            use_node_name_sharing=saved, **attrs,
+        )  # fmt: skip
+        self.resource_handle = op.outputs[0]
+        if saved:
+            add_to_collection(GraphKeys.SAVEABLE_OBJECTS, _TableSaveable(self, name))
+
+    def insert(self, keys: Any, values: Any, name: str | None = None) -> Operation:
+        """Return an operation that adds pairs, or replaces the values of keys."""
+        scope = f"{self.name}_lookup_table_insert"
+        with name_scope(name, scope, [self.resource_handle, keys, values]):
+            keys = convert_to_tensor(keys, self.key_dtype, name="keys")
+            values = convert_to_tensor(values, self.value_dtype, name="values")
+            return _INSERT(self.resource_handle, keys, values)
+
+    def remove(self, keys: Any, name: str | None = None) -> Operation:
+        """Return an operation that takes keys out of the table."""
+        keys = convert_to_tensor(keys, self.key_dtype, name="keys")
+        scope = f"{self.name}_lookup_table_remove"
+        with name_scope(name, scope, [self.resource_handle, keys]):
+            return _REMOVE(self.resource_handle, keys)
+
+
+class MutableHashTable(_Mutable):
     """A table to which pairs are added in the run.
 
     Parameters
     ----------
     key_dtype, value_dtype : the types of keys and values.
     default_value : of keys that are not there; its shape is that of the values.
-    checkpoint : not used.
+    checkpoint : Savers of all variables save the table too.
     """
 
     def __init__(
         self, key_dtype: Any, value_dtype: Any, default_value: Any,
         name: str = "MutableHashTable", checkpoint: bool = True,
     ) -> None:  # fmt: skip
-        super().__init__(key_dtype, value_dtype, default_value, True)
-        attrs = {"key_dtype": self.key_dtype, "value_dtype": self.value_dtype}
-        self.resource_handle = _MUTABLE(name=name, **attrs).outputs[0]
+        super().__init__(key_dtype, value_dtype, default_value)
+        shape = self._default_value.shape
+        scalar = shape.rank == 0
+        attrs = {} if scalar else {"value_shape": shape}
+        self._made(_MUTABLE if scalar else _OF_TENSORS, [], name, checkpoint, attrs)
 
-    def insert(self, keys: Any, values: Any, name: str | None = None) -> Operation:
-        """Return an operation that adds pairs, or replaces the values of keys."""
-        keys = convert_to_tensor(keys, self.key_dtype, name="keys")
-        values = convert_to_tensor(values, self.value_dtype, name="values")
-        name = name or f"{self.name}_lookup_table_insert"
-        return _INSERT(self.resource_handle, keys, values, name=name, content=self._content)
 
-    def remove(self, keys: Any, name: str | None = None) -> Operation:
-        """Return an operation that takes keys out of the table."""
-        keys = convert_to_tensor(keys, self.key_dtype, name="keys")
-        name = name or f"{self.name}_lookup_table_remove"
-        return _REMOVE(self.resource_handle, keys, name=name, content=self._content)
+class DenseHashTable(_Mutable):
+    """A `MutableHashTable` with two keys that no pair may have; keys may be vectors.
+
+    Parameters
+    ----------
+    empty_key, deleted_key : two keys that differ.
+    initial_num_buckets : kept for graphs that are exported.
+    """
+
+    def __init__(
+        self, key_dtype: Any, value_dtype: Any, default_value: Any, empty_key: Any,
+        deleted_key: Any, initial_num_buckets: int | None = None,
+        name: str = "MutableDenseHashTable", checkpoint: bool = True,
+    ) -> None:  # fmt: skip
+        self.key_dtype, self.value_dtype = as_dtype(key_dtype), as_dtype(value_dtype)
+        default = convert_to_tensor(default_value, self.value_dtype, name="default_value")
+        super().__init__(key_dtype, value_dtype, default)
+        reserved = [
+            convert_to_tensor(empty_key, self.key_dtype, name="empty_key"),
+            convert_to_tensor(deleted_key, self.key_dtype, name="deleted_key"),
+        ]
+        attrs = {"value_shape": default.shape, "initial_num_buckets": initial_num_buckets or 2**17}
+        self._made(_DENSE, reserved, name, checkpoint, attrs)
 
 
 # ---- keys that are not in the table
@@ -330,8 +400,10 @@ class IdTableWithHashBuckets:
 
     def size(self, name: str | None = None) -> Any:
         """Return how many numbers there are."""
-        base: Any = 0 if self._table is None else self._table.size()
-        return convert_to_tensor(base + self._count, dtypes.int64)
+        with name_scope(name, f"{self.name}_Size"):
+            if self._table is None:
+                return convert_to_tensor(self._count, dtypes.int64)
+            return self._table.size() + self._count
 
     def lookup(self, keys: Any, name: str | None = None) -> Any:
         """Return the numbers of keys: a tensor of any shape, or the values of a sparse one."""
@@ -340,21 +412,26 @@ class IdTableWithHashBuckets:
             raise TypeError(
                 f"Signature mismatch. Keys must be dtype {self.key_dtype}, got {values.dtype}."
             )
-        found: Any = None
-        if self._table is not None:
-            wanted = self._table.key_dtype
-            found = self._table.lookup(values if wanted == values.dtype else cast(values, wanted))
-        if self._count > 0:
-            texts = values if values.dtype == dtypes.string else as_string(values)
-            buckets: Any = _bucket(self._spec, texts, self._count)
-            if found is None:
-                found = buckets
-            else:
-                known = not_equal(found, self._table.default_value)
-                found = where(known, found, add(buckets, self._table.size()))
+        with name_scope(name, f"{self.name}_Lookup"):
+            found = self._numbers(values)
         if isinstance(keys, SparseTensor):
             return SparseTensor(keys.indices, found, keys.dense_shape)
         return found
+
+    def _numbers(self, keys: Tensor) -> Tensor:
+        table = self._table
+        if table is not None and table.key_dtype != keys.dtype:
+            keys = cast(keys, table.key_dtype)
+        if not self._count:
+            found: Tensor = table.lookup(keys)
+            return found
+        texts = keys if keys.dtype == dtypes.string else as_string(keys)
+        buckets = _bucket(self._spec, texts, self._count)
+        if table is None:
+            return buckets
+        found = table.lookup(keys)
+        buckets = add(buckets, table.size())
+        return where_v2(not_equal(found, table.default_value), found, buckets)
 
 
 class StaticVocabularyTable(IdTableWithHashBuckets):

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from graphflow.graph import dtypes
 from graphflow.graph.convert import convert_to_tensor
+from graphflow.graph.default import name_scope
 from graphflow.graph.dtypes import as_dtype
+from graphflow.graph.tensor import Tensor
 from graphflow.lookup import (
+    DenseHashTable,
     FastHashSpec,
     HasherSpec,
     HashTable,
     IdTableWithHashBuckets,
     KeyValueTensorInitializer,
     MutableHashTable,
+    StaticHashTable,
     StrongHashSpec,
     TextFileIndex,
     TextFileInitializer,
 )
+from graphflow.ops.casting import cast
 from graphflow.ops.sequences import range as range_of
 from graphflow.ops.shape import size
 
 __all__ = [
     "FastHashSpec", "HashTable", "HasherSpec", "IdTableWithHashBuckets",
-    "KeyValueTensorInitializer", "MutableHashTable", "StrongHashSpec", "TextFileIdTableInitializer",
+    "KeyValueTensorInitializer", "MutableDenseHashTable", "MutableHashTable", "StrongHashSpec",
+    "TextFileIdTableInitializer",
     "TextFileIndex", "TextFileInitializer", "TextFileStringTableInitializer",
     "index_table_from_file", "index_table_from_tensor", "index_to_string_table_from_file",
     "index_to_string_table_from_tensor", "string_to_index_table_from_file",
@@ -103,12 +107,14 @@ def index_table_from_file(
     key_dtype = as_dtype(key_dtype)
     _check_keys(key_dtype, num_oov_buckets)
     wide = dtypes.int64 if key_dtype.is_integer else key_dtype
-    init = TextFileIdTableInitializer(
-        vocabulary_file, key_column_index, value_column_index, vocab_size, delimiter, "table_init",
-        wide,
-    )  # fmt: skip
-    table = HashTable(init, default_value, name=name)
-    return _with_buckets(table, num_oov_buckets, hasher_spec, key_dtype)
+    with name_scope(name, "string_to_index"):
+        with name_scope(None, "hash_table"):
+            init = TextFileIdTableInitializer(
+                vocabulary_file, key_column_index, value_column_index, vocab_size, delimiter,
+                "table_init", wide,
+            )  # fmt: skip
+            table = StaticHashTable(init, default_value)
+        return _with_buckets(table, num_oov_buckets, hasher_spec, key_dtype)
 
 
 def index_table_from_tensor(
@@ -120,45 +126,57 @@ def index_table_from_tensor(
         raise ValueError("mapping must be specified.")
     dtype = as_dtype(dtype)
     _check_keys(dtype, num_oov_buckets)
-    keys = convert_to_tensor(mapping)
-    if keys.dtype.is_integer != dtype.is_integer:
-        wanted = "integer" if dtype.is_integer else "non-integer"
-        raise ValueError(f"Expected {wanted}, got {keys.dtype}.")
-    if not dtype.is_integer and keys.dtype.base_dtype != dtype:
-        raise ValueError(f"Expected {dtype}, got {keys.dtype}.")
-    keys = convert_to_tensor(mapping, dtypes.int64 if dtype.is_integer else dtype)
-    count = keys.shape.as_list()[0] if keys.shape.rank else None
-    places = np.arange(count) if count is not None else range_of(size(keys, out_type=dtypes.int64))
-    init = KeyValueTensorInitializer(keys, places, keys.dtype, dtypes.int64, name="table_init")
-    table = HashTable(init, default_value, name=name)
-    return _with_buckets(table, num_oov_buckets, hasher_spec, dtype)
+    with name_scope(name, "string_to_index"):
+        keys = convert_to_tensor(mapping)
+        if keys.dtype.is_integer != dtype.is_integer:
+            wanted = "integer" if dtype.is_integer else "non-integer"
+            raise ValueError(f"Expected {wanted}, got {keys.dtype}.")
+        if not dtype.is_integer and keys.dtype.base_dtype != dtype:
+            raise ValueError(f"Expected {dtype}, got {keys.dtype}.")
+        places = _places(keys)
+        with name_scope(None, "hash_table"):
+            keys = cast(keys, dtypes.int64) if dtype.is_integer else keys
+            init = KeyValueTensorInitializer(
+                keys, places, keys.dtype, dtypes.int64, name="table_init"
+            )
+            table = StaticHashTable(init, default_value)
+        return _with_buckets(table, num_oov_buckets, hasher_spec, dtype)
+
+
+def _places(items: Tensor) -> Tensor:
+    """The places of a vector's elements, as int64."""
+    return cast(range_of(size(items)), dtypes.int64)
 
 
 def index_to_string_table_from_file(
     vocabulary_file: Any, vocab_size: int | None = None, default_value: str = "UNK",
     name: str | None = None, key_column_index: int = TextFileIndex.LINE_NUMBER,
     value_column_index: int = TextFileIndex.WHOLE_LINE, delimiter: str = "\t",
-) -> HashTable:  # fmt: skip
+) -> StaticHashTable:  # fmt: skip
     """Return a table from the numbers of a file's lines to the lines."""
     _check_file(vocabulary_file, vocab_size)
-    init = TextFileStringTableInitializer(
-        vocabulary_file, key_column_index, value_column_index, vocab_size, delimiter, "table_init"
-    )
-    return HashTable(init, default_value, name=name)
+    with name_scope(name, "index_to_string"):
+        init = TextFileStringTableInitializer(
+            vocabulary_file, key_column_index, value_column_index, vocab_size, delimiter,
+            "table_init",
+        )  # fmt: skip
+        return StaticHashTable(init, default_value)
 
 
 def index_to_string_table_from_tensor(
     mapping: Any, default_value: str = "UNK", name: str | None = None
-) -> HashTable:
+) -> StaticHashTable:
     """Return a table from places in a vector of texts to the texts."""
     if mapping is None:
         raise ValueError("mapping must be specified.")
-    texts = convert_to_tensor(mapping, dtypes.string)
-    count = texts.shape.as_list()[0] if texts.shape.rank else None
-    places = np.arange(count) if count is not None else range_of(size(texts, out_type=dtypes.int64))
-    init = KeyValueTensorInitializer(places, texts, dtypes.int64, dtypes.string, name="table_init")
-    return HashTable(init, default_value, name=name)
+    with name_scope(name, "index_to_string"):
+        texts = convert_to_tensor(mapping, dtypes.string)
+        init = KeyValueTensorInitializer(
+            _places(texts), texts, dtypes.int64, dtypes.string, name="table_init"
+        )
+        return StaticHashTable(init, default_value)
 
 
+MutableDenseHashTable = DenseHashTable
 string_to_index_table_from_file = index_table_from_file
 string_to_index_table_from_tensor = index_table_from_tensor

@@ -31,7 +31,8 @@ from graphflow.test_parts import Benchmark, Captured, CheckedThread
 
 __all__ = [
     "Benchmark", "TensorFlowTestCase", "TestCase", "assert_equal_graph_def", "compute_gradient",
-    "compute_gradient_error", "deprecated_graph_mode_only", "get_temp_dir", "gpu_device_name",
+    "compute_gradient_error", "create_local_cluster", "deprecated_graph_mode_only", "get_temp_dir",
+    "gpu_device_name",
     "is_built_with_cuda", "is_built_with_gpu_support", "is_built_with_rocm", "is_gpu_available",
     "main", "mock", "run_all_in_graph_and_eager_modes", "run_deprecated_v1",
     "run_in_graph_and_eager_modes", "run_v1_only", "test_src_dir_path",
@@ -41,6 +42,25 @@ __all__ = [
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the tests of the script."""
     unittest.main(argv=list(argv) if argv else None)
+
+
+def create_local_cluster(
+    num_workers: int, num_ps: int, protocol: str = "grpc", worker_config: Any = None,
+    ps_config: Any = None,
+) -> tuple[list[Any], list[Any]]:  # fmt: skip
+    """Return servers for workers and for variables; their targets are for sessions of this process.
+
+    Each is a cluster of its own: graphs run in one process, and variables lie with the session.
+
+    Parameters
+    ----------
+    num_workers, num_ps : how many there are of each.
+    protocol, worker_config, ps_config : accepted.
+    """
+    from graphflow.train.cluster import Server
+
+    workers = [Server.create_local_server(config=worker_config) for _ in range(num_workers)]
+    return workers, [Server.create_local_server(config=ps_config) for _ in range(num_ps)]
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from graphflow.contrib.slim_training import create_train_op
+from graphflow.contrib.slim.training_loops import create_train_op
 from graphflow.estimator.evaluation import StopAfterNEvalsHook, evaluate_once
 from graphflow.train.checkpoints import checkpoints_iterator
 

@@ -16,12 +16,14 @@ import numpy as np
 from graphflow import errors
 from graphflow.data import walks
 from graphflow.data.functions import ElementFunction, TensorSpec, draw_seed
+from graphflow.data.padding import Padding
 from graphflow.data.rows import Element, rows_of, side_by_side
 from graphflow.graph import nest
 from graphflow.graph.constants import constant_value
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.dtypes import as_dtype, int64, string
+from graphflow.graph.random_seed import get_seed
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.tensor import Tensor
 
@@ -48,6 +50,7 @@ class Dataset:
         self.element_spec = element_spec
         self._sources, self._walk = list(dict.fromkeys(sources)), walk
         self._block_walk = block_walk
+        self._shuffle: Any = None  # source, orders and buffer, where this shuffles
 
     def sources(self) -> list[Tensor]:
         """The tensors of the graph that it is made from."""
@@ -313,33 +316,21 @@ class Dataset:
         Parameters
         ----------
         padded_shapes : for each component the shape; None inside is the largest of the batch.
-        padding_values : for each component what is added; 0, or empty text, when None.
+        padding_values : for each component what is added, an array or a tensor; 0, or empty text,
+            when None.
         """
         tensor, size = self._number(batch_size, "batch_size")
-        flat = nest.flatten(self.element_spec)
-        shapes = [
-            TensorShape(_as_shape(s))
-            for s in nest.flatten_up_to(self.element_spec, padded_shapes, check_types=False)
-        ]
-        if padding_values is None:
-            fillings = [b"" if s.dtype is string else s.dtype.numpy.type(0) for s in flat]
-        else:
-            given = nest.flatten(padding_values)
-            fillings = [np.asarray(_known(v)) for v in given]
+        padding = Padding(self.element_spec, padded_shapes, padding_values)
         rows = constant_value(tensor) if drop_remainder else None
         row = None if rows is None else int(rows)
-        specs = [
-            TensorSpec(s.dtype, TensorShape([row]).concatenate(shape))
-            for s, shape in zip(flat, shapes, strict=True)
-        ]
-        wanted = [shape.as_list() for shape in shapes]
 
         def walk(values: Values) -> Iterator[Element]:
+            shapes, fillings = padding.sizes, padding.fillings(values)
             return walks.padded(
-                self.walk(values), size(values), wanted, fillings, bool(drop_remainder)
+                self.walk(values), size(values), shapes, fillings, bool(drop_remainder)
             )
 
-        return self._with(nest.pack_sequence_as(self.element_spec, specs), walk, [tensor])
+        return self._with(padding.spec(row), walk, [tensor, *padding.tensors])
 
     def unbatch(self) -> Dataset:
         """The rows of every element."""
@@ -350,16 +341,29 @@ class Dataset:
         self, buffer_size: Any, seed: int | None = None,
         reshuffle_each_iteration: bool | None = None,
     ) -> Dataset:  # fmt: skip
-        """The elements in another order, each drawn from a buffer of the next ones."""
+        """The elements in another order, each drawn from a buffer of the next ones.
+
+        With a seed the order is TensorFlow's. Each walk of one iterator has another, unless
+        `reshuffle_each_iteration` is False.
+        """
         tensor, size = self._number(buffer_size, "buffer_size")
-        draws = walks.Shuffles(draw_seed(seed), reshuffle_each_iteration is not False)
-        return self._passing(
-            self.element_spec, lambda v, b: draws.shuffled(self.walk(v, b), size(v)), [tensor]
+        draws = walks.Shuffles(get_seed(seed), reshuffle_each_iteration is not False)
+        made = self._passing(
+            self.element_spec, lambda v, b: draws.shuffled(self.walk(v, b), size(v), v), [tensor]
         )
+        made._shuffle = (self, draws, size) if draws.changes else None
+        return made
 
     def repeat(self, count: Any = None) -> Dataset:
         """The elements again and again: `count` times, or for ever when None or -1."""
         tensor, times = self._number(-1 if count is None else count, "count")
+        if self._shuffle is not None:  # one step of two, as TensorFlow makes it
+            source, draws, size = self._shuffle
+            return self._passing(
+                self.element_spec,
+                lambda v, b: draws.repeated(lambda: source.walk(v, b), size(v), times(v)),
+                [tensor],
+            )
         return self._passing(
             self.element_spec,
             lambda v, b: walks.repeated(lambda: self.walk(v, b), times(v)), [tensor],
@@ -496,24 +500,6 @@ def _common(one: TensorSpec, other: TensorSpec) -> TensorSpec:
         return TensorSpec(one.dtype, None)
     pairs = zip(one.shape.as_list(), other.shape.as_list(), strict=True)
     return TensorSpec(one.dtype, [a if a == b else None for a, b in pairs])
-
-
-def _as_shape(shape: Any) -> Any:
-    if isinstance(shape, Tensor):
-        sizes = constant_value(shape)
-        return None if sizes is None else [None if s == -1 else int(s) for s in sizes]
-    if isinstance(shape, TensorShape) or shape is None:
-        return shape
-    return [None if s in (-1, None) else int(s) for s in shape]
-
-
-def _known(value: Any) -> Any:
-    if not isinstance(value, Tensor):
-        return value.encode() if isinstance(value, str) else value
-    known = constant_value(value)
-    if known is None:
-        raise ValueError(f"expected a padding value that is a constant, got {value}")
-    return known
 
 
 def _known_threads(value: Any) -> int:

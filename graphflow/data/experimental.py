@@ -13,6 +13,7 @@ from graphflow.data import walks
 from graphflow.data.csv_files import CsvDataset, make_csv_dataset
 from graphflow.data.dataset import Dataset, WindowSpec
 from graphflow.data.functions import ElementFunction, TensorSpec, draw_seed
+from graphflow.data.padding import Padding
 from graphflow.graph import nest
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.dtypes import as_dtype, int64
@@ -169,25 +170,22 @@ def bucket_by_sequence_length(
         shapes = padded_shapes
         if shapes is None:
             shapes = nest.map_structure(lambda s: s.shape, dataset.element_spec)
-        model = dataset.padded_batch(2, shapes, padding_values)
+        padding = Padding(dataset.element_spec, shapes, padding_values)
 
         def batch(elements: list[Any], bucket: int, values: Any) -> Elements:
-            source = Dataset(dataset.element_spec, [], lambda _: iter(elements))
-            wanted = shapes
+            if no_padding:
+                return walks.batched(iter(elements), len(elements), False)
+            wanted = padding.sizes
             if pad_to_bucket_boundary:
                 if bucket == len(bucket_boundaries):
                     raise errors.InvalidArgumentError(
                         None, None, "an element is longer than the last boundary"
                     )
                 length = bucket_boundaries[bucket] - 1
-                wanted = nest.map_structure(
-                    lambda s: [length if d is None else d for d in s.as_list()], shapes
-                )
-            made = source.batch(len(elements)) if no_padding else source.padded_batch(
-                len(elements), wanted, padding_values
-            )  # fmt: skip
-            known = {t: np.asarray(len(elements)) for t in made.sources()}
-            return made.walk({**values, **known})
+                wanted = [[length if n is None else n for n in sizes] for sizes in wanted]
+            return walks.padded(
+                iter(elements), len(elements), wanted, padding.fillings(values), False
+            )
 
         def walk(values: Any) -> Elements:
             captured = [values[t] for t in function.captured]
@@ -203,8 +201,8 @@ def bucket_by_sequence_length(
                 for bucket in sorted(waiting):
                     yield from batch(waiting[bucket], bucket, values)
 
-        spec = model.element_spec
-        return Dataset(spec, [*dataset.sources(), *function.captured], walk)
+        captured = [*function.captured, *padding.tensors]
+        return Dataset(padding.spec(None), [*dataset.sources(), *captured], walk)
 
     return apply
 

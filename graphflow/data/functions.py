@@ -96,7 +96,7 @@ class ElementFunction:
             made = function(*packed) if _is_spread(spec) else function(packed)
             self.result = made
             if hasattr(made, "element_spec"):
-                self.outputs: list[Tensor] = list(made.sources())
+                self.outputs: list[Tensor] = [self.here(t) for t in made.sources()]
                 self.spec = made.element_spec
             else:
                 structure = tuple(made) if isinstance(made, list) else made

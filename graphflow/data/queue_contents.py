@@ -5,11 +5,10 @@ So a queue of a graph that comes from a file is as one that a program made.
 
 from __future__ import annotations
 
-import random
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from graphflow import errors
 from graphflow.graph.dtypes import DType, int64
 from graphflow.graph.operation import Operation
 from graphflow.graph.shapes import TensorShape, unknown_shape
-from graphflow.ir.philox import initial_state, random_bits
+from graphflow.ir.philox import generator_words
 from graphflow.runtime.context import running
 from graphflow.runtime.interrupts import check_deadline
 
@@ -26,7 +25,6 @@ Array = np.ndarray[Any, Any]
 Element = tuple[Array, ...]
 Take = Callable[[deque[Element]], Element]  # removes the element that leaves next
 _WAIT = 0.05  # seconds between looks for a stop
-_DRAWN_AHEAD = 256  # words that a shuffling queue draws at once
 
 
 def wait_for_change(changed: threading.Condition, op: Operation) -> None:
@@ -226,19 +224,9 @@ def _least(maker: Operation) -> Take:
     return take
 
 
-def _words(seed: int, seed2: int) -> Iterator[int]:
-    """The words of TensorFlow's generator; of a seed that is drawn when both are zero."""
-    if not seed and not seed2:
-        seed, seed2 = (random.SystemRandom().getrandbits(64) for _ in range(2))
-    key, counter = initial_state(seed, seed2)
-    while True:
-        yield from random_bits(counter, key, _DRAWN_AHEAD).tolist()
-        counter += _DRAWN_AHEAD // 4
-
-
 def _drawn(maker: Operation) -> Take:
     """Elements as TensorFlow's queue draws them: the last one comes where one was taken."""
-    words = _words(int(maker.attrs.get("seed", 0)), int(maker.attrs.get("seed2", 0)))
+    words = generator_words(int(maker.attrs.get("seed", 0)), int(maker.attrs.get("seed2", 0)))
 
     def take(items: deque[Element]) -> Element:
         place = next(words) % len(items)

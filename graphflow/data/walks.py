@@ -21,6 +21,7 @@ from graphflow import errors
 from graphflow.data.functions import CALLS_BEFORE_BLOCKS, ElementFunction
 from graphflow.data.rows import Batches, Element, kept_together, rows_of
 from graphflow.graph import nest
+from graphflow.ir.philox import generator_words
 from graphflow.ops.strings import object_array
 
 Array = np.ndarray[Any, Any]
@@ -246,25 +247,68 @@ def unbatched(elements: Elements) -> Elements:
 
 
 class Shuffles:
-    """Orders drawn from one seed, a new one for each walk unless that is not wanted."""
+    """Orders as TensorFlow draws them: an element's place among those that wait, word by word.
 
-    def __init__(self, seed: int | None, changes: bool) -> None:
-        self.seed, self.changes, self.walks = seed, changes, 0
+    Parameters
+    ----------
+    seeds : of the graph and of the operation; any when both are None.
+    changes : whether each walk of an iterator has an order of its own.
+    """
 
-    def shuffled(self, elements: Elements, size: int) -> Elements:
+    def __init__(self, seeds: tuple[int | None, int | None], changes: bool) -> None:
+        self.seeds, self.changes = (seeds[0] or 0, seeds[1] or 0), changes
+
+    def _words(self, values: Any) -> Iterator[int]:
+        """The words of a walk; `values` is the same in all walks of one iterator."""
+        if not self.changes:
+            return generator_words(*self.seeds)
+        parent = values.setdefault(self, generator_words(*self.seeds))
+        return generator_words(next(parent), next(parent))
+
+    def shuffled(self, elements: Elements, size: int, values: Any) -> Elements:
         """Each element drawn from a buffer of the next ones."""
-        if size < 1:
-            raise errors.InvalidArgumentError(None, None, "buffer_size must be greater than zero.")
-        number = self.walks if self.changes else 0
-        self.walks += 1
-        random = np.random.default_rng(None if self.seed is None else [self.seed, number])
-        buffer = list(itertools.islice(elements, size))
-        for element in elements:
-            k = int(random.integers(len(buffer)))
-            yield buffer[k]
-            buffer[k] = element
-        for k in random.permutation(len(buffer)):
-            yield buffer[int(k)]
+        return _drawn_in_turn(iter([elements]), size, self._words(values))
+
+    def repeated(self, walk: Callable[[], Elements], size: int, count: int) -> Elements:
+        """Several walks, one after the other; the buffer fills from the next one meanwhile."""
+        numbers = itertools.count() if count < 0 else range(count)
+        return _drawn_in_turn((walk() for _ in numbers), size, generator_words(*self.seeds))
+
+
+def _drawn_in_turn(parts: Iterator[Elements], size: int, words: Iterator[int]) -> Elements:
+    """The elements of each part in an order that is drawn, by a ring of so many elements.
+
+    TensorFlow's way, and so its order: an element of the oldest part that the ring holds is drawn,
+    and the part's first one comes in its place. A part without elements ends all.
+    """
+    if size < 1:
+        raise errors.InvalidArgumentError(None, None, "buffer_size must be greater than zero.")
+    ring: dict[int, Element] = {}
+    ends: deque[int] = deque([0])  # where each part in the ring ends; the last one still grows
+    start, part, gave = 0, next(parts, None), False
+    while True:
+        while part is not None and ends[-1] - start < size:
+            element = next(part, None)
+            if element is not None:
+                ring[ends[-1] % size] = element
+                ends[-1] += 1
+                gave = True
+                continue
+            part, gave = next(parts, None) if gave else None, False
+            if part is not None:
+                ends.append(ends[-1])
+        while len(ends) > 1 and ends[0] == start:
+            ends.popleft()
+        if ends[0] == start:
+            return
+        place = (start + next(words) % (ends[0] - start)) % size
+        first = ring.pop(start % size)
+        if place == start % size:
+            yield first
+        else:
+            found, ring[place] = ring[place], first
+            yield found
+        start += 1
 
 
 def repeated(walk: Callable[[], Elements], count: int) -> Elements:

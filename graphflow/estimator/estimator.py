@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphflow import errors, logging
+from graphflow.distribute import InputContext
 from graphflow.estimator import running
 from graphflow.estimator.exporting import export_model
 from graphflow.estimator.model_fn import EstimatorSpec, ModeKeys
@@ -333,7 +334,13 @@ class Estimator:
             given["params"] = self._params_in(mode)
         if "config" in names:
             given["config"] = self.config
+        if "input_context" in names and self._is_distributed(mode):
+            given["input_context"] = InputContext()
         return input_fn(**given)
+
+    def _is_distributed(self, mode: str) -> bool:
+        training, evaluation = self.config.train_distribute, self.config.eval_distribute
+        return {ModeKeys.TRAIN: training, ModeKeys.EVAL: evaluation}.get(mode) is not None
 
     def _call_model_fn(self, features: Any, labels: Any, mode: str, config: Any) -> EstimatorSpec:
         given: dict[str, Any] = {}

@@ -104,6 +104,8 @@ class DenseColumn(FeatureColumn):
 class CategoricalColumn(FeatureColumn):
     """A column that gives ids below `num_buckets`."""
 
+    is_sequence = False
+
     @property
     def num_buckets(self) -> int:
         """One more than the largest id."""

@@ -126,6 +126,17 @@ class BucketizedColumn(DenseColumn, CategoricalColumn):
         return IdWeightPair(SparseTensor(indices, cast(ids, int64), sizes), None)
 
 
+def _check_no_sequence(column: Any, kind: str) -> None:
+    if column.categorical_column.is_sequence:
+        raise ValueError(
+            f"In {kind}: {column.name}. categorical_column must not be of type "
+            "SequenceCategoricalColumn. Suggested fix A: If you wish to use DenseFeatures, use a "
+            "non-sequence categorical_column_with_*. Suggested fix B: If you wish to create "
+            "sequence input, use SequenceFeatures instead of DenseFeatures. Given: "
+            f"{column.categorical_column}"
+        )
+
+
 class IndicatorColumn(DenseColumn):
     """How often each id of a categorical column is there."""
 
@@ -159,6 +170,11 @@ class IndicatorColumn(DenseColumn):
 
     def dense(self, features: Features, trainable: bool = True, collections: Any = None) -> Tensor:
         """The counts."""
+        _check_no_sequence(self, "indicator_column")
+        return features.get(self)
+
+    def floats(self, features: Features, trainable: bool = True) -> Tensor:
+        """The counts, of steps where the ids are of steps."""
         return features.get(self)
 
 
@@ -206,6 +222,11 @@ class EmbeddingColumn(DenseColumn):
 
     def dense(self, features: Features, trainable: bool = True, collections: Any = None) -> Tensor:
         """Look up and combine; makes the variable."""
+        _check_no_sequence(self, "embedding_column")
+        return self.floats(features, trainable, collections)
+
+    def floats(self, features: Features, trainable: bool = True, collections: Any = None) -> Tensor:
+        """The same, of steps where the ids are of steps."""
         ids, id_weights = features.get(self)
         weights = self._weights(trainable, collections)
         if self.ckpt_to_load_from is not None and self.tensor_name_in_ckpt is not None:

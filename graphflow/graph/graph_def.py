@@ -487,6 +487,7 @@ class _Importer:
         check_types(node, tensors, expected)
         name = f"{self.prefix}{node.name}/"
         op = self.created(node, tensors, attrs, name)
+        self.graph._note_name(op.name)
         op._set_device(node.device)
         waits = [self.made[t[1:]] for t in node.input if t.startswith("^")]
         op._add_control_inputs(waits)

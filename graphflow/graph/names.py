@@ -68,6 +68,10 @@ class Names:
             self._names_in_use[key] = 1
         return f"{name}_{number - 1}"
 
+    def _note_name(self, name: str) -> None:
+        """Keep a name that came with an imported operation from being given again."""
+        self._names_in_use.setdefault(name.lower(), 1)
+
     def _release_name(self, name: str, unscoped: str) -> None:
         """Take back what the last ``unique_name(unscoped)`` did, which returned `name`."""
         scope = self._thread_state.name_stack

@@ -26,6 +26,8 @@ at most; of 200,000 float64 normals 319 (342), by 2 ulp at most. All else is equ
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,7 @@ WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 EPSILON = 1e-7  # the least argument of Box-Muller's logarithm
 TRUNCATION = 2.0
+_DRAWN_AHEAD = 256  # words that `generator_words` computes at once
 RESERVED_PER_OUTPUT = 256  # counter values that a run reserves for each output element
 
 
@@ -100,6 +103,16 @@ def random_bits(counter: int, key: int, n: int) -> np.ndarray:
     """Return the first n words of the stream, uint32."""
     blocks = np.arange(-(-n // 4), dtype=np.uint64)
     return philox_4x32_10(counter, key, blocks).reshape(-1)[:n]
+
+
+def generator_words(seed: int, seed2: int) -> Iterator[int]:
+    """The words of TensorFlow's generator; of a seed that is drawn when both are zero."""
+    if not seed and not seed2:
+        seed, seed2 = (random.SystemRandom().getrandbits(64) for _ in range(2))
+    key, counter = initial_state(seed, seed2)
+    while True:
+        yield from random_bits(counter, key, _DRAWN_AHEAD).tolist()
+        counter += _DRAWN_AHEAD // 4
 
 
 def wide_words(words: np.ndarray, low: int) -> np.ndarray:

@@ -5,6 +5,7 @@ their own, which are built by the first data. Weights are written as TensorFlow'
 """
 
 from types import SimpleNamespace as _Names
+from typing import Any as _Any
 
 from graphflow.keras import (
     applications,
@@ -19,9 +20,11 @@ from graphflow.keras import (
     models,
     optimizers,
     preprocessing,
+    saved_models,
     serialization,
     utils,
 )
+from graphflow.keras.core import SequenceFeatures as _SequenceFeatures
 from graphflow.keras.layers import Input
 from graphflow.keras.models import Model, Sequential
 from graphflow.ops.initializers import Initializer as _Initializer
@@ -41,3 +44,16 @@ regularizers = _Names(
     Regularizer=functions.Regularizer, get=functions.regularizer,
     serialize=serialization.serialize_keras_object, deserialize=functions.regularizer,
 )  # fmt: skip
+experimental = _Names(
+    SequenceFeatures=_SequenceFeatures,
+    export_saved_model=saved_models.export_saved_model,
+    load_from_saved_model=saved_models.load_from_saved_model,
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "estimator":  # rarely wanted, and slow to load
+        from graphflow.keras.estimators import model_to_estimator
+
+        return _Names(model_to_estimator=model_to_estimator)
+    raise AttributeError(f"module 'graphflow.keras' has no attribute {name!r}")

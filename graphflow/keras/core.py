@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from graphflow import layers as base
 from graphflow.graph import nest
 from graphflow.graph.collections import GraphKeys
+from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import get_default_graph
 from graphflow.graph.dtypes import as_dtype
 from graphflow.graph.shapes import TensorShape
@@ -380,13 +382,14 @@ class InputLayer(Layer):
         input_tensor: Any = None, name: str | None = None, batch_input_shape: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(name=name or _unique("input", first=1))
-        shape = batch_input_shape or (batch_size, *(input_shape or ()))
-        self.given_shape = shape
         self.built = True
-        kind = as_dtype(dtype or backend.floatx())
-        self.output = placeholder(kind, TensorShape(shape), name=self.name)
-        if input_tensor is not None:
-            self.output = input_tensor
+        if input_tensor is None:
+            shape = batch_input_shape or (batch_size, *(input_shape or ()))
+            kind = as_dtype(dtype or backend.floatx())
+            self.output = placeholder(kind, TensorShape(shape), name=self.name)
+        else:
+            self.output = convert_to_tensor(input_tensor)
+        self.given_shape = backend.int_shape(self.output)
         self.output._keras_history = (self, None, (), {})
         self.input = self.output
 
@@ -421,13 +424,36 @@ class DenseFeatures(Layer):
         from graphflow.feature_column.model import dense_columns, joined_floats
 
         columns = dense_columns(self._feature_columns)
-        before = set(get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES))
-        made = joined_floats(
-            features, columns, trainable=self.trainable,
-            cols_to_output_tensors=cols_to_output_tensors,
-        )  # fmt: skip
-        for variable in get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES):
-            if variable not in before:
-                kept = self._trainable_weights if self.trainable else self._non_trainable_weights
-                kept.append(variable)
-        return made
+        with _kept_variables(self):
+            return joined_floats(
+                features, columns, trainable=self.trainable,
+                cols_to_output_tensors=cols_to_output_tensors,
+            )  # fmt: skip
+
+
+class SequenceFeatures(Layer):
+    """The floats of columns of sequences side by side, step by step, and the numbers of steps."""
+
+    def __init__(
+        self, feature_columns: Any, trainable: bool = True, name: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(trainable=trainable, name=name, **kwargs)
+        self._feature_columns = feature_columns
+
+    def call(self, features: Any) -> Any:
+        from graphflow.feature_column.sequence import joined_steps, sequence_columns
+
+        columns = sequence_columns(self._feature_columns)
+        with _kept_variables(self):
+            return joined_steps(features, columns, self.trainable)
+
+
+@contextmanager
+def _kept_variables(layer: Any) -> Iterator[None]:
+    """Note as a layer's the variables that are made meanwhile."""
+    before = set(get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES))
+    yield
+    for variable in get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES):
+        if variable not in before:
+            kept = layer._trainable_weights if layer.trainable else layer._non_trainable_weights
+            kept.append(variable)

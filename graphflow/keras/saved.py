@@ -10,6 +10,7 @@ from graphflow.keras.configs import save_model
 from graphflow.train.checkpoints import update_checkpoint_state
 from graphflow.train.object_checkpoints import RestoreStatus, read_object_graph, write_objects
 from graphflow.train.saver import Saver
+from graphflow.train.trackable import ObjectGraph
 
 
 class Saved:
@@ -39,6 +40,7 @@ class Saved:
             with hdf5_files.library().File(path, "w") as file:
                 hdf5_files.write_weights(file, self.layers)
             return
+        ObjectGraph.of(self)  # makes an optimizer's variables, which the session then fills
         write_objects(self, path, backend.get_session())
         folder = os.path.dirname(path) or "."
         update_checkpoint_state(folder, path, [path], save_relative_paths=True)

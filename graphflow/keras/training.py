@@ -14,6 +14,7 @@ from graphflow.keras import backend, losses
 from graphflow.keras import metrics as known_metrics
 from graphflow.keras.callbacks import Callback
 from graphflow.keras.core import mask_of
+from graphflow.keras.enqueuers import items_ahead
 from graphflow.keras.losses import Loss
 from graphflow.keras.metrics import Metric
 from graphflow.keras.utils import Sequence as KerasSequence
@@ -27,6 +28,7 @@ from graphflow.ops.shape import reshape
 _SHORT = {"accuracy": "acc", "acc": "acc", "crossentropy": "ce", "ce": "ce"}
 # inputs, labels, weights of rows for each output, or of all, or None
 Batch = tuple[list[Any], list[Any], Any]
+Ahead = tuple[int, bool, int]
 
 
 def arrays(value: Any) -> list[Any]:
@@ -77,11 +79,14 @@ class Data:
 def data_of(
     x: Any, y: Any = None, weights: Any = None, size: int | None = None, steps: int | None = None,
     class_weight: Any = None, shuffle: bool = False, order: Callable[..., Any] | None = None,
+    ahead: Ahead = (1, False, 10),
 ) -> Data:  # fmt: skip
     """What `Model.fit` and the like were given, as batches.
 
     Parameters
     ----------
+    ahead : by how many workers, whether in processes, and how many batches ahead a `Sequence`'s
+        are made; one worker is the caller.
     order : puts inputs, labels and weights that are given by name in order.
 
     Raises
@@ -101,8 +106,11 @@ def data_of(
 
         def batches() -> Iterator[Any]:
             rows = np.random.permutation(len(x)) if shuffle else range(len(x))  # noqa: NPY002
-            for k in itertools.islice(rows, steps):
-                yield x[int(k)]
+            chosen = itertools.islice(rows, steps)
+            if ahead[0] > 1 or (ahead[0] == 1 and ahead[1]):
+                yield from items_ahead(x, chosen, *ahead)
+            else:
+                yield from (x[int(k)] for k in chosen)
             x.on_epoch_end()
 
         return Data(lambda: (_batch(b, class_weight, order) for b in batches()), steps or len(x))
@@ -361,7 +369,7 @@ class Trainer:
         for kind, given, wanted in (("inputs", xs, self.model.inputs), ("labels", ys, targets)):
             if len(given) != len(wanted):
                 raise ValueError(f"Expected {len(wanted)} arrays of {kind}, got {len(given)}.")
-        feeds = dict(zip(self.model.inputs, xs, strict=True))
+        feeds = {t: with_column(a, t) for t, a in zip(self.model.inputs, xs, strict=True)}
         for target, array in zip(targets, ys, strict=True):
             feeds[target] = _fitting(array, target)
         if weights is not None:
@@ -402,6 +410,11 @@ def _checked_weights(array: Any, tensor: Any) -> Any:
             'a weight of each step, compile the model with sample_weight_mode="temporal".'
         )
     return array
+
+
+def with_column(array: Any, tensor: Any) -> Any:
+    """A vector of numbers as a column, where an input has one more axis than it."""
+    return array[:, None] if np.ndim(array) == 1 and tensor.shape.rank == 2 else array
 
 
 def _labels(output: Any) -> list[Any]:

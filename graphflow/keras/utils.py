@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphflow.keras.enqueuers import GeneratorEnqueuer, OrderedEnqueuer, SequenceEnqueuer
 from graphflow.keras.files import get_file
 from graphflow.keras.serialization import (
     CustomObjectScope,
@@ -18,7 +19,8 @@ from graphflow.keras.serialization import (
 )
 
 __all__ = [
-    "CustomObjectScope", "Progbar", "Sequence", "custom_object_scope", "deserialize_keras_object",
+    "CustomObjectScope", "GeneratorEnqueuer", "OrderedEnqueuer", "Progbar", "Sequence",
+    "SequenceEnqueuer", "custom_object_scope", "deserialize_keras_object",
     "get_custom_objects", "get_file", "normalize", "pad_sequences", "plot_model",
     "serialize_keras_object", "to_categorical",
 ]  # fmt: skip

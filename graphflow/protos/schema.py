@@ -193,6 +193,15 @@ message MetaGraphDef
   4 <string,CollectionDef> collection_def
   5 <string,SignatureDef> signature_def
   6 *AssetFileDef asset_file_def
+  7 SavedObjectGraph object_graph_def
+message SavedUserObject
+  1 string identifier
+  3 string metadata
+message SavedObject
+  1 *TrackableObjectGraph.TrackableObject.ObjectReference children
+  4 SavedUserObject user_object
+message SavedObjectGraph
+  1 *SavedObject nodes
 message SavedModel
   1 int64 saved_model_schema_version
   2 *MetaGraphDef meta_graphs

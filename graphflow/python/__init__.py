@@ -38,6 +38,7 @@ _PLACES = {
     "tf_decorator": ("python.decorators",),
     "tf_record": ("python_io",),
     "test_util": ("test",),
+    "lookup_ops": ("lookup_tables", "lookup"),
     "parsing_ops": ("io",),
     "partitioned_variables": ("ops.partitioned_variables", "ops.variable_parts"),
     "rnn": ("nn", "contrib.rnn"),
@@ -46,12 +47,14 @@ _PLACES = {
     "script_ops": ("runtime.eager_functions",),
     "seq2seq": ("contrib.legacy_seq2seq",),
     "random_ops": ("ops.truncated_sampling",),
+    "saver": ("train", "train.saveables"),
     "session": ("",),
     "session_ops": ("runtime.handles", "data.session_tensors"),
     "slot_creator": ("train.slots",),
     "sparse_ops": ("ops.sparse_serialization",),
     "string_ops": ("strings", "ops.checks"),
     "tensor_util": ("contrib.util", "graph.constants"),
+    "utils": ("contrib.layers.utils",),
     "variables": ("ops.variables", "ops.partitioned_variables"),
     "tf_logging": ("logging",),
     "backend": ("keras.backend",),
@@ -61,6 +64,33 @@ _PLACES = {
         ("debug", "debug_data", "hooks", "local_cli_wrapper"), ("train.debug_sessions",)
     ),
     "pywrap_tensorflow": ("train",),
+    **{
+        name: (f"contrib.slim.{name}",)
+        for name in (
+            "data_decoder",
+            "data_provider",
+            "dataset",
+            "dataset_data_provider",
+            "parallel_reader",
+            "prefetch_queue",
+            "tfexample_decoder",
+        )
+    },
+    **{
+        name: (f"contrib.slim.nets.{name}",)
+        for name in (
+            "alexnet",
+            "inception",
+            "overfeat",
+            "resnet_utils",
+            "resnet_v1",
+            "resnet_v2",
+            "vgg",
+        )
+    },
+    **dict.fromkeys(
+        ("inception_v1", "inception_v2", "inception_v3"), ("contrib.slim.nets.inception",)
+    ),
     "core_rnn": ("contrib.rnn",),
     "core_rnn_cell": ("contrib.rnn", "nn.rnn_cell"),
     "core_rnn_cell_impl": ("contrib.rnn", "nn.rnn_cell"),

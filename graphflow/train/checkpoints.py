@@ -44,6 +44,11 @@ def generate_checkpoint_state_proto(
     return state
 
 
+def _inside(path: str, folder: str) -> str:
+    """A path relative to a folder; relative ones are made so with the message."""
+    return os.path.relpath(path, folder) if os.path.isabs(path) else path
+
+
 def update_checkpoint_state(
     save_dir: str, model_checkpoint_path: str,
     all_model_checkpoint_paths: Sequence[str] | None = None, latest_filename: str | None = None,
@@ -52,9 +57,9 @@ def update_checkpoint_state(
 ) -> None:  # fmt: skip
     """Write the ``checkpoint`` file of a folder; it is replaced as a whole."""
     if save_relative_paths:
-        relative = [os.path.relpath(p, save_dir) for p in all_model_checkpoint_paths or []]
-        all_model_checkpoint_paths = relative
-        model_checkpoint_path = os.path.relpath(model_checkpoint_path, save_dir)
+        kept = all_model_checkpoint_paths or []
+        all_model_checkpoint_paths = [_inside(path, save_dir) for path in kept]
+        model_checkpoint_path = _inside(model_checkpoint_path, save_dir)
     state = generate_checkpoint_state_proto(
         save_dir, model_checkpoint_path, all_model_checkpoint_paths,
         all_model_checkpoint_timestamps, last_preserved_timestamp,

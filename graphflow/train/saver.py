@@ -13,45 +13,20 @@ from graphflow import errors, logging
 from graphflow.checkpoint.bundle import BundleReader, checkpoint_exists
 from graphflow.graph.default import device, get_default_graph, name_scope
 from graphflow.graph.tensor import Tensor
-from graphflow.ops import state
 from graphflow.ops.identity import group, placeholder_with_default, with_dependencies
 from graphflow.ops.partitioned_variables import PartitionedVariable
-from graphflow.ops.shape import reshape
-from graphflow.ops.shape import shape as shape_of
 from graphflow.ops.variable_lists import global_variables
 from graphflow.ops.variables import Variable
 from graphflow.protos import message
 from graphflow.train.checkpoints import remove_checkpoint, update_checkpoint_state
+from graphflow.train.saveables import SaveableObject, VariableSaveable
 from graphflow.train.saving_ops import restore_v2, save_v2
 from graphflow.train.trackable import GRAPH_KEY
 
 V1, V2 = 1, 2
 
 
-class _Item:
-    """A variable to be saved: its name in the checkpoint, and the part of it that it is."""
-
-    def __init__(self, name: str, variable: Any) -> None:
-        self.name, self.variable, self.part = name, variable, ""
-        info = getattr(variable, "_save_slice_info", None)
-        if info is not None:
-            self.name = info.full_name if name == variable.op.name else name
-            self.part = info.spec
-
-    @property
-    def reference(self) -> Tensor:
-        """What is assigned to."""
-        return self.variable._ref() if hasattr(self.variable, "_ref") else self.variable
-
-    @property
-    def value(self) -> Tensor:
-        """What is written."""
-        if hasattr(self.variable, "_ref"):
-            return self.variable._ref()
-        return self.variable
-
-
-def _items(var_list: Any) -> list[_Item]:
+def _items(var_list: Any) -> list[SaveableObject]:
     """What is to be saved, sorted by name.
 
     Raises
@@ -63,24 +38,27 @@ def _items(var_list: Any) -> list[_Item]:
         named = list(var_list.items())
     else:
         named = [(_name_of(v), v) for v in var_list]
-    found: list[_Item] = []
+    found: list[SaveableObject] = []
+    objects: dict[str, SaveableObject] = {}  # of one name, the last counts
     for name, variable in named:
-        if isinstance(variable, PartitionedVariable):
-            found += [_Item(name, part) for part in variable]
-        elif isinstance(variable, (list, tuple)):
-            found += [_Item(name, part) for part in variable]
+        if isinstance(variable, (PartitionedVariable, list, tuple)):
+            found += [VariableSaveable(name, part) for part in variable]
         elif isinstance(variable, Variable) or _is_reference(variable):
-            found.append(_Item(name, variable))
+            found.append(VariableSaveable(name, variable))
+        elif isinstance(variable, SaveableObject):
+            objects[name] = variable
         else:
             raise TypeError(
                 "names_to_saveables must be a dict mapping string names to Tensors/Variables. Not "
                 f"a variable: {variable}"
             )
+    found += objects.values()
     seen: set[tuple[str, str]] = set()
     for item in found:
-        if (item.name, item.part) in seen:
+        key = item.name, item.specs[0].slice_spec if item.specs else ""
+        if key in seen:
             raise ValueError(f"At least two variables have the same name: {item.name}")
-        seen.add((item.name, item.part))
+        seen.add(key)
     return sorted(found, key=lambda item: item.name)
 
 
@@ -91,6 +69,8 @@ def _is_reference(value: Any) -> bool:
 def _name_of(variable: Any) -> str:
     if isinstance(variable, PartitionedVariable):
         return str(variable.name)
+    if isinstance(variable, SaveableObject):
+        return variable.name
     if isinstance(variable, Variable) or _is_reference(variable):
         return str(variable.op.name)
     raise TypeError(f"Variable to save is not a Variable: {variable}")
@@ -101,7 +81,8 @@ class Saver:
 
     Parameters
     ----------
-    var_list : variables, or a dict from names in the checkpoint to variables; all when None.
+    var_list : variables and `SaveableObject`s, or a dict from names in the checkpoint to them; all
+        when None.
     reshape : restore into variables of another shape with as many elements.
     max_to_keep : how many of the latest checkpoints are kept; None or 0 keeps all.
     keep_checkpoint_every_n_hours : keep one of each such period beside them.
@@ -163,31 +144,29 @@ class Saver:
             self._is_empty = True
             return
         items = _items(self._var_list)
-        with name_scope(self._name, "save", [item.reference for item in items]):
+        specs = [spec for item in items for spec in item.specs]
+        with name_scope(self._name, "save", [spec.tensor for spec in specs]):
             filename = placeholder_with_default(self._filename or "model", [], name="filename")
             prefix = placeholder_with_default(filename, [], name="Const")
-            names, parts = [i.name for i in items], [i.part for i in items]
+            names, parts = [s.name for s in specs], [s.slice_spec for s in specs]
             with device("cpu:0"):
-                saved = save_v2(prefix, names, parts, [i.value for i in items])
+                saved = save_v2(prefix, names, parts, [s.tensor for s in specs])
             done = with_dependencies([saved], prefix)
-            types = [i.reference.dtype.base_dtype for i in items]
+            types = [s.dtype for s in specs]
             with device("cpu:0"):
-                values = restore_v2(prefix, names, parts, types)
-            restored = [self._assigned(i, v) for i, v in zip(items, values, strict=True)]
-            restore = group(*[r.op for r in restored], name="restore_all")
+                values = iter(restore_v2(prefix, names, parts, types))
+            restored = [self._restored(item, [next(values) for _ in item.specs]) for item in items]
+            restore = group(*restored, name="restore_all")
         self.saver_def = message("SaverDef")(
             filename_tensor_name=prefix.name, save_tensor_name=done.name,
             restore_op_name=restore.name, max_to_keep=self._max_to_keep,
             keep_checkpoint_every_n_hours=self._hours, version=V2,
         )  # fmt: skip
 
-    def _assigned(self, item: _Item, value: Tensor) -> Tensor:
-        reference = item.reference
-        if self._reshape:
-            known = reference.shape.is_fully_defined()
-            value = reshape(value, reference.shape.as_list() if known else shape_of(reference))
-        validate = not self._reshape and reference.shape.is_fully_defined()
-        return state.assign(reference, value, validate_shape=validate)
+    def _restored(self, item: SaveableObject, values: list[Tensor]) -> Any:
+        if not self._reshape:
+            return item.restore(values, None)
+        return item.restore(values, [spec.tensor.shape.as_list() for spec in item.specs])
 
     def as_saver_def(self) -> Any:
         """The names of the operations, as a SaverDef."""
@@ -264,7 +243,7 @@ class Saver:
         Raises
         ------
         RuntimeError : `build` was not called.
-        ValueError : the folder does not exist; `latest_filename` is a path.
+        ValueError : the folder's own folder does not exist; `latest_filename` is a path.
         """
         self._check_built()
         save_path = os.fspath(save_path)
@@ -353,10 +332,12 @@ class Saver:
         graph.ParseFromString(reader.read(GRAPH_KEY).item())
         keys = {a.full_name: a.checkpoint_key for node in graph.nodes for a in node.attributes}
         items = _items(global_variables() if self._var_list is None else self._var_list)
-        if any(item.name not in keys or item.part for item in items):
+        if not all(isinstance(item, VariableSaveable) and item.name in keys for item in items):
+            return False
+        if any(item.specs[0].slice_spec for item in items):
             return False
         for item in items:
-            item.variable.load(reader.read(keys[item.name]), sess)
+            item.op.load(reader.read(keys[item.name]), sess)
         return True
 
     def export_meta_graph(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -53,8 +54,9 @@ def _save(prefix: Array, names: Array, slices: Array, *values: Array) -> list[Ar
         whole[place] = value
     path = _text(prefix)
     folder = os.path.dirname(path)
-    if "_temp_" in os.path.basename(folder) and not os.path.exists(folder):
-        os.mkdir(folder)  # parts of a checkpoint, which are merged
+    if folder and not os.path.exists(folder):
+        with contextlib.suppress(OSError):  # writing says what is wrong
+            os.mkdir(folder)
     write_bundle(path, tensors)
     return []
 

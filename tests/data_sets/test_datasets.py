@@ -184,3 +184,89 @@ def test_errors_in_a_prefetched_function_and_the_end_of_its_thread():
     with pytest.raises(tf.errors.InvalidArgumentError):
         elements(bad)
     assert threading.active_count() <= before + 4
+
+
+def test_padding_values_of_the_run():
+    table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(["end"], np.array([9])), -1
+    )
+    end = tf.cast(table.lookup(tf.constant("end")), tf.int32)
+    rows = tf.data.Dataset.range(1, 5).map(lambda n: tf.fill([tf.cast(n, tf.int32)], 1))
+    padded = rows.padded_batch(2, [None], padding_values=end)
+    grouped = rows.apply(
+        tf.data.experimental.group_by_window(
+            lambda row: tf.cast(tf.size(row) % 2, tf.int64),
+            lambda _, window: window.padded_batch(2, [None], padding_values=end), window_size=2,
+        )
+    )  # fmt: skip
+    bucketed = rows.apply(
+        tf.data.experimental.bucket_by_sequence_length(tf.size, [3], [2, 2], padding_values=end)
+    )
+    iterators = [d.make_initializable_iterator() for d in (padded, grouped, bucketed)]
+    following = [iterator.get_next() for iterator in iterators]
+    with tf.Session() as session:
+        session.run(tf.tables_initializer())
+        session.run([iterator.initializer for iterator in iterators])
+        found = [value.tolist() for value in session.run(following)]
+    assert found == [[[1, 9], [1, 1]], [[1, 9, 9], [1, 1, 1]], [[1, 9], [1, 1]]]
+
+
+def drawn(make, seed=None, walks=1):
+    """The elements of a data set, for each of so many times that its iterator is initialised."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        if seed is not None:
+            tf.set_random_seed(seed)
+        iterator = make().make_initializable_iterator()
+        following, found = iterator.get_next(), []
+        for _ in range(walks):
+            session.run(iterator.initializer)
+            try:
+                while len(found) < 24:
+                    found += np.ravel(session.run(following)).tolist()
+            except tf.errors.OutOfRangeError:
+                pass
+        return found
+
+
+def counted(count=6):
+    return tf.data.Dataset.range(count)
+
+
+@pytest.mark.parametrize(
+    ("make", "seed", "wanted"),
+    [
+        (lambda: counted(10).shuffle(4, seed=3), None, [0, 3, 2, 1, 4, 7, 6, 5, 8, 9]),
+        (lambda: counted(10).shuffle(4, seed=3), 7, [3, 0, 1, 4, 6, 5, 9, 8, 2, 7]),
+        (
+            lambda: counted(10).shuffle(20, 3, reshuffle_each_iteration=False), 7,
+            [3, 4, 2, 9, 8, 5, 1, 6, 7, 0],
+        ),
+        (
+            lambda: counted().shuffle(3, seed=5).repeat(3), None,
+            [1, 3, 2, 5, 4, 0, 1, 3, 4, 0, 5, 2, 1, 0, 3, 2, 5, 4],
+        ),
+        (
+            lambda: counted().shuffle(3, 5, reshuffle_each_iteration=False).repeat(2), None,
+            [1, 3, 2, 5, 4, 0, 1, 3, 2, 5, 4, 0],
+        ),
+        (
+            lambda: counted().shuffle(3, seed=5).map(lambda x: x + 0).repeat(2), None,
+            [1, 3, 4, 5, 0, 2, 2, 1, 0, 4, 5, 3],
+        ),
+        (
+            lambda: counted().repeat(2).shuffle(3, seed=5), None,
+            [1, 3, 4, 5, 2, 1, 2, 0, 0, 3, 5, 4],
+        ),
+    ],
+)  # fmt: skip
+def test_shuffled_orders_are_tensorflows(make, seed, wanted):
+    assert drawn(make, seed) == wanted
+
+
+def test_shuffled_orders_begin_anew_with_the_iterator():
+    found = drawn(lambda: counted(10).shuffle(4, seed=3), walks=2)
+    assert found[:10] == found[10:]
+    endless = drawn(lambda: counted().shuffle(1, seed=3).repeat())
+    assert endless == [*range(6)] * 4
+    assert drawn(lambda: counted(0).shuffle(2, seed=3).repeat()) == []
+    assert sorted(drawn(lambda: counted(9).shuffle(4))) == [*range(9)]

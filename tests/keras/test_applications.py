@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 
 import numpy as np
@@ -79,6 +80,11 @@ SMALL = {"alpha": 0.5, "include_top": False, "input_shape": (128, 128, 3), "pool
         (applications.Xception, {}, "xception", (22910480, 22855952, 134), 230396393),
         (applications.DenseNet121, {}, "densenet121", (8062504, 7978856, 429), 1382599461),
         (applications.InceptionV3, {}, "inception_v3", (23851784, 23817352, 313), 3681025152),
+        (
+            applications.InceptionResNetV2, {}, "inception_resnet_v2",
+            (55873736, 55813192, 782), 2365369865,
+        ),
+        (applications.NASNetMobile, {}, "NASNet", (5326716, 5289978, 771), 1622922301),
     ],
 )  # fmt: skip
 def test_layers_are_tensorflows(make, arguments, name, counts, check):
@@ -93,6 +99,54 @@ def test_layers_are_tensorflows(make, arguments, name, counts, check):
             for layer in model.layers[1:]
         ]
     assert zlib.crc32("\n".join(rows).encode()) == check
+
+
+def drawn_weights(model):
+    """Weights that keep values in bounds, drawn in order."""
+    source = np.random.RandomState(1)
+    for variable in model.weights:
+        shape, name = variable.shape.as_list(), variable.name
+        if "variance" in name or "gamma" in name:
+            yield source.rand(*shape) + 0.5
+        elif len(shape) == 1:
+            yield source.randn(*shape) * 0.1
+        else:
+            inputs = np.prod(shape[:-1] if shape[-1] > 1 else shape[:2])
+            yield source.randn(*shape) * np.sqrt(6 / inputs)
+
+
+def test_outputs_are_tensorflows():
+    """Recorded from TensorFlow 1.15.5 with the same weights."""
+    with tf.Graph().as_default():
+        model = applications.MobileNet(
+            (32, 32, 3), alpha=0.25, weights=None, include_top=False, pooling="avg"
+        )
+        model.set_weights([w.astype("f") for w in drawn_weights(model)])
+        found = model.predict(np.random.RandomState(0).rand(2, 32, 32, 3).astype("f"))
+    wanted = [
+        [0.0, 0.0, 1.0417819, 1.2097816, 5.4168921, 4.9522915],
+        [1.3665351, 0.0, 0.0, 0.0, 5.2226524, 5.0024724],
+    ]
+    np.testing.assert_allclose(found[:, :6], wanted, rtol=1e-4)
+    assert found.mean() == pytest.approx(1.5495787, rel=1e-5)
+
+
+def test_names_of_classes(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    rows = np.zeros([1, 1000])
+    rows[0, [7, 3]] = 0.75, 0.25
+    decode = applications.vgg16.decode_predictions
+    with pytest.raises(FileNotFoundError, match="imagenet_class_index"):
+        decode(rows)
+    names = {str(k): [f"n{k:08d}", f"class {k}"] for k in range(1000)}
+    path = tmp_path / ".keras" / "models" / "imagenet_class_index.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(names))
+    assert applications.imagenet_utils.decode_predictions(rows, top=2) == [
+        [("n00000007", "class 7", 0.75), ("n00000003", "class 3", 0.25)]
+    ]
+    with pytest.raises(ValueError, match="batch of predictions"):
+        decode(rows[:, :9])
 
 
 def test_images_are_scaled():

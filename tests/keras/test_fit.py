@@ -121,3 +121,12 @@ def test_wrong_data_are_refused():
     with pytest.raises(ValueError, match="run_eagerly"):
         made.compile("sgd", "mse", run_eagerly=True)
     made.compile("sgd", "mse", run_eagerly=False)
+
+
+def test_vectors_are_columns():
+    given = [tf.keras.layers.Dense(1, input_shape=[1])]
+    model = tf.keras.Sequential(given)
+    model.compile("sgd", "mse")
+    x = np.arange(4.0)
+    model.fit(x, 2 * x, epochs=1, verbose=0)
+    assert model.predict(x).shape == (4, 1)

@@ -72,6 +72,34 @@ def test_model_of_tensorflow(scope):
     assert len(names) == 7
 
 
+def example(word):
+    value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[word]))
+    features = tf.train.Features(feature={"word": value})
+    return tf.train.Example(features=features).SerializeToString()
+
+
+def test_tables_of_tensorflow():
+    model = tf.contrib.predictor.from_saved_model(str(DATA / "tf115_tables_model"))
+    found = model({"examples": [example(word) for word in (b"beta", b"a", b"zeta")]})
+    assert {name: values.tolist() for name, values in found.items()} == {
+        "number": [-5, 10, -5], "back": [b"beta", b"UNK", b"UNK"], "ids": [1, 3, 4],
+    }  # fmt: skip
+
+
+def test_predictors(folder):
+    make = tf.contrib.predictor.from_saved_model
+    given = {"x": [[3.0, 4.0]]}
+    by_names = make(str(folder), input_names={"x": "x:0"}, output_names={"out": "y:0"})
+    for model, name in ((make(str(folder)), "y"), (by_names, "out")):
+        assert model(given)[name].tolist() == [[11.0]]
+    with pytest.raises(ValueError, match=r"unexpected keys in input_dict: \{'z'\}"):
+        by_names({"z": 1})
+    with pytest.raises(ValueError, match='signature_def_key "no"'):
+        make(str(folder), signature_def_key="no")
+    with pytest.raises(ValueError, match="at most one"):
+        make(str(folder), signature_def_key="no", input_names={}, output_names={})
+
+
 def test_frozen_graph_of_tensorflow():
     graph_def = tf.GraphDef()
     graph_def.ParseFromString((DATA / "tf115_frozen.pb").read_bytes())

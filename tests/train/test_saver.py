@@ -17,6 +17,7 @@ from graphflow import protos
 from graphflow.checkpoint import bundle
 from graphflow.checkpoint.bundle import BundleReader, write_bundle
 from graphflow.checkpoint.crc32c import crc32c
+from graphflow.train.saveables import SaveableObject, SaveSpec
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 
@@ -145,7 +146,62 @@ def test_errors_of_the_constructor(tmp_path):
     with tf.Session() as session:
         session.run(v.initializer)
         with pytest.raises(ValueError, match="Parent directory"):
-            saver.save(session, str(tmp_path / "no" / "m"), write_meta_graph=False)
+            saver.save(session, str(tmp_path / "no" / "no" / "m"), write_meta_graph=False)
+        assert saver.save(session, str(tmp_path / "new" / "m"), write_meta_graph=False)
+
+
+@pytest.mark.parametrize("folder", ["run", "./run/inner/"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_relative_folders(tmp_path, monkeypatch, folder, relative):
+    monkeypatch.chdir(tmp_path)
+    os.makedirs(folder)
+    v = tf.get_variable("v", [1])
+    saver = tf.train.Saver(save_relative_paths=relative)
+    with tf.Session() as session:
+        session.run(v.initializer)
+        for step in (1, 2):
+            saver.save(session, os.path.join(folder, "m"), step, write_meta_graph=False)
+    with open(os.path.join(folder, "checkpoint")) as file:
+        assert file.read().splitlines() == [
+            'model_checkpoint_path: "m-2"', 'all_model_checkpoint_paths: "m-1"',
+            'all_model_checkpoint_paths: "m-2"',
+        ]  # fmt: skip
+    assert tf.train.latest_checkpoint(folder) == os.path.join(folder, "m-2")
+
+
+class Doubled(SaveableObject):
+    """A variable saved as two tensors, which are added when it is restored."""
+
+    def __init__(self, variable):
+        halves = [variable / 2.0, variable / 2.0]
+        specs = [SaveSpec(half, "", f"{variable.op.name}/{k}") for k, half in enumerate(halves)]
+        super().__init__(variable, specs, variable.op.name)
+
+    def restore(self, restored_tensors, restored_shapes):
+        return self.op.assign(restored_tensors[0] + restored_tensors[1])
+
+
+def test_objects_of_the_user_are_saved(tmp_path):
+    v = tf.get_variable("v", initializer=3.0)
+    w = tf.get_variable("w", initializer=1.0)
+    saver = tf.train.Saver([w, Doubled(v)])
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        path = saver.save(session, str(tmp_path / "m"))
+        session.run([v.assign(0.0), w.assign(0.0)])
+        saver.restore(session, path)
+        assert session.run([v, w]) == [3.0, 1.0]
+    found = dict(tf.train.list_variables(path))
+    assert found == {"v/0": [], "v/1": [], "w": []}
+
+
+def test_imported_names_are_taken():
+    with tf.Graph().as_default() as first:
+        tf.global_variables_initializer()
+        tf.constant(1.0, name="c")
+    tf.import_graph_def(first.as_graph_def(), name="")
+    assert tf.global_variables_initializer().name == "init_1"
+    assert tf.constant(2.0, name="c").op.name == "c_1"
 
 
 def model():

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphflow.keras import layers
+from graphflow.keras.applications.imagenet_utils import decode_predictions
 from graphflow.keras.applications.parts import ImageShape, Settings, channels_of, in_turn
 from graphflow.keras.applications.parts import preprocess_by_deviations as preprocess_input
 
-__all__ = ["DenseNet121", "DenseNet169", "DenseNet201", "preprocess_input"]
+__all__ = ["DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]
 
 GROWTH = 32  # channels that a block adds
 EPSILON = 1.001e-5

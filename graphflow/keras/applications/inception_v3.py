@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphflow.keras import layers
+from graphflow.keras.applications.imagenet_utils import decode_predictions
 from graphflow.keras.applications.parts import ImageShape, Settings
 from graphflow.keras.applications.parts import preprocess_to_unit as preprocess_input
 
-__all__ = ["InceptionV3", "preprocess_input"]
+__all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
 
 # A convolution: channels, rows and columns of its window.
 Step = tuple[int, int, int]

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from graphflow.keras import layers
+from graphflow.keras.applications.imagenet_utils import decode_predictions
 from graphflow.keras.applications.parts import ImageShape, Settings, channels_of, in_turn
 from graphflow.keras.applications.parts import preprocess_to_unit as preprocess_input
 
-__all__ = ["MobileNetV2", "preprocess_input"]
+__all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]
 
 # Widening, channels, number of blocks, strides of the first of them.
 GROUPS = (

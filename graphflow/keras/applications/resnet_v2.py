@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphflow.keras.applications.imagenet_utils import decode_predictions
 from graphflow.keras.applications.parts import ImageShape, Settings
 from graphflow.keras.applications.parts import preprocess_to_unit as preprocess_input
 from graphflow.keras.applications.residual import residual
 
-__all__ = ["ResNet50V2", "ResNet101V2", "ResNet152V2", "preprocess_input"]
+__all__ = ["ResNet50V2", "ResNet101V2", "ResNet152V2", "decode_predictions", "preprocess_input"]
 
 
 def ResNet50V2(  # TensorFlow's name

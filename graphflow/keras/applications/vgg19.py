@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphflow.keras.applications.imagenet_utils import decode_predictions
 from graphflow.keras.applications.parts import ImageShape
 from graphflow.keras.applications.parts import preprocess_by_means as preprocess_input
 from graphflow.keras.applications.vgg import vgg
 
-__all__ = ["VGG19", "preprocess_input"]
+__all__ = ["VGG19", "decode_predictions", "preprocess_input"]
 
 
 def VGG19(  # TensorFlow's name

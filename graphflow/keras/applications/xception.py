@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from graphflow.keras import layers
+from graphflow.keras.applications.imagenet_utils import decode_predictions
 from graphflow.keras.applications.parts import ImageShape, Settings, in_turn
 from graphflow.keras.applications.parts import preprocess_to_unit as preprocess_input
 
-__all__ = ["Xception", "preprocess_input"]
+__all__ = ["Xception", "decode_predictions", "preprocess_input"]
 
 
 def Xception(  # TensorFlow's name

@@ -1,0 +1,17 @@
+"""TensorFlow's `tf.contrib.feature_column`: sequences' columns and their input layer."""
+
+from graphflow.feature_column.sequence import (
+    sequence_categorical_column_with_hash_bucket,
+    sequence_categorical_column_with_identity,
+    sequence_categorical_column_with_vocabulary_file,
+    sequence_categorical_column_with_vocabulary_list,
+    sequence_input_layer,
+    sequence_numeric_column,
+)
+
+__all__ = [
+    "sequence_categorical_column_with_hash_bucket", "sequence_categorical_column_with_identity",
+    "sequence_categorical_column_with_vocabulary_file",
+    "sequence_categorical_column_with_vocabulary_list", "sequence_input_layer",
+    "sequence_numeric_column",
+]  # fmt: skip
