@@ -339,7 +339,13 @@ def _lower_size(b: Any, op: Operation, handle: Any) -> Any:
 
 
 def _infer_export(op: Operation) -> Types:
-    return [(op.attrs[k], unknown_shape()) for k in ("Tkeys", "Tvalues")]
+    rows, maker = shape_from_tuple((None,)), op.inputs[0].op
+    values = unknown_shape()
+    if maker.type.startswith("MutableHashTable"):  # as TensorFlow, which knows no others' sizes
+        shape = maker.attrs.get("value_shape")
+        values = rows if shape is None else rows.concatenate(shape)
+    keys = unknown_shape() if maker.type.startswith("MutableDense") else rows
+    return [(op.attrs["Tkeys"], keys), (op.attrs["Tvalues"], values)]
 
 
 def _lower_export(b: Any, op: Operation, handle: Any) -> Any:
