@@ -11,40 +11,13 @@ from typing import Any
 
 from graphflow.keras import layers
 from graphflow.keras.applications.imagenet_utils import decode_predictions
-from graphflow.keras.applications.parts import ImageShape, Settings, channels_of, in_turn
+from graphflow.keras.applications.parts import Settings, application, channels_of, in_turn
 from graphflow.keras.applications.parts import preprocess_by_deviations as preprocess_input
 
 __all__ = ["DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]
 
 GROWTH = 32  # channels that a block adds
 EPSILON = 1.001e-5
-
-
-def DenseNet121(  # TensorFlow's name
-    include_top: bool = True, weights: str | None = "imagenet", input_tensor: Any = None,
-    input_shape: ImageShape = None, pooling: str | None = None, classes: int = 1000,
-) -> Any:  # fmt: skip
-    """A dense network of 121 layers; the arguments are those of `parts.Settings`."""
-    settings = Settings(include_top, weights, input_tensor, input_shape, pooling, classes)
-    return _dense("densenet121", (6, 12, 24, 16), settings)
-
-
-def DenseNet169(  # TensorFlow's name
-    include_top: bool = True, weights: str | None = "imagenet", input_tensor: Any = None,
-    input_shape: ImageShape = None, pooling: str | None = None, classes: int = 1000,
-) -> Any:  # fmt: skip
-    """A dense network of 169 layers; the arguments are those of `parts.Settings`."""
-    settings = Settings(include_top, weights, input_tensor, input_shape, pooling, classes)
-    return _dense("densenet169", (6, 12, 32, 32), settings)
-
-
-def DenseNet201(  # TensorFlow's name
-    include_top: bool = True, weights: str | None = "imagenet", input_tensor: Any = None,
-    input_shape: ImageShape = None, pooling: str | None = None, classes: int = 1000,
-) -> Any:  # fmt: skip
-    """A dense network of 201 layers; the arguments are those of `parts.Settings`."""
-    settings = Settings(include_top, weights, input_tensor, input_shape, pooling, classes)
-    return _dense("densenet201", (6, 12, 48, 32), settings)
 
 
 def _dense(name: str, blocks: Sequence[int], settings: Settings) -> Any:
@@ -87,3 +60,17 @@ def _block(x: Any, name: str) -> Any:
         layers.Conv2D(GROWTH, 3, padding="same", use_bias=False, name=f"{name}_2_conv"),
     )
     return layers.Concatenate(name=f"{name}_concat")([x, added])
+
+
+DenseNet121 = application(
+    "DenseNet121", "A dense network of 121 layers",
+    lambda settings: _dense("densenet121", (6, 12, 24, 16), settings),
+)  # fmt: skip
+DenseNet169 = application(
+    "DenseNet169", "A dense network of 169 layers",
+    lambda settings: _dense("densenet169", (6, 12, 32, 32), settings),
+)  # fmt: skip
+DenseNet201 = application(
+    "DenseNet201", "A dense network of 201 layers",
+    lambda settings: _dense("densenet201", (6, 12, 48, 32), settings),
+)  # fmt: skip

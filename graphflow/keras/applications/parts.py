@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,21 @@ class Settings:
         elif self.weights is not None:
             made.load_weights(self.weights)
         return made
+
+
+def application(name: str, about: str, build: Callable[[Settings], Any]) -> Callable[..., Any]:
+    """The function of TensorFlow's name and arguments that builds a network for its settings."""
+
+    def make(
+        include_top: bool = True, weights: str | None = "imagenet", input_tensor: Any = None,
+        input_shape: ImageShape = None, pooling: str | None = None, classes: int = 1000,
+    ) -> Any:  # fmt: skip
+        given = Settings(include_top, weights, input_tensor, input_shape, pooling, classes)
+        return build(given)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f"{about}; the arguments are those of `parts.Settings`."
+    return make
 
 
 def in_turn(x: Any, *steps: Any) -> Any:

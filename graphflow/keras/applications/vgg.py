@@ -10,17 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphflow.keras import layers
-from graphflow.keras.applications.parts import ImageShape, Settings, in_turn
+from graphflow.keras.applications.parts import Settings, in_turn
 
 CHANNELS = (64, 128, 256, 512, 512)
 
 
-def vgg(
-    name: str, blocks: Sequence[int], include_top: bool, weights: str | None, input_tensor: Any,
-    input_shape: ImageShape, pooling: str | None, classes: int,
-) -> Any:  # fmt: skip
-    """A VGG model with so many convolutions in each block; other arguments: `parts.Settings`."""
-    settings = Settings(include_top, weights, input_tensor, input_shape, pooling, classes)
+def vgg(name: str, blocks: Sequence[int], settings: Settings) -> Any:
+    """A VGG model with so many convolutions in each block."""
     x = start = settings.start(224, 32)
     for number, (count, channels) in enumerate(zip(blocks, CHANNELS, strict=True), 1):
         for k in range(1, count + 1):
@@ -28,13 +24,13 @@ def vgg(
                 channels, 3, activation="relu", padding="same", name=f"block{number}_conv{k}"
             )(x)
         x = layers.MaxPooling2D(2, strides=2, name=f"block{number}_pool")(x)
-    if include_top:
+    if settings.include_top:
         x = in_turn(
             x,
             layers.Flatten(name="flatten"),
             layers.Dense(4096, activation="relu", name="fc1"),
             layers.Dense(4096, activation="relu", name="fc2"),
-            layers.Dense(classes, activation="softmax", name="predictions"),
+            layers.Dense(settings.classes, activation="softmax", name="predictions"),
         )
     else:
         x = settings.pooled(x)
