@@ -294,7 +294,7 @@ def _handle(queue: QueueBase | Tensor) -> Tensor:
 
 def _made(kind: str, name: str | None, **attrs: Any) -> Tensor:
     attrs |= {"container": "", "shared_name": ""}
-    return Signature(f"{kind}V2")(name=name or kind, **attrs).outputs[0]
+    return Signature(f"{kind}V2")(name=name or f"{kind}V2", **attrs).outputs[0]
 
 
 class TextLineReader(ReaderBase):

@@ -11,9 +11,10 @@ from graphflow.data.coordinator import QueueRunner, add_queue_runner
 from graphflow.data.queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
 from graphflow.graph import nest
 from graphflow.graph.collections import GraphKeys
+from graphflow.graph.constants import constant, constant_value
 from graphflow.graph.convert import convert_to_tensor
 from graphflow.graph.default import control_dependencies, name_scope
-from graphflow.graph.dtypes import bool_, float32, string
+from graphflow.graph.dtypes import bool_, float32, int64, string
 from graphflow.graph.shapes import TensorShape
 from graphflow.graph.sparse_tensor import SparseTensor
 from graphflow.graph.tensor import Tensor
@@ -40,7 +41,8 @@ from graphflow.ops.state import count_up_to
 from graphflow.ops.summaries import scalar
 from graphflow.ops.variables import Variable
 
-_MakeQueue = Callable[[list[Any], list[TensorShape]], QueueBase]
+# A queue of types and shapes, and what summarises how full it is.
+_MakeQueue = Callable[[list[Any], list[TensorShape]], tuple[QueueBase, Callable[[], None]]]
 
 
 def input_producer(
@@ -137,23 +139,29 @@ def slice_input_producer(
 
 
 def _in_order(capacity: int, dynamic_pad: bool, shared_name: str | None) -> _MakeQueue:
-    def make(dtypes: list[Any], shapes: list[TensorShape]) -> QueueBase:
+    def make(dtypes: list[Any], shapes: list[TensorShape]) -> tuple[QueueBase, Callable[[], None]]:
         kind = PaddingFIFOQueue if dynamic_pad else FIFOQueue
         queue = kind(capacity, dtypes, shapes, shared_name=shared_name)
-        _summarize(f"fraction_of_{capacity}_full", queue.size(), capacity)
-        return queue
+
+        def summarize() -> None:
+            _summarize(f"fraction_of_{capacity}_full", queue.size(), capacity)
+
+        return queue, summarize
 
     return make
 
 
 def _shuffled(capacity: int, kept: int, seed: int | None, shared_name: str | None) -> _MakeQueue:
-    def make(dtypes: list[Any], shapes: list[TensorShape]) -> QueueBase:
+    def make(dtypes: list[Any], shapes: list[TensorShape]) -> tuple[QueueBase, Callable[[], None]]:
         queue = RandomShuffleQueue(
             capacity, kept, dtypes, shapes, seed=seed, shared_name=shared_name
         )
-        over = maximum(0, queue.size() - kept)
-        _summarize(f"fraction_over_{kept}_of_{capacity}_full", over, capacity - kept)
-        return queue
+
+        def summarize() -> None:
+            over, room = maximum(0, queue.size() - kept), capacity - kept
+            _summarize(f"fraction_over_{kept}_of_{room}_full", over, room)
+
+        return queue, summarize
 
     return make
 
@@ -194,19 +202,21 @@ def _unpacked(batched: Tensor, value: Any, enqueue_many: bool) -> Any:
 
 
 def _batch(
-    queue_of: _MakeQueue, sources: Sequence[Any],
+    name: str, queue_of: _MakeQueue, sources: Sequence[Any],
     threads: int, batch_size: Any, enqueue_many: bool, shapes: Any, smaller: bool,
     keep_input: Any = True,
 ) -> Any:  # fmt: skip
     """Batches of what several sources give, each put into the queue by threads of its own.
 
-    `keep_input` tells which elements are put there: a bool, or with `enqueue_many` a vector.
+    Operations are made in TensorFlow's order; the batch is called `name`. `keep_input` tells
+    which elements are put there: a bool, or with `enqueue_many` a vector.
     """
     if isinstance(sources[0], dict) and any(set(t) != set(sources[0]) for t in sources):
         raise ValueError("All dictionaries in tensors_list must have the same keys")
     values = [_flat(tensors) for tensors in sources]
     flats = [[_packed(value, enqueue_many) for value in source] for source in values]
     flat, tensors = flats[0], sources[0]
+    keep = _kept(keep_input, enqueue_many)
     if shapes is None:
         for tensor in flat:
             if tensor.shape.rank is None:
@@ -215,10 +225,12 @@ def _batch(
     else:
         pairs = zip(values[0], flat, shapes, strict=True)
         known = [t.shape[-1:] if t is not v else TensorShape(s) for v, t, s in pairs]
-    queue = queue_of([t.dtype.base_dtype for t in flat], known)
-    puts = [_put(queue, source, enqueue_many, keep_input) for source in flats]
+    queue, summarize = queue_of([t.dtype.base_dtype for t in flat], known)
+    puts = [_put(queue, source, enqueue_many, keep) for source in flats]
     add_queue_runner(QueueRunner(queue, puts * threads))
-    taken = queue.dequeue_up_to(batch_size) if smaller else queue.dequeue_many(batch_size)
+    summarize()
+    take = queue.dequeue_up_to if smaller else queue.dequeue_many
+    taken = take(batch_size, name=name)
     rows = zip(taken if isinstance(taken, list) else [taken], values[0], strict=True)
     found = [_unpacked(batched, value, enqueue_many) for batched, value in rows]
     if isinstance(tensors, dict):
@@ -226,9 +238,7 @@ def _batch(
     return found if len(found) > 1 else found[0]
 
 
-def _put(queue: QueueBase, flat: Sequence[Tensor], enqueue_many: bool, keep_input: Any) -> Any:
-    if keep_input is True:
-        return queue.enqueue_many(flat) if enqueue_many else queue.enqueue(flat)
+def _kept(keep_input: Any, enqueue_many: bool) -> Tensor:
     keep = convert_to_tensor(keep_input, dtype=bool_)
     if keep.shape.rank is None:
         raise ValueError("`keep_input` dimensions must be known at graph construction.")
@@ -236,6 +246,15 @@ def _put(queue: QueueBase, flat: Sequence[Tensor], enqueue_many: bool, keep_inpu
         raise ValueError("`keep_input` cannot be a vector when `enqueue_many=False`.")
     if keep.shape.rank > 1:
         raise ValueError("`keep_input` must be 0 or 1 dimensions.")
+    return keep
+
+
+def _put(queue: QueueBase, flat: Sequence[Tensor], enqueue_many: bool, keep: Tensor) -> Any:
+    known = constant_value(keep)
+    if known is not None and not keep.shape.rank:
+        if not known:
+            return no_op()
+        return queue.enqueue_many(flat) if enqueue_many else queue.enqueue(flat)
     if enqueue_many:
         rows = [boolean_mask(t, keep) if keep.shape.rank == 1 else t for t in flat]
         if keep.shape.rank == 1:
@@ -259,10 +278,10 @@ def maybe_batch(
     enqueue_many : each tensor is rows of elements.
     dynamic_pad : elements may differ in shape, and are padded.
     """
-    with name_scope(name, "batch", nest.flatten(tensors)):
+    with name_scope(name, "batch", nest.flatten(tensors)) as scope:
         return _batch(
-            _in_order(capacity, dynamic_pad, shared_name), [tensors], num_threads, batch_size,
-            enqueue_many, shapes, allow_smaller_final_batch, keep_input,
+            scope, _in_order(capacity, dynamic_pad, shared_name), [tensors], num_threads,
+            batch_size, enqueue_many, shapes, allow_smaller_final_batch, keep_input,
         )  # fmt: skip
 
 
@@ -298,9 +317,9 @@ def maybe_batch_join(
     name: str | None = None,
 ) -> Any:  # fmt: skip
     """`maybe_batch` from several lists of tensors, with a thread for each."""
-    with name_scope(name, "batch_join", nest.flatten(list(tensors_list))):
+    with name_scope(name, "batch_join", nest.flatten(list(tensors_list))) as scope:
         return _batch(
-            _in_order(capacity, dynamic_pad, shared_name), tensors_list, 1, batch_size,
+            scope, _in_order(capacity, dynamic_pad, shared_name), tensors_list, 1, batch_size,
             enqueue_many, shapes, allow_smaller_final_batch, keep_input,
         )  # fmt: skip
 
@@ -338,9 +357,9 @@ def maybe_shuffle_batch_join(
     name: str | None = None,
 ) -> Any:  # fmt: skip
     """`maybe_shuffle_batch` from several lists of tensors, with a thread for each."""
-    with name_scope(name, "shuffle_batch_join", nest.flatten(list(tensors_list))):
+    with name_scope(name, "shuffle_batch_join", nest.flatten(list(tensors_list))) as scope:
         return _batch(
-            _shuffled(capacity, min_after_dequeue, seed, shared_name),
+            scope, _shuffled(capacity, min_after_dequeue, seed, shared_name),
             tensors_list, 1, batch_size, enqueue_many, shapes, allow_smaller_final_batch,
             keep_input,
         )  # fmt: skip
@@ -362,9 +381,9 @@ def maybe_shuffle_batch(
     name: str | None = None,
 ) -> Any:  # fmt: skip
     """`maybe_batch` in a drawn order, by a queue that keeps `min_after_dequeue` elements."""
-    with name_scope(name, "shuffle_batch", nest.flatten(tensors)):
+    with name_scope(name, "shuffle_batch", nest.flatten(tensors)) as scope:
         return _batch(
-            _shuffled(capacity, min_after_dequeue, seed, shared_name),
+            scope, _shuffled(capacity, min_after_dequeue, seed, shared_name),
             [tensors], num_threads, batch_size, enqueue_many, shapes, allow_smaller_final_batch,
             keep_input,
         )  # fmt: skip
@@ -378,7 +397,10 @@ def limit_epochs(tensor: Any, num_epochs: int | None = None, name: str | None = 
         raise ValueError(f"num_epochs must be > 0 not {num_epochs}.")
     with name_scope(name, "limit_epochs", [tensor]) as scope:
         epochs = Variable(
-            np.int64(0), name="epochs", trainable=False, collections=[GraphKeys.LOCAL_VARIABLES]
+            constant(0, int64),
+            name="epochs",
+            trainable=False,
+            collections=[GraphKeys.LOCAL_VARIABLES],
         )
         with control_dependencies([count_up_to(epochs, num_epochs)]):
             return identity(convert_to_tensor(tensor), name=scope)

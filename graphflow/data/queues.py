@@ -261,6 +261,11 @@ class QueueBase:
         """The operation's name."""
         return self.queue_ref.op.name
 
+    @property
+    def _label(self) -> str:
+        """What the names of the queue's other operations begin with."""
+        return self.queue_ref.op.name.rsplit("/", 1)[-1]
+
     # ---- putting
 
     def _components(self, values: Any) -> list[Tensor]:
@@ -286,12 +291,12 @@ class QueueBase:
 
     def enqueue(self, vals: Any, name: str | None = None) -> Operation:
         """An operation that adds an element, when there is room."""
-        with name_scope(name, f"{self.name}_enqueue", [self.queue_ref]) as scope:
+        with name_scope(name, f"{self._label}_enqueue", [self.queue_ref]) as scope:
             return self._put(_PUT, self._element(vals), scope)
 
     def enqueue_many(self, vals: Any, name: str | None = None) -> Operation:
         """An operation that adds one element for each row."""
-        with name_scope(name, f"{self.name}_EnqueueMany", [self.queue_ref]) as scope:
+        with name_scope(name, f"{self._label}_EnqueueMany", [self.queue_ref]) as scope:
             return self._put(_PUT_MANY, self._elements(vals), scope)
 
     def _element(self, vals: Any) -> list[Tensor]:
@@ -320,16 +325,16 @@ class QueueBase:
 
     def dequeue(self, name: str | None = None) -> Any:
         """The next element, when there is one."""
-        label = name or f"{self.name}_Dequeue"
+        label = name or f"{self._label}_Dequeue"
         return self._result(_TAKE(self.queue_ref, name=label, component_types=self.dtypes))
 
     def dequeue_many(self, n: Any, name: str | None = None) -> Any:
         """The next elements, stacked, when there are so many."""
-        return self._many(_TAKE_MANY, n, name or f"{self.name}_DequeueMany")
+        return self._many(_TAKE_MANY, n, name or f"{self._label}_DequeueMany")
 
     def dequeue_up_to(self, n: Any, name: str | None = None) -> Any:
         """The next elements, stacked; fewer when the queue is closed."""
-        return self._many(_TAKE_UP_TO, n, name or f"{self.name}_DequeueUpTo")
+        return self._many(_TAKE_UP_TO, n, name or f"{self._label}_DequeueUpTo")
 
     def _many(self, make: Signature, n: Any, name: str) -> Any:
         return self._result(make(self.queue_ref, n, name=name, component_types=self.dtypes))
@@ -339,17 +344,17 @@ class QueueBase:
     def close(self, cancel_pending_enqueues: bool = False, name: str | None = None) -> Operation:
         """An operation after which nothing can be added."""
         return _CLOSE(
-            self.queue_ref, name=name or f"{self.name}_Close",
+            self.queue_ref, name=name or f"{self._label}_Close",
             cancel_pending_enqueues=cancel_pending_enqueues,
         )  # fmt: skip
 
     def is_closed(self, name: str | None = None) -> Tensor:
         """Whether the queue is closed."""
-        return _IS_CLOSED(self.queue_ref, name=name or f"{self.name}_Is_Closed").outputs[0]
+        return _IS_CLOSED(self.queue_ref, name=name or f"{self._label}_Is_Closed").outputs[0]
 
     def size(self, name: str | None = None) -> Tensor:
         """How many elements there are."""
-        return _SIZE(self.queue_ref, name=name or f"{self.name}_Size").outputs[0]
+        return _SIZE(self.queue_ref, name=name or f"{self._label}_Size").outputs[0]
 
 
 def _shapes(shapes: Any, count: int) -> list[TensorShape]:

@@ -171,3 +171,41 @@ def test_a_queue_of_a_list_is_chosen_in_the_run() -> None:
         for queues, text in (([], "list of queues"), ([first, 3], "list"), ([first, other], "dty")):
             with pytest.raises(TypeError, match=text):
                 tf.QueueBase.from_list(place, queues)
+
+
+def test_operations_are_named_and_counted_as_tensorflows():
+    """So that what draws behind them has its seeds; recorded from 1.15.5."""
+    graph = tf.get_default_graph()
+
+    def names(since):
+        return [op.name for op in graph.get_operations()][since:]
+
+    queue = tf.train.string_input_producer(["a"], num_epochs=2, shuffle=False, name="files")
+    _, text = tf.TextLineReader().read(queue)
+    assert names(8) == [
+        "files/limit_epochs/Const", "files/limit_epochs/epochs",
+        "files/limit_epochs/epochs/Assign", "files/limit_epochs/epochs/read",
+        "files/limit_epochs/CountUpTo", "files/limit_epochs", "files",
+        "files/files_EnqueueMany", "files/files_Close", "files/files_Close_1",
+        "files/files_Size", "files/Cast", "files/mul/y", "files/mul",
+        "files/fraction_of_32_full/tags", "files/fraction_of_32_full", "TextLineReaderV2",
+        "ReaderReadV2",
+    ]  # fmt: skip
+    count = len(names(0))
+    tf.train.shuffle_batch([text], 3, 100, 10)
+    assert names(count) == [f"shuffle_batch{name}" for name in (
+        "/Const", "/random_shuffle_queue", "/random_shuffle_queue_enqueue",
+        "/random_shuffle_queue_Close", "/random_shuffle_queue_Close_1",
+        "/random_shuffle_queue_Size", "/sub/y", "/sub", "/Maximum/x", "/Maximum", "/Cast",
+        "/mul/y", "/mul", "/fraction_over_10_of_90_full/tags", "/fraction_over_10_of_90_full",
+        "/n", "",
+    )]  # fmt: skip
+    count = len(names(0))
+    tf.train.batch_join([[text], [text]], 3, dynamic_pad=True, allow_smaller_final_batch=True)
+    queue = "batch_join/padding_fifo_queue"
+    assert names(count) == [
+        "batch_join/Const", queue, f"{queue}_enqueue", f"{queue}_enqueue_1", f"{queue}_Close",
+        f"{queue}_Close_1", f"{queue}_Size", "batch_join/Cast", "batch_join/mul/y",
+        "batch_join/mul", "batch_join/fraction_of_32_full/tags",
+        "batch_join/fraction_of_32_full", "batch_join/n", "batch_join",
+    ]  # fmt: skip
