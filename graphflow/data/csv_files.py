@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphflow import errors
+from graphflow.data.counts import counted
 from graphflow.data.dataset import Dataset
 from graphflow.data.functions import TensorSpec
 from graphflow.data.readers import opened
@@ -63,6 +64,7 @@ class _Field:
             ) from None
 
 
+@counted(9)
 def CsvDataset(
     filenames: Any, record_defaults: Sequence[Any], compression_type: Any = None,
     buffer_size: Any = None, header: bool = False, field_delim: str = ",",

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.data import walks
+from graphflow.data.counts import counted
 from graphflow.data.functions import ElementFunction, TensorSpec, draw_seed
 from graphflow.data.padding import Padding
 from graphflow.data.rows import Element, rows_of, side_by_side
@@ -31,6 +32,39 @@ Array = np.ndarray[Any, Any]
 Values = Mapping[Tensor, Array]
 Walk = Callable[[Values], Iterator[Element]]
 BlockWalk = Callable[[Values, int], Iterator[Element]]
+
+
+def seeds_more(seed: int | None) -> int:
+    """What a shuffle makes more if it has seeds: TensorFlow looks for zeros in a run."""
+    return 0 if get_seed(seed) == (None, None) else 7
+
+
+def _of_list_files(file_pattern: Any, shuffle: bool | None = None, seed: int | None = None) -> int:
+    return 15 if shuffle is False else 25 + seeds_more(seed)
+
+
+def _of_map(dataset: Any, map_func: Any, num_parallel_calls: Any = None) -> int:
+    return 1 if num_parallel_calls is None else 2
+
+
+def _of_interleave(
+    dataset: Any, map_func: Any, cycle_length: Any = 1, block_length: Any = 1,
+    num_parallel_calls: Any = None,
+) -> int:  # fmt: skip
+    return 3 if num_parallel_calls is None else 4
+
+
+def _of_padded_batch(
+    dataset: Any, batch_size: Any, padded_shapes: Any, padding_values: Any = None,
+    drop_remainder: Any = False,
+) -> int:  # fmt: skip
+    return 2 + 2 * len(nest.flatten(dataset.element_spec))
+
+
+def _of_shuffle(
+    dataset: Any, buffer_size: Any, seed: int | None = None, reshuffle_each_iteration: Any = None
+) -> int:
+    return 3 + seeds_more(seed)
 
 
 class Options:
@@ -97,6 +131,7 @@ class Dataset:
     # ---- where elements come from
 
     @staticmethod
+    @counted(1)
     def from_tensors(tensors: Any) -> Dataset:
         """One element: the tensors."""
         made = _converted(tensors)
@@ -105,6 +140,7 @@ class Dataset:
         return Dataset(spec, flat, lambda values: iter([tuple(values[t] for t in flat)]))
 
     @staticmethod
+    @counted(1)
     def from_tensor_slices(tensors: Any) -> Dataset:
         """One element for each row of the tensors.
 
@@ -130,6 +166,7 @@ class Dataset:
         return Dataset(spec, flat, walk)
 
     @staticmethod
+    @counted(3)
     def from_generator(
         generator: Callable[..., Any],
         output_types: Any,
@@ -161,6 +198,7 @@ class Dataset:
         return Dataset(spec, inputs, walk)
 
     @staticmethod
+    @counted(lambda *bounds: 4 - len(bounds))
     def range(*args: Any) -> Dataset:
         """Integers, as Python's `range` gives them."""
         bounds = [convert_to_tensor(a, dtype=int64) for a in args]
@@ -174,6 +212,7 @@ class Dataset:
         return Dataset(TensorSpec(int64, []), bounds, walk)
 
     @staticmethod
+    @counted(_of_list_files)
     def list_files(
         file_pattern: Any, shuffle: bool | None = None, seed: int | None = None
     ) -> Dataset:
@@ -187,6 +226,7 @@ class Dataset:
         return Dataset(TensorSpec(string, []), [pattern], walk)
 
     @staticmethod
+    @counted(1)
     def zip(datasets: Any) -> Dataset:
         """Elements of several data sets side by side, until one ends."""
         if isinstance(datasets, list):
@@ -207,6 +247,7 @@ class Dataset:
 
         return Dataset(spec, sources, walk)
 
+    @counted(1)
     def concatenate(self, dataset: Dataset) -> Dataset:
         """The elements, then those of another data set."""
         for one, other in zip(
@@ -227,6 +268,7 @@ class Dataset:
     def _function(self, function: Callable[..., Any]) -> ElementFunction:
         return ElementFunction(function, self.element_spec, get_default_graph())
 
+    @counted(_of_map)
     def map(self, map_func: Callable[..., Any], num_parallel_calls: Any = None) -> Dataset:
         """The function's results; with `num_parallel_calls`, computed ahead on threads."""
         function = self._function(map_func)
@@ -238,6 +280,7 @@ class Dataset:
 
         return self._passing(function.spec, walk, function.captured)
 
+    @counted(1)
     def filter(self, predicate: Callable[..., Any]) -> Dataset:
         """The elements for which the function is true."""
         function = self._function(predicate)
@@ -251,10 +294,12 @@ class Dataset:
 
         return self._with(self.element_spec, walk, function.captured)
 
+    @counted(1)
     def flat_map(self, map_func: Callable[..., Any]) -> Dataset:
         """The elements of the data sets that the function makes, one data set after the other."""
         return self.interleave(map_func, cycle_length=1)
 
+    @counted(_of_interleave)
     def interleave(
         self, map_func: Callable[..., Any], cycle_length: int = 1, block_length: int = 1,
         num_parallel_calls: Any = None,
@@ -291,6 +336,7 @@ class Dataset:
 
     # ---- order and number
 
+    @counted(2)
     def batch(self, batch_size: Any, drop_remainder: bool = False) -> Dataset:
         """Elements stacked, so many at a time; the last ones may be fewer."""
         tensor, size = self._number(batch_size, "batch_size")
@@ -307,6 +353,7 @@ class Dataset:
 
         return self._with(spec, walk, [tensor])
 
+    @counted(_of_padded_batch)
     def padded_batch(
         self, batch_size: Any, padded_shapes: Any, padding_values: Any = None,
         drop_remainder: bool = False,
@@ -332,11 +379,13 @@ class Dataset:
 
         return self._with(padding.spec(row), walk, [tensor, *padding.tensors])
 
+    @counted(2)
     def unbatch(self) -> Dataset:
         """The rows of every element."""
         spec = nest.map_structure(lambda s: TensorSpec(s.dtype, _row(s.shape)), self.element_spec)
         return self._with(spec, lambda v: walks.unbatched(self.walk(v)))
 
+    @counted(_of_shuffle)
     def shuffle(
         self, buffer_size: Any, seed: int | None = None,
         reshuffle_each_iteration: bool | None = None,
@@ -354,6 +403,7 @@ class Dataset:
         made._shuffle = (self, draws, size) if draws.changes else None
         return made
 
+    @counted(1)
     def repeat(self, count: Any = None) -> Dataset:
         """The elements again and again: `count` times, or for ever when None or -1."""
         tensor, times = self._number(-1 if count is None else count, "count")
@@ -369,6 +419,7 @@ class Dataset:
             lambda v, b: walks.repeated(lambda: self.walk(v, b), times(v)), [tensor],
         )  # fmt: skip
 
+    @counted(1)
     def prefetch(self, buffer_size: Any) -> Dataset:
         """The elements, prepared ahead by a thread of their own."""
         tensor, size = self._number(buffer_size, "buffer_size")
@@ -376,11 +427,13 @@ class Dataset:
             self.element_spec, lambda v, b: walks.prefetched(self.walk(v, b), size(v)), [tensor]
         )
 
+    @counted(2)
     def cache(self, filename: Any = "") -> Dataset:
         """The elements, kept in memory after the first walk through all of them."""
         kept = walks.Cache()
         return self._passing(self.element_spec, lambda v, b: kept.walk(lambda: self.walk(v, b)))
 
+    @counted(1)
     def take(self, count: Any) -> Dataset:
         """The first elements; all when `count` is -1."""
         tensor, number = self._number(count, "count")
@@ -391,6 +444,7 @@ class Dataset:
 
         return self._with(self.element_spec, walk, [tensor])
 
+    @counted(1)
     def skip(self, count: Any) -> Dataset:
         """All but the first elements; none when `count` is -1."""
         tensor, number = self._number(count, "count")
@@ -401,6 +455,7 @@ class Dataset:
 
         return self._with(self.element_spec, walk, [tensor])
 
+    @counted(1)
     def shard(self, num_shards: Any, index: Any) -> Dataset:
         """Every `num_shards`-th element, from `index` on."""
         tensor, count = self._number(num_shards, "num_shards")
@@ -410,10 +465,12 @@ class Dataset:
             lambda v: itertools.islice(self.walk(v), place(v), None, count(v)), [tensor, first],
         )  # fmt: skip
 
+    @counted(3)
     def enumerate(self, start: int = 0) -> Dataset:
         """Pairs of a number and the element."""
         return Dataset.zip((Dataset.range(start, np.iinfo(np.int64).max), self))
 
+    @counted(2)
     def window(
         self, size: Any, shift: Any = None, stride: Any = 1, drop_remainder: bool = False
     ) -> Dataset:

@@ -10,8 +10,9 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.data import walks
+from graphflow.data.counts import counted
 from graphflow.data.csv_files import CsvDataset, make_csv_dataset
-from graphflow.data.dataset import Dataset, WindowSpec
+from graphflow.data.dataset import Dataset, WindowSpec, seeds_more
 from graphflow.data.functions import ElementFunction, TensorSpec, draw_seed
 from graphflow.data.padding import Padding
 from graphflow.graph import nest
@@ -50,7 +51,12 @@ def shuffle_and_repeat(
     buffer_size: Any, count: Any = None, seed: int | None = None
 ) -> Transformation:
     """`Dataset.shuffle`, then `Dataset.repeat`."""
-    return lambda dataset: dataset.shuffle(buffer_size, seed).repeat(count)
+
+    @counted(lambda dataset: 3 + seeds_more(seed))
+    def apply(dataset: Dataset) -> Dataset:
+        return dataset.shuffle(buffer_size, seed).repeat(count)
+
+    return apply
 
 
 def map_and_batch(
@@ -59,7 +65,12 @@ def map_and_batch(
 ) -> Transformation:  # fmt: skip
     """`Dataset.map`, then `Dataset.batch`."""
     threads = num_parallel_calls if num_parallel_batches is None else num_parallel_batches
-    return lambda dataset: dataset.map(map_func, threads).batch(batch_size, drop_remainder)
+
+    @counted(3)
+    def apply(dataset: Dataset) -> Dataset:
+        return dataset.map(map_func, threads).batch(batch_size, drop_remainder)
+
+    return apply
 
 
 def parallel_interleave(
@@ -67,7 +78,12 @@ def parallel_interleave(
     buffer_output_elements: Any = None, prefetch_input_elements: Any = None,
 ) -> Transformation:  # fmt: skip
     """`Dataset.interleave`; the order is always the same."""
-    return lambda dataset: dataset.interleave(map_func, cycle_length, block_length)
+
+    @counted(6)
+    def apply(dataset: Dataset) -> Dataset:
+        return dataset.interleave(map_func, cycle_length, block_length)
+
+    return apply
 
 
 def unbatch() -> Transformation:
@@ -96,6 +112,7 @@ def copy_to_device(target_device: str, source_device: str = "/cpu:0") -> Transfo
 def ignore_errors() -> Transformation:
     """Leave out elements that fail."""
 
+    @counted(1)
     def apply(dataset: Dataset) -> Dataset:
         def walk(values: Any) -> Elements:
             elements = dataset.walk(values)
@@ -115,6 +132,7 @@ def ignore_errors() -> Transformation:
 def take_while(predicate: Callable[..., Any]) -> Transformation:
     """The elements up to the first for which the function is false."""
 
+    @counted(1)
     def apply(dataset: Dataset) -> Dataset:
         function = ElementFunction(predicate, dataset.element_spec, get_default_graph())
 
@@ -165,6 +183,7 @@ def bucket_by_sequence_length(
     if len(bucket_batch_sizes) != len(bucket_boundaries) + 1:
         raise ValueError("len(bucket_batch_sizes) must equal len(bucket_boundaries) + 1")
 
+    @counted(2)
     def apply(dataset: Dataset) -> Dataset:
         function = ElementFunction(element_length_func, dataset.element_spec, get_default_graph())
         shapes = padded_shapes

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from graphflow import errors
+from graphflow.data.counts import counted
 from graphflow.data.dataset import Dataset
 from graphflow.data.functions import ElementFunction, TensorSpec
 from graphflow.graph import nest
@@ -153,6 +154,7 @@ class Iterator:
     ) -> None:
         self._handle, self._spec, self._state = handle, spec, state
         self._initializer = initializer
+        self._string_handle = _TO_STRING(handle).outputs[0]
 
     @property
     def initializer(self) -> Operation:
@@ -188,7 +190,9 @@ class Iterator:
 
     def string_handle(self, name: str | None = None) -> Tensor:
         """The iterator's handle as a text, to be fed."""
-        return _TO_STRING(self._handle, name=name).outputs[0]
+        return (
+            self._string_handle if name is None else _TO_STRING(self._handle, name=name).outputs[0]
+        )
 
     def make_initializer(self, dataset: Dataset, name: str | None = None) -> Operation:
         """An operation that lets the iterator walk through this data set from its beginning.
@@ -245,6 +249,7 @@ def _make(dataset: Dataset, state: _State, name: str | None = None) -> Operation
     return _MAKE(dataset.sources(), name=name or "MakeIterator", dataset=dataset, state=state)
 
 
+@counted(3)
 def initializable_iterator(dataset: Dataset) -> Iterator:
     """See `Dataset.make_initializable_iterator`."""
     state = _State()

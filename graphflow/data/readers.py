@@ -11,6 +11,7 @@ import numpy as np
 
 from graphflow import errors
 from graphflow.checkpoint.records import read_records
+from graphflow.data.counts import counted
 from graphflow.data.dataset import Dataset
 from graphflow.data.functions import TensorSpec
 from graphflow.graph.convert import convert_to_tensor
@@ -51,6 +52,7 @@ def opened(name: str, compression: Any) -> Any:
     return file
 
 
+@counted(4)
 def TextLineDataset(
     filenames: Any, compression_type: Any = None, buffer_size: Any = None,
     num_parallel_reads: Any = None,
@@ -65,6 +67,7 @@ def TextLineDataset(
     return _of_files(filenames, read)
 
 
+@counted(4)
 def TFRecordDataset(
     filenames: Any, compression_type: Any = None, buffer_size: Any = None,
     num_parallel_reads: Any = None,
@@ -74,6 +77,7 @@ def TFRecordDataset(
     return _of_files(filenames, lambda name: read_records(name, kind))
 
 
+@counted(1)
 def FixedLengthRecordDataset(
     filenames: Any, record_bytes: Any, header_bytes: Any = None, footer_bytes: Any = None,
     buffer_size: Any = None, compression_type: Any = None, num_parallel_reads: Any = None,
