@@ -188,10 +188,16 @@ def test_logic(data, name):
     assert_same(run(tf.logical_not, x), ~x)
 
 
+def extreme(function, start, x, **options):
+    """The extreme of what is no nan, as TensorFlow's; of one element each, that element."""
+    found = function.reduce(x, initial=start, **options)
+    return x.reshape(found.shape) if found.size == x.size else found
+
+
 REDUCTIONS = {
     "reduce_sum": np.sum, "reduce_prod": np.prod, "reduce_mean": np.mean,
-    "reduce_max": lambda x, **k: np.max(x, initial=bound(x, "min"), **k),
-    "reduce_min": lambda x, **k: np.min(x, initial=bound(x, "max"), **k),
+    "reduce_max": lambda x, **k: extreme(np.fmax, bound(x, "min"), x, **k),
+    "reduce_min": lambda x, **k: extreme(np.fmin, bound(x, "max"), x, **k),
     "reduce_logsumexp": lambda x, **k: logsumexp(x, **k),
 }  # fmt: skip
 
