@@ -12,10 +12,9 @@ from typing import Any
 from llvmlite import ir
 
 from graphflow.codegen.control import constant, counted_loop
-from graphflow.codegen.conv_in_place import InPlaceEmitter, plan_in_place
+from graphflow.codegen.conv_in_place import InPlaceEmitter, WindowEmitter, plan_in_place
 from graphflow.codegen.conv_windows import WindowCopier, WindowSpec
-from graphflow.codegen.gemm import GemmEmitter
-from graphflow.codegen.gemm_plan import GemmPlan, plan_gemm
+from graphflow.codegen.gemm_plan import plan_gemm
 from graphflow.codegen.gemm_spec import Epilogue, GemmCode, GemmSpec
 from graphflow.codegen.target import Target
 
@@ -38,23 +37,11 @@ def emit_conv(
     in_place = plan_in_place(windows, spec, plan)
     if in_place is not None:
         return InPlaceEmitter(module, name, spec, in_place, epilogue, windows).emit_phases()
-    return _ConvEmitter(module, name, spec, plan, epilogue, windows).emit_phases()
+    return _PackingEmitter(module, name, spec, plan, epilogue, windows).emit_phases()
 
 
-class _ConvEmitter(GemmEmitter):
-    """Emits the phases of a product whose A is windows of an array."""
-
-    def __init__(
-        self,
-        module: ir.Module,
-        name: str,
-        spec: GemmSpec,
-        plan: GemmPlan,
-        epilogue: Epilogue,
-        windows: WindowSpec,
-    ) -> None:
-        super().__init__(module, name, spec, plan, epilogue)
-        self.windows = windows
+class _PackingEmitter(WindowEmitter):
+    """Emits products with windows that are copied while A is packed."""
 
     def _emit_pack_a(
         self, builder: ir.IRBuilder, a: Any, tiles: tuple[Any, Any], steps: tuple[Any, Any]

@@ -54,20 +54,23 @@ def plan_in_place(windows: WindowSpec, spec: GemmSpec, plan: GemmPlan) -> GemmPl
     return replace(plan, pack_a=False)
 
 
-class InPlaceEmitter(GemmEmitter):
-    """Emits the phases of a product whose A is windows that are read where they lie."""
+class WindowEmitter(GemmEmitter):
+    """Emits the phases of a product whose A is windows of an array."""
 
     def __init__(
-        self,
-        module: ir.Module,
-        name: str,
-        spec: GemmSpec,
-        plan: GemmPlan,
-        epilogue: Epilogue,
+        self, module: ir.Module, name: str, spec: GemmSpec, plan: GemmPlan, epilogue: Epilogue,
         windows: WindowSpec,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(module, name, spec, plan, epilogue)
         self.windows = windows
+
+
+class InPlaceEmitter(WindowEmitter):
+    """Emits products with windows that are read where they lie."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        windows = self.windows
         self.copies = windows.padded != windows.sizes
         packed = self.b_copies * self.packed_b_elements if self.b_is_packed else 0
         assert isinstance(packed, int)

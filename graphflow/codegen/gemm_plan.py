@@ -156,7 +156,7 @@ def _may_cut_rows(spec: GemmSpec, threads: int) -> bool:
 
     Kernels before and after a product divide its rows among the threads. A thread with the same
     rows then finds them in its own cache; with columns of its own it would read all rows, written
-    by others, and write columns that others read: 10 ns for a line of another processor's.
+    by others, and write columns that others read, line by line from another processor's cache.
     """
     if threads == 1 or not all(isinstance(d, int) for d in (spec.m, spec.n, spec.k)):
         return False

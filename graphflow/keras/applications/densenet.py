@@ -62,15 +62,19 @@ def _block(x: Any, name: str) -> Any:
     return layers.Concatenate(name=f"{name}_concat")([x, added])
 
 
-DenseNet121 = application(
-    "DenseNet121", "A dense network of 121 layers",
-    lambda settings: _dense("densenet121", (6, 12, 24, 16), settings),
-)  # fmt: skip
-DenseNet169 = application(
-    "DenseNet169", "A dense network of 169 layers",
-    lambda settings: _dense("densenet169", (6, 12, 32, 32), settings),
-)  # fmt: skip
-DenseNet201 = application(
-    "DenseNet201", "A dense network of 201 layers",
-    lambda settings: _dense("densenet201", (6, 12, 48, 32), settings),
-)  # fmt: skip
+@application
+def DenseNet121(settings: Settings) -> Any:  # TensorFlow's name
+    """A dense network of 121 layers."""
+    return _dense("densenet121", (6, 12, 24, 16), settings)
+
+
+@application
+def DenseNet169(settings: Settings) -> Any:  # TensorFlow's name
+    """A dense network of 169 layers."""
+    return _dense("densenet169", (6, 12, 32, 32), settings)
+
+
+@application
+def DenseNet201(settings: Settings) -> Any:  # TensorFlow's name
+    """A dense network of 201 layers."""
+    return _dense("densenet201", (6, 12, 48, 32), settings)

@@ -11,7 +11,7 @@ from typing import Any
 
 from graphflow.keras import layers
 from graphflow.keras.applications.imagenet_utils import decode_predictions
-from graphflow.keras.applications.parts import ImageShape, Settings, channels_of
+from graphflow.keras.applications.parts import Settings, application, channels_of
 from graphflow.keras.applications.parts import preprocess_to_unit as preprocess_input
 
 __all__ = ["InceptionResNetV2", "decode_predictions", "preprocess_input"]
@@ -30,12 +30,9 @@ _BLOCKS: dict[str, tuple[Branches, int, float]] = {
 }  # fmt: skip
 
 
-def InceptionResNetV2(  # TensorFlow's name
-    include_top: bool = True, weights: str | None = "imagenet", input_tensor: Any = None,
-    input_shape: ImageShape = None, pooling: str | None = None, classes: int = 1000,
-) -> Any:  # fmt: skip
-    """An Inception network with shortcuts; the arguments are those of `parts.Settings`."""
-    settings = Settings(include_top, weights, input_tensor, input_shape, pooling, classes)
+@application
+def InceptionResNetV2(settings: Settings) -> Any:  # TensorFlow's name
+    """An Inception network with shortcuts."""
     start = settings.start(299, 75)
     x = _convolved(start, (32, 3, 3), strides=2, padding="valid")
     x = _convolved(x, (32, 3, 3), padding="valid")

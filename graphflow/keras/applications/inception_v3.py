@@ -11,7 +11,7 @@ from typing import Any
 
 from graphflow.keras import layers
 from graphflow.keras.applications.imagenet_utils import decode_predictions
-from graphflow.keras.applications.parts import ImageShape, Settings
+from graphflow.keras.applications.parts import Settings, application
 from graphflow.keras.applications.parts import preprocess_to_unit as preprocess_input
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
@@ -20,12 +20,9 @@ __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
 Step = tuple[int, int, int]
 
 
-def InceptionV3(  # TensorFlow's name
-    include_top: bool = True, weights: str | None = "imagenet", input_tensor: Any = None,
-    input_shape: ImageShape = None, pooling: str | None = None, classes: int = 1000,
-) -> Any:  # fmt: skip
-    """An Inception network; the arguments are those of `parts.Settings`."""
-    settings = Settings(include_top, weights, input_tensor, input_shape, pooling, classes)
+@application
+def InceptionV3(settings: Settings) -> Any:  # TensorFlow's name
+    """An Inception network."""
     start = settings.start(299, 75)
     x = _convolved(start, (32, 3, 3), strides=2, padding="valid")
     x = _convolved(x, (32, 3, 3), padding="valid")

@@ -127,8 +127,8 @@ class Settings:
         return made
 
 
-def application(name: str, about: str, build: Callable[[Settings], Any]) -> Callable[..., Any]:
-    """The function of TensorFlow's name and arguments that builds a network for its settings."""
+def application(build: Callable[[Settings], Any]) -> Callable[..., Any]:
+    """A function that builds a network for settings as one of TensorFlow's arguments."""
 
     def make(
         include_top: bool = True, weights: str | None = "imagenet", input_tensor: Any = None,
@@ -137,8 +137,8 @@ def application(name: str, about: str, build: Callable[[Settings], Any]) -> Call
         given = Settings(include_top, weights, input_tensor, input_shape, pooling, classes)
         return build(given)
 
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"{about}; the arguments are those of `parts.Settings`."
+    make.__name__ = make.__qualname__ = build.__name__
+    make.__doc__ = f"{(build.__doc__ or '').rstrip('.')}; the arguments are those of `Settings`."
     return make
 
 

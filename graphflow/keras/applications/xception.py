@@ -10,18 +10,15 @@ from typing import Any
 
 from graphflow.keras import layers
 from graphflow.keras.applications.imagenet_utils import decode_predictions
-from graphflow.keras.applications.parts import ImageShape, Settings, in_turn
+from graphflow.keras.applications.parts import Settings, application, in_turn
 from graphflow.keras.applications.parts import preprocess_to_unit as preprocess_input
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]
 
 
-def Xception(  # TensorFlow's name
-    include_top: bool = True, weights: str | None = "imagenet", input_tensor: Any = None,
-    input_shape: ImageShape = None, pooling: str | None = None, classes: int = 1000,
-) -> Any:  # fmt: skip
-    """An Xception network; the arguments are those of `parts.Settings`."""
-    settings = Settings(include_top, weights, input_tensor, input_shape, pooling, classes)
+@application
+def Xception(settings: Settings) -> Any:  # TensorFlow's name
+    """An Xception network."""
     start = settings.start(299, 71)
     x = in_turn(
         start,
